@@ -1,0 +1,1 @@
+"""Prefect flows: a thin layer that runs ``pipeline`` a task a shard. No text logic here."""

@@ -1,0 +1,1 @@
+"""Winnow: raw scraped files in, clean Parquet datasets out."""

@@ -1,0 +1,1 @@
+"""Blocks to labels: rules, site templates, scores."""

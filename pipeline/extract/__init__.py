@@ -1,0 +1,1 @@
+"""Decoded text to blocks with their exact places."""

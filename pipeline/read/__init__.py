@@ -1,0 +1,1 @@
+"""A raw file to its records."""

@@ -1,0 +1,1 @@
+"""Snapshots of Parquet datasets on disk."""

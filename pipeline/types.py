@@ -1,0 +1,197 @@
+"""The values that stages hand to one another: frozen, with nothing but fields.
+
+Every offset in this module counts code points of the decoded text (``Decoded.text``) of one record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class BlockKind(StrEnum):
+    """What a block is by its form, whatever it says."""
+
+    PARAGRAPH = "paragraph"
+    HEADING = "heading"
+    LIST_ITEM = "list_item"
+    TABLE_ROW = "table_row"
+    QUOTE = "quote"
+    CODE = "code"
+    CAPTION = "caption"
+    FRONT_MATTER = "front_matter"
+
+
+class Label(StrEnum):
+    """What a block is for. CONTENT blocks make the clean text, TITLE the title; the rest is left out."""
+
+    CONTENT = "content"
+    TITLE = "title"
+    METADATA = "metadata"  # source and date lines, bylines, editor lines, view counts
+    NAVIGATION = "navigation"  # menus, breadcrumbs, skip links, language switches, city directories, pagers
+    RELATED = "related"  # related reading, previous and next, rankings, tags
+    SHARE = "share"  # share bars, follow-us and QR lines, subscribe boxes
+    TOOLS = "tools"  # font size, print, close, search, log in
+    COMMENTS = "comments"  # comment forms and their counters
+    LEGAL = "legal"  # statements, disclaimers, cookie notices, copyright
+    FOOTER = "footer"  # filing numbers, licences, approving authorities, contacts, groups
+    ADVERT = "advert"  # advertisements and promotions
+    TEMPLATE = "template"  # recurs across the site's documents
+    BOILERPLATE = "boilerplate"  # chaff of no sort that a rule names
+
+
+KEPT_LABELS = frozenset({Label.CONTENT, Label.TITLE})
+
+
+class DocumentKind(StrEnum):
+    """What a document is as a whole."""
+
+    ARTICLE = "article"
+    DIGEST = "digest"
+    LISTING = "listing"
+    NOTICE = "notice"
+
+
+@dataclass(frozen=True, slots=True)
+class RawInput:
+    """One file of the raw tree, as the scan saw it."""
+
+    path: str  # relative to the raw folder, "/" between parts
+    size: int  # bytes
+    mtime_ns: int
+    sha256: str  # hex, of the file's bytes as stored
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One document's bytes, out of a file or out of a container in it."""
+
+    path: str  # of the raw file
+    member: str | None  # which record of a container: "3" (line or record number), "a/b.html" (entry)
+    content: bytes
+    media_type: str  # "text/html", "text/plain", "text/markdown"
+    url: str | None = None
+    charset: str | None = None  # what the HTTP header or the container says; None when silent
+    published: str | None = None  # what the container says of the publication time
+    title: str | None = None  # what the container says of the title
+    flags: tuple[str, ...] = ()  # what the reader noticed: "truncated", "suffix_mismatch", ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Text out of bytes, with the doubt admitted."""
+
+    text: str  # no lone surrogates; nothing else is changed
+    encoding: str  # WHATWG name in lower case: "utf-8", "gb18030", "big5", ...
+    confidence: float  # 0 to 1; 1.0 for a byte order mark or strict UTF-8
+    method: str  # "bom", "utf-8", "http", "meta", "detected", "fallback"
+    n_replaced: int = 0  # U+FFFD put in place of undecodable bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """What the mark-up says of a block. Absent (None) for flattened text."""
+
+    path: tuple[str, ...]  # element names from the outermost to the block's own: ("html", "body", "div", "p")
+    classes: str  # class and id words of the block and its ancestors, nearest last, lower case, spaced
+    n_links: int = 0  # <a href> that begin in or around the block
+    link_chars: int = 0  # characters of the block's text inside links
+    role: str = ""  # nearest ARIA role or landmark element: "navigation", "main", "contentinfo", ...
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of text that a reader sees as one: a paragraph, a heading, a list item, a table row."""
+
+    ordinal: int  # 0-based place among the record's blocks
+    text: str  # repaired, white space collapsed (kept in code), never empty
+    kind: BlockKind
+    start: int  # of the first code point of the text in the decoded source
+    end: int  # past the last one
+    level: int = 0  # of a heading, 1 to 6; of a list item, its depth; else 0
+    n_breaks: int = 0  # blank lines (text) or <br> runs and block edges (HTML) just before the block
+    markup: Markup | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageHead:
+    """What a document says of itself outside its blocks: <head>, JSON-LD, front matter."""
+
+    title: str | None = None
+    lang: str | None = None
+    meta: tuple[tuple[str, str], ...] = ()  # (name or property in lower case, content), in source order
+    canonical: str | None = None
+    json_ld: tuple[str, ...] = ()  # the raw text of each script, unparsed
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A record's blocks, in source order and without overlap, and its head."""
+
+    blocks: tuple[Block, ...]
+    head: PageHead = PageHead()
+    repairs: tuple[str, ...] = ()  # names of the repairs that acted on any block, sorted
+    flags: tuple[str, ...] = ()  # "html_fallback_parser", "hidden_text", ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a block is for and what decided it."""
+
+    label: Label
+    decided_by: str  # "rule:zh-icp-filing", "template:example.org", "model:heuristic-1", "title"
+    score: float  # 0 to 1: how sure we are that the block is content
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageGuess:
+    """A BCP 47 tag ("en", "zh-Hans", "zh-Hant", "zh", "und") and how sure we are of it, 0 to 1."""
+
+    lang: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLanguage:
+    """The language of a whole document with the share of each, largest first."""
+
+    lang: str
+    confidence: float
+    shares: tuple[tuple[str, float], ...]  # sums to 1 unless empty; weighted by letters of content blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a document says of its origin. None where it says nothing."""
+
+    title: str | None = None  # as the page gives it (<h1>, og:title, first heading), site name cut off
+    title_ordinal: int | None = None  # the block that is the title, when one is
+    author: str | None = None
+    source: str | None = None  # 文章来源: who published it first
+    published_at: datetime | None = (
+        None  # with a time zone; China Standard Time where a Chinese page has none
+    )
+    site: str | None = None  # registrable domain: of the URL, else the page's own footer, else None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A story of a digest, or the one section of an article. Block numbers are ordinals."""
+
+    title: str | None
+    title_ordinal: int | None
+    ordinals: tuple[int, ...]  # of the body's blocks (content only), ascending, never empty
+    event_date: date | None = None
+    event_date_source: str | None = None  # the words the date was read from
+    truncated: bool = False  # its last paragraph ends in mid-sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Sectioning:
+    """How a document falls into stories. Every content block is in one section, as title or as body."""
+
+    kind: DocumentKind
+    title: str | None
+    title_ordinal: int | None  # None for a digest: its first headline belongs to the first story
+    sections: tuple[Section, ...]
