@@ -169,9 +169,7 @@ class Metadata:
     title_ordinal: int | None = None  # the block that is the title, when one is
     author: str | None = None
     source: str | None = None  # 文章来源: who published it first
-    published_at: datetime | None = (
-        None  # with a time zone; China Standard Time where a Chinese page has none
-    )
+    published_at: datetime | None = None  # with a zone; China Standard Time where a Chinese page has none
     site: str | None = None  # registrable domain: of the URL, else the page's own footer, else None
 
 
