@@ -1,4 +1,4 @@
-"""Counting tokens the same way everywhere: a CJK character is one, a run of other letters or digits is one."""
+"""Counting tokens alike everywhere: a CJK character is one, a run of other letters or digits is one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 
 #: Character class of scripts written without spaces: Han (with extensions and compatibility forms),
 #: kana, bopomofo and the iteration marks. Hangul is written with spaces and counts by words.
-CJK = "\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3040-\u30ff\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+CJK = (
+    r"\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3040-\u30ff\u3105-\u312f\u31a0-\u31bf\u31f0-\u31ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+)
 
 _TOKEN = re.compile(f"[{CJK}]|[^\\W_{CJK}]+")
 _CJK = re.compile(f"[{CJK}]")
