@@ -1,0 +1,43 @@
+"""What an operator sees of a run in Prefect's UI: a summary, the quarantine, what decided the blocks."""
+
+from __future__ import annotations
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from pipeline.report import decided_by, name_of
+from pipeline.run import RunReport
+from pipeline.text_safety import printable
+
+MAX_ROWS = 100
+
+
+def publish_artifacts(report: RunReport) -> None:
+    """Attach the run's artifacts. Strings out of raw files go into fenced code or table cells, escaped."""
+    create_markdown_artifact(_summary(report), key="winnow-summary", description="What became of the records")
+    rows = [
+        {"record": _cell(name_of(one)), "stage": one.stage, "reason": one.reason, "message": _cell(one.message)}
+        for one in report.left_out
+        if one.outcome == "quarantine"
+    ]
+    if rows:
+        create_table_artifact(rows[:MAX_ROWS], key="winnow-quarantine", description=f"{len(rows)} in quarantine")
+    decided = [{"decided by": _cell(by), "label": label, "blocks": n} for by, label, n in decided_by(report, MAX_ROWS)]
+    create_table_artifact(decided, key="winnow-decided-by", description="What decided how many blocks")
+
+
+def _summary(report: RunReport) -> str:
+    head = "published" if report.published else "nothing new: still"
+    lines = [f"# Snapshot {report.snapshot.name}", "", f"{head} `{report.snapshot.path}`", ""]
+    lines += ["| outcome | records |", "| --- | ---: |"]
+    lines += [f"| {name} | {n:,} |" for name, n in report.counts.items()]
+    lines += ["", "| stage | seconds |", "| --- | ---: |"]
+    lines += [f"| {name} | {seconds:.2f} |" for name, seconds in report.seconds.items()]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """A string out of a raw file that no mark-up acts in."""
+    safe = printable(text)
+    for sign in "&<>|`*_[]":
+        safe = safe.replace(sign, f"&#{ord(sign)};")
+    return safe

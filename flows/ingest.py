@@ -1,0 +1,107 @@
+"""The ingest flow: the run of ``pipeline.run`` with a Prefect task a shard.
+
+    python -m flows.ingest RAW OUT
+
+Without PREFECT_API_URL a private server on SQLite starts for the run. Results are not cached by Prefect: what
+can be reused lies in the output's own state, and task states are never trusted, outputs are counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
+
+from flows.artifacts import publish_artifacts
+from pipeline.errors import WinnowError
+from pipeline.report import name_of, write_report
+from pipeline.run import RunReport, run
+from pipeline.settings import Settings, load_settings
+from pipeline.supervise import Job, JobResult, Nursery, nurseries, run_job
+
+DEFAULTS = Settings()
+
+
+@task(task_run_name="{stage} {shard}", persist_result=False, cache_policy=NO_CACHE)
+def run_shard(stage: str, shard: str, job: Job, pool: queue.SimpleQueue[Nursery]) -> JobResult:
+    """One stage over one shard, in supervised child processes."""
+    nursery = pool.get()
+    try:
+        return run_job(job, nursery)
+    finally:
+        pool.put(nursery)
+
+
+@flow(name="winnow-ingest", persist_result=False)
+def ingest(
+    raw: str = "raw", out: str = "processed", settings: Settings = DEFAULTS, full: bool = False, strict: bool = False
+) -> dict[str, int]:
+    """Clean the folder RAW into a new snapshot of datasets in OUT.
+
+    Args:
+        raw: folder of raw files.
+        out: folder of the snapshots.
+        settings: how the run is done; what is not given here comes from the environment and winnow.toml.
+        full: forget what earlier runs kept and do everything anew.
+        strict: fail when anything is in quarantine.
+    """
+    logger = get_run_logger()
+    given = load_settings(settings.model_dump(exclude_unset=True))
+    with nurseries(given.n_workers) as pool:
+
+        def runner(jobs: Sequence[Job]) -> list[JobResult]:
+            futures = [run_shard.submit(job.stage, job.name, quote(job), quote(pool)) for job in jobs]  # type: ignore[call-overload]  # quote() keeps Prefect from walking through the values
+            return [future.result() for future in futures]
+
+        report = run(
+            Path(raw),
+            Path(out),
+            settings=given,
+            runner=runner,
+            full=full,
+            on_stage=lambda name: logger.info("stage %s", name),
+        )
+    _tell(report, logger)
+    if strict and report.counts["quarantined"]:
+        raise WinnowError(f"{report.counts['quarantined']} records are in quarantine and the run is strict.")
+    return dict(report.counts)
+
+
+def _tell(report: RunReport, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
+    if report.published:
+        write_report(report, report.snapshot.path)
+    publish_artifacts(report)
+    for one in report.left_out:
+        if one.outcome == "quarantine":
+            logger.warning("quarantine: %s: %s", name_of(one), one.reason)
+    what = "published" if report.published else "nothing new, still"
+    logger.info("%s snapshot %s: %s", what, report.snapshot.name, dict(report.counts))
+
+
+@click.command()
+@click.argument("raw", default="raw")
+@click.argument("out", default="processed")
+@click.option("--full", is_flag=True, help="Forget what earlier runs kept and do everything anew.")
+@click.option("--strict", is_flag=True, help="Fail when anything is in quarantine.")
+def main(raw: str, out: str, full: bool, strict: bool) -> None:
+    """Run the ingest flow once; settings come from the environment and winnow.toml."""
+    try:
+        settings = load_settings()
+        threads: ThreadPoolTaskRunner[JobResult] = ThreadPoolTaskRunner(max_workers=settings.n_workers)
+        configured = ingest.with_options(task_runner=threads)
+        configured(raw, out, settings, full, strict)
+    except WinnowError as error:
+        click.echo(f"winnow: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Count kinds of characters and of words in many texts at once, with numpy over their code points.
+
+To add a kind of character, give it a number in ``CharKind`` and a line in ``_kind_table``; a word list is a
+row of ``lexicon.TEXT_WORDS``.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.boilerplate.lexicon import STOP_CHARACTERS, STOP_WORDS, TEXT_WORDS
+from pipeline.tokens import count_cjk
+
+Ints = NDArray[np.int64]
+
+_BMP = 0x10000
+_ASTRAL_CJK = range(0x20000, 0x40000)
+_WORD_LETTERS = 8  # letters of a word that are compared: "copyrigh", "newslett" stay apart
+_SLOTS = 1 << 16
+_BASE = np.uint64(1_000_003)
+_BASE_INVERSE = np.uint64(pow(1_000_003, -1, 1 << 64))
+_N_KINDS = 16
+#: A kind of word for each list: 0 is any other word.
+WORD_KINDS: tuple[str, ...] = ("other", "stop", *TEXT_WORDS)
+
+
+class CharKind(IntEnum):
+    """What a character is to the features."""
+
+    OTHER = 0
+    SPACE = 1
+    LOWER = 2  # and letters without case: Arabic, Thai, Hangul
+    UPPER = 3
+    DIGIT = 4
+    CJK = 5
+    CJK_STOP = 6  # grammar: 的 了 是, kana
+    SENTENCE_END = 7
+    COMMA = 8
+    SEPARATOR = 9  # | · / » 【】
+    DUNHAO = 10  # 、 parts menus and lists alike
+    QUOTE = 11  # quotes and closing brackets: looked through at the end of a sentence
+    BULLET = 12
+
+
+_SPECIALS = {
+    CharKind.SENTENCE_END: ".!?。！？…؟।｡‼⁇",
+    CharKind.COMMA: ",;，；،",
+    CharKind.SEPARATOR: "|·/»«›‹>【】｜／┊│＞→←\\_",
+    CharKind.DUNHAO: "、",
+    CharKind.QUOTE: "\"'”’」』）)]］》〉",
+    CharKind.BULLET: "•●◆■▪★☆©®™#*+~◎○▶►▲▼✓√",
+}
+
+
+@cache
+def _kind_table() -> NDArray[np.uint8]:
+    """The kind of each code point of the basic plane; the last entry serves all beyond it."""
+    table = np.zeros(_BMP + 1, dtype=np.uint8)
+    by_category = {"Lu": CharKind.UPPER, "Lt": CharKind.UPPER, "Nd": CharKind.DIGIT}
+    for code in range(_BMP):
+        category = unicodedata.category(chr(code))
+        if category in by_category:
+            table[code] = by_category[category]
+        elif category[0] in "LM":
+            table[code] = CharKind.LOWER
+        elif category[0] == "Z" or chr(code).isspace():
+            table[code] = CharKind.SPACE
+    cjk = [code for code in range(0x3000, 0xFFA0) if not 0xA000 <= code < 0xF900 and count_cjk(chr(code))]
+    table[cjk] = CharKind.CJK
+    table[0x3041:0x30FB] = CharKind.CJK_STOP
+    table[[ord(char) for char in STOP_CHARACTERS]] = CharKind.CJK_STOP
+    for kind, chars in _SPECIALS.items():
+        table[[ord(char) for char in chars]] = kind
+    return table
+
+
+def _hash_word(word: str) -> int:
+    return sum(ord(char) * int(_BASE) ** at for at, char in enumerate(word[:_WORD_LETTERS])) % (1 << 64)
+
+
+def _hash_pair(pair: str) -> int:
+    return ord(pair[0]) << 16 | ord(pair[1])
+
+
+def _slots(entries: Iterable[tuple[int, int]]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    """A table by the hash's low bits: the whole hash, to compare, and the kind. A later clash is left out."""
+    keys = np.zeros(_SLOTS, dtype=np.uint64)
+    kinds = np.zeros(_SLOTS, dtype=np.uint8)
+    for value, kind in entries:
+        slot = (value ^ value >> 16) % _SLOTS
+        if not kinds[slot]:
+            keys[slot], kinds[slot] = value, kind
+    return keys, kinds
+
+
+@cache
+def _word_slots() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    lists = (("", ""), ("stop", STOP_WORDS), *TEXT_WORDS.items())
+    return _slots(
+        (_hash_word(word), kind)
+        for kind, (_, words) in enumerate(lists)
+        for word in words.split()
+        if not count_cjk(word)
+    )
+
+
+@cache
+def _pair_slots() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    return _slots(
+        (_hash_pair(word), kind)
+        for kind, words in enumerate(TEXT_WORDS.values(), start=2)
+        for word in words.split()
+        if count_cjk(word)
+    )
+
+
+def _look_up(
+    hashes: NDArray[np.uint64], table: tuple[NDArray[np.uint64], NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
+    keys, kinds = table
+    slot = (hashes ^ hashes >> np.uint64(16)) & np.uint64(_SLOTS - 1)
+    found: NDArray[np.uint8] = np.where(keys[slot] == hashes, kinds[slot], 0)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class CharStats:
+    """Counts a text, each array with one row a text."""
+
+    length: Ints  # code points
+    kinds: Ints  # (n, 16): characters of each CharKind
+    words: Ints  # (n,): words of alphabets and runs of digits
+    word_kinds: Ints  # (n, len(WORD_KINDS)): listed words and character pairs
+    last_kind: Ints  # CharKind of the last character, closing quotes and spaces looked through
+    first_kind: Ints  # CharKind of the first character
+
+
+def char_stats(texts: Sequence[str]) -> CharStats:
+    """Count characters and words of each text; texts must not be empty."""
+    n = len(texts)
+    joined = "\n".join(texts)
+    codes = _codes(joined)
+    length = np.fromiter(map(len, texts), dtype=np.int64, count=n)
+    ends = np.cumsum(length + 1) - 1
+    starts = ends - length
+    kinds = _kind_table()[np.minimum(codes, _BMP)]
+    if codes.size and int(codes.max()) >= _ASTRAL_CJK.start:
+        kinds[(codes >= _ASTRAL_CJK.start) & (codes < _ASTRAL_CJK.stop)] = CharKind.CJK
+    owner = np.repeat(np.arange(n), length + 1)[:-1]
+    counts = np.bincount(owner * _N_KINDS + kinds, minlength=n * _N_KINDS).reshape(n, _N_KINDS)
+    counts[:-1, CharKind.SPACE] -= 1  # the joints
+    lowered = joined.lower()
+    # One character of Unicode (U+0130) grows in lower case; a page with it keeps its capitals.
+    lower = _codes(lowered) if len(lowered) == len(joined) else codes
+    words, word_kinds = _count_words(lower, kinds, owner, n)
+    return CharStats(length, counts, words, word_kinds, _last_kind(kinds, starts, ends), kinds[starts])
+
+
+def _codes(text: str) -> NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def _count_words(lower: NDArray[np.uint32], kinds: NDArray[np.uint8], owner: Ints, n: int) -> tuple[Ints, Ints]:
+    """Words a text, and its listed words and pairs by kind."""
+    in_word = np.zeros(len(kinds) + 2, dtype=bool)
+    in_word[1:-1] = (kinds >= CharKind.LOWER) & (kinds <= CharKind.DIGIT)
+    edges = np.flatnonzero(in_word[1:] != in_word[:-1])
+    begins, ends = edges[::2], np.minimum(edges[1::2], edges[::2] + _WORD_LETTERS)
+    is_cjk = (kinds == CharKind.CJK) | (kinds == CharKind.CJK_STOP)
+    pair_at = np.flatnonzero(is_cjk[:-1] & is_cjk[1:])
+    pairs = lower[pair_at].astype(np.uint64) << np.uint64(16) | lower[pair_at + 1]
+    width = len(WORD_KINDS)
+    word_owner = owner[begins]
+    word_cells = word_owner * width + _look_up(_hash_runs(lower, begins, ends), _word_slots())
+    pair_cells = owner[pair_at] * width + _look_up(pairs, _pair_slots())
+    cells = np.bincount(np.concatenate((word_cells, pair_cells)), minlength=n * width).reshape(n, width)
+    return np.bincount(word_owner, minlength=n), cells
+
+
+def _hash_runs(lower: NDArray[np.uint32], begins: Ints, ends: Ints) -> NDArray[np.uint64]:
+    """Polynomial hash modulo 2**64 of each run, as ``_hash_word``: running sums, shifted back to its start."""
+    size = len(lower)
+    powers = np.cumprod(np.full(size, _BASE, dtype=np.uint64))
+    back = np.cumprod(np.full(size, _BASE_INVERSE, dtype=np.uint64))
+    sums = np.zeros(size + 1, dtype=np.uint64)
+    np.cumsum(lower * powers, out=sums[1:])
+    return (sums[ends] - sums[begins]) * back[begins]  # type: ignore[no-any-return]
+
+
+def _last_kind(kinds: NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:
+    """Kind of each text's last character that is neither space nor closing quote (of three looked at)."""
+    at = ends - 1
+    for _ in range(3):
+        closing = (kinds[at] == CharKind.QUOTE) | (kinds[at] == CharKind.SPACE)
+        at = np.where(closing & (at > starts), at - 1, at)
+    found: Ints = kinds[at].astype(np.int64)
+    return found

@@ -1,0 +1,183 @@
+"""Rules onto blocks: all patterns are matched in one pass, and the few that hit check their conditions.
+
+A new condition is one field of ``Match`` (rule_format.py) and one line in ``_fits`` when it looks at the block
+alone, or in ``_page_conditions`` when it looks at the block's place in the page.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import re2
+
+from pipeline.boilerplate.rule_format import SEPARATORS, Match, Rule, re2_options
+from pipeline.boilerplate.zones import Zone, zones
+from pipeline.tokens import count_cjk, count_tokens
+from pipeline.types import KEPT_LABELS, Block, Decision
+
+#: How many blocks away a taken block still counts as near.
+NEAR_BLOCKS = 2
+#: Most tokens of an item between separators.
+MAX_ITEM_TOKENS = 8
+#: A block with more characters a token than this times a rule set's largest max_tokens is not looked at.
+CHARS_PER_TOKEN = 10
+
+_SEPARATOR = re.compile(f"[{SEPARATORS}]")
+_SENTENCE = re.compile(r"[。！？；]|[.!?](?:\s|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Rules that are asked together, the first first."""
+
+    rules: tuple[Rule, ...]
+    patterns: tuple[str, ...]  # one a rule
+    max_chars: int  # a longer block can match none
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Every rule that was loaded: the general ones, and those of single sites by domain."""
+
+    general: Pack
+    sites: Mapping[str, Pack]
+
+
+def pack_rules(rules: Sequence[Rule]) -> Pack:
+    """Rules as a pack, in the order given."""
+    most = max((rule.match.max_tokens for rule in rules), default=0)
+    return Pack(tuple(rules), tuple(rule.match.search for rule in rules), most * CHARS_PER_TOKEN)
+
+
+def all_rules(rules: RuleSet) -> tuple[Rule, ...]:
+    """Every rule, those of sites first, in the order they are asked."""
+    return (*(rule for _, pack in sorted(rules.sites.items()) for rule in pack.rules), *rules.general.rules)
+
+
+def apply_rules(rules: RuleSet, blocks: Sequence[Block], *, site: str | None = None) -> list[Decision | None]:
+    """What the rules say of each block, in order; None where they are silent.
+
+    ``site`` is the page's host or registrable domain: a file sites/DOMAIN.toml speaks for DOMAIN and the hosts
+    under it, the longest domain first. Rules of sites go before the general ones; then files go in the order
+    any, zh, en, and within a file the first rule wins. Rules with ``near`` speak last, about blocks that no
+    other rule took: once down the page and once up, so that a block they take vouches for the next.
+    """
+    packs = (*_site_packs(rules, site), rules.general)
+    claims = {i: found for i, block in enumerate(blocks) if (found := _claims(packs, block))}
+    if not claims:
+        return [None] * len(blocks)
+    holds = _page_conditions(blocks, claims)
+    decisions: list[Decision | None] = [None] * len(blocks)
+    for i, found in claims.items():
+        decisions[i] = next((_decision(rule) for rule in found if not rule.match.near and holds(i, rule.match)), None)
+    waiting = [i for i in claims if decisions[i] is None]
+    for i in (*waiting, *reversed(waiting)):
+        if decisions[i] is None and _near_chaff(decisions, i):
+            decisions[i] = next((_decision(rule) for rule in claims[i] if holds(i, rule.match)), None)
+    return decisions
+
+
+def _decision(rule: Rule) -> Decision:
+    return Decision(rule.label, f"rule:{rule.id}", 1.0 if rule.label in KEPT_LABELS else 0.0)
+
+
+def _near_chaff(decisions: Sequence[Decision | None], i: int) -> bool:
+    around = decisions[max(0, i - NEAR_BLOCKS) : i + NEAR_BLOCKS + 1]
+    return any(decision is not None and decision.label not in KEPT_LABELS for decision in around)
+
+
+def _site_packs(rules: RuleSet, site: str | None) -> tuple[Pack, ...]:
+    """The packs of the sites that a host belongs to, the longest domain first."""
+    if not site or not rules.sites:
+        return ()
+    parts = site.lower().rstrip(".").split(".")
+    domains = (".".join(parts[i:]) for i in range(len(parts)))
+    return tuple(rules.sites[domain] for domain in domains if domain in rules.sites)
+
+
+def _claims(packs: Iterable[Pack], block: Block) -> tuple[Rule, ...]:
+    """The rules whose conditions on the block alone hold, in the order they are asked."""
+    found: list[Rule] = []
+    for pack in packs:
+        if len(block.text) <= pack.max_chars:
+            hits = _matcher(pack.patterns)(block.text)
+            if hits:
+                found += (rule for rule in map(pack.rules.__getitem__, sorted(hits)) if _fits(rule.match, block))
+    return tuple(found)
+
+
+def _fits(match: Match, block: Block) -> bool:
+    """Whether the conditions on the block alone hold, given that the pattern was found."""
+    if len(block.text) > match.max_tokens and count_tokens(block.text) > match.max_tokens:
+        return False
+    if match.separators and not _is_row(block.text, match.separators):
+        return False
+    if match.unless and _matcher((match.unless,))(block.text):
+        return False
+    return not match.wants_markup or _fits_markup(match, block)
+
+
+def _fits_markup(match: Match, block: Block) -> bool:
+    markup = block.markup
+    if markup is None:
+        return match.markup_optional
+    return (
+        (not match.tag or not set(match.tag).isdisjoint(markup.path))
+        and (not match.class_words or not set(match.class_words).isdisjoint(markup.classes.split()))
+        and (not match.role or markup.role in match.role)
+    )
+
+
+def _is_row(text: str, separators: int) -> bool:
+    """Whether a text is a row of at least ``separators`` + 1 short items with letters in them."""
+    items = [item for item in _SEPARATOR.split(text) if any(char.isalpha() for char in item)]
+    if len(items) <= separators or _SENTENCE.search(text):
+        return False
+    return all(len(item) <= MAX_ITEM_TOKENS or count_tokens(item) <= MAX_ITEM_TOKENS for item in items)
+
+
+def _page_conditions(blocks: Sequence[Block], claims: Mapping[int, tuple[Rule, ...]]) -> Callable[[int, Match], bool]:
+    """The test of a rule's conditions on a block's place in the page: position and lang_differs."""
+    where = zones(blocks, doubtful=claims.keys())
+    foreign = any(rule.match.lang_differs for found in claims.values() for rule in found)
+    body = (
+        _is_cjk(block.text for block, zone in zip(blocks, where, strict=True) if zone is Zone.BODY) if foreign else None
+    )
+
+    def holds(i: int, match: Match) -> bool:
+        if match.position != "any" and not _in_position(where[i], match.position):
+            return False
+        return not match.lang_differs or (body is not None and _is_cjk([blocks[i].text]) is (not body))
+
+    return holds
+
+
+def _in_position(zone: Zone, position: str) -> bool:
+    return zone is not Zone.BODY if position == "edge" else zone == position
+
+
+def _is_cjk(texts: Iterable[str]) -> bool | None:
+    """Whether half of the tokens or more are CJK characters; None where there is no token."""
+    n_tokens = n_cjk = 0
+    for text in texts:
+        n_tokens += count_tokens(text)
+        n_cjk += count_cjk(text)
+    return 2 * n_cjk >= n_tokens if n_tokens else None
+
+
+@functools.lru_cache(maxsize=256)
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], Sequence[int]]:
+    """A function from a text to the indexes of the patterns found in it, in one linear pass."""
+    found = re2.Set.SearchSet(re2_options())
+    for pattern in patterns:
+        found.Add(pattern)
+    found.Compile()
+
+    def match(text: str) -> Sequence[int]:
+        plain = text.replace("\u3000", " ").replace("\xa0", " ")  # \s of RE2 knows ASCII only
+        return found.Match(plain.encode("utf-8", "replace")) or ()
+
+    return match

@@ -1,0 +1,240 @@
+"""The rule format: TOML files to ``Rule`` values, with every mistake named.
+
+The format itself is told at the top of ``pipeline/rules/any.toml``. A new key of ``match`` is one field of
+``Match``, one line in ``_TYPES`` and one condition in ``rules.py``.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import re2
+
+from pipeline.errors import RuleError
+from pipeline.types import Label
+
+#: A page given as an example: its lines, those that the rule must take led by "> ".
+Example = str | tuple[str, ...]
+
+POSITIONS = ("any", "head", "tail", "edge")
+MAX_TOKENS = 300
+#: Marks a line of an example page that the rule must take.
+TAKEN = "> "
+#: Characters that stand between the items of a navigation row.
+SEPARATORS = "|｜¦│/／·・•‧】>›»＞→"
+
+_OUTER = r"[\pP\pS\pZ\pC]*"  # punctuation, symbols, space, controls
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_RULE_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a block must be for a rule to take it: every condition that is set must hold."""
+
+    pattern: str = ""  # RE2 syntax, found anywhere in the block, upper and lower case alike; "" for none
+    whole: bool = False  # the pattern covers the block, but for outer punctuation and space
+    row: int = 0  # the block is the pattern so many times or more, with punctuation between, and nothing else
+    unless: str = ""  # a pattern that must not be found in the block
+    max_tokens: int = 40  # the block has at most so many; a CJK character is one
+    position: str = "any"  # "head", "tail", "edge" (either): outside the body; "any"
+    separators: int = 0  # at least so many between items that are all short
+    near: bool = False  # another rule has taken a block at most two away
+    lang_differs: bool = False  # the block's script is not the body's
+    tag: tuple[str, ...] = ()  # one of these elements is the block's or around it
+    class_words: tuple[str, ...] = ()  # one of these words is a class or id of the block or around it
+    role: tuple[str, ...] = ()  # the nearest landmark is one of these
+    markup_optional: bool = False  # text without mark-up passes tag, class_words and role
+
+    @property
+    def wants_markup(self) -> bool:
+        """Whether any condition is about mark-up."""
+        return bool(self.tag or self.class_words or self.role)
+
+    @property
+    def search(self) -> str:
+        """The RE2 pattern to search for; one that fits the separators, or everything, where none is given."""
+        if self.row:
+            return rf"\A{_OUTER}(?:(?:{self.pattern}){_OUTER}){{{self.row},}}\z"
+        if self.whole:
+            return rf"\A{_OUTER}(?:{self.pattern}){_OUTER}\z"
+        if self.pattern:
+            return self.pattern
+        return f"(?:[{SEPARATORS}][^{SEPARATORS}]*){{{self.separators}}}" if self.separators else r"\A"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a pack, with its own tests."""
+
+    id: str
+    file: str  # "zh.toml", "sites/example.org.toml"
+    line: int  # of its [[rule]] header, 1-based; 0 when not known
+    label: Label
+    why: str
+    match: Match
+    examples: tuple[Example, ...]
+    counterexamples: tuple[Example, ...] = ()
+
+
+#: The keys of ``match`` and what their values may be.
+_TYPES: Mapping[str, str] = {
+    "pattern": "a pattern or a list of patterns",
+    "whole": "true or false",
+    "row": "a number from 1 to 10",
+    "unless": "a pattern or a list of patterns",
+    "max_tokens": f"a number from 1 to {MAX_TOKENS}",
+    "position": f"one of {', '.join(POSITIONS)}",
+    "separators": "a number from 1 to 10",
+    "near": "true or false",
+    "lang_differs": "true or false",
+    "tag": "a list of words",
+    "class_words": "a list of words",
+    "role": "a list of words",
+    "markup_optional": "true or false",
+}
+_RULE_KEYS = ("id", "why", "label", "match", "examples", "counterexamples")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an error is, for its message."""
+
+    file: str
+    rule: str = ""
+    line: int = 0
+
+    def error(self, message: str, mend: str) -> RuleError:
+        line = f", line {self.line}" if self.line else ""
+        rule = f", rule {self.rule}" if self.rule else ""
+        return RuleError(f"{self.file}{line}{rule}: {message}", mend=mend)
+
+
+def parse_rules(content: bytes, *, file: str) -> tuple[Rule, ...]:
+    """The rules of one file, in file order; ``file`` is its name for messages. Raises RuleError."""
+    place = _Place(file)
+    try:
+        text = content.decode("utf-8-sig")
+        table = tomllib.loads(text.replace("\r\n", "\n"))
+    except UnicodeDecodeError as error:
+        raise place.error(f"not UTF-8 (byte {error.start}).", "Save the file as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise place.error(f"not TOML: {error}.", "Mend the line; patterns go in 'single quotes'.") from error
+    _refuse_unknown(table, ("rule",), place, "Every rule starts with a line [[rule]].")
+    entries = table.get("rule", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise place.error("rule is not a list of tables.", "Every rule starts with a line [[rule]].")
+    lines = [text.count("\n", 0, m.start()) + 1 for m in _RULE_HEADER.finditer(text)]
+    if len(lines) != len(entries):
+        lines = [0] * len(entries)
+    return tuple(_rule(entry, _Place(file, line=line)) for entry, line in zip(entries, lines, strict=True))
+
+
+def _rule(entry: Mapping[str, Any], place: _Place) -> Rule:
+    rule_id = entry.get("id")
+    if not isinstance(rule_id, str) or not _ID.fullmatch(rule_id):
+        mend = 'Give an id in kebab-case, like id = "zh-filing-number".'
+        raise place.error(f"{'id ' + repr(rule_id) if rule_id else 'no id'}.", mend)
+    place = _Place(place.file, rule_id, place.line)
+    _refuse_unknown(entry, _RULE_KEYS, place, f"A rule has {', '.join(_RULE_KEYS)}.")
+    why = entry.get("why")
+    if not isinstance(why, str) or not why.strip():
+        raise place.error("no why.", 'Say in a sentence why this is no content, like why = "...".')
+    label = entry.get("label")
+    if label not in list(Label):
+        raise place.error(f"unknown label {label!r}.", f"Take one of {', '.join(Label)}.")
+    examples = _examples(entry, "examples", place)
+    if not examples:
+        raise place.error("no examples.", 'Give at least one block that the rule takes: examples = ["..."].')
+    match = _match(entry.get("match"), place)
+    return Rule(
+        rule_id, place.file, place.line, Label(label), why, match, examples, _examples(entry, "counterexamples", place)
+    )
+
+
+def _examples(entry: Mapping[str, Any], key: str, place: _Place) -> tuple[Example, ...]:
+    found = entry.get(key, [])
+    mend = f"{key} is a list; each entry a block's text, or a list of lines that make a page."
+    if not isinstance(found, list):
+        raise place.error(f"{key} is not a list.", mend)
+    for example in found:
+        lines = example if isinstance(example, list) else [example]
+        if not lines or not all(isinstance(line, str) and line.strip() for line in lines):
+            raise place.error(f"{key} holds {example!r}.", mend)
+    if key == "examples":
+        for example in found:
+            if isinstance(example, list) and not any(line.startswith(TAKEN) for line in example):
+                mend = f'Lead the lines that the rule must take by "{TAKEN}".'
+                raise place.error(f"an example page marks no line: {example!r}.", mend)
+    return tuple(tuple(example) if isinstance(example, list) else example for example in found)
+
+
+def _match(table: object, place: _Place) -> Match:
+    if not isinstance(table, dict) or not table:
+        raise place.error("no match.", "Say what the rule takes, like match.pattern = '...'.")
+    _refuse_unknown(table, tuple(_TYPES), place, f"match knows {', '.join(_TYPES)}.", prefix="match.")
+    values = {key: _value(key, value, place) for key, value in table.items()}
+    match = Match(**values)
+    if not (match.pattern or match.separators or match.wants_markup):
+        mend = "near, position and lang_differs only narrow a match: add pattern, separators, tag, class_words or role."
+        raise place.error("match has nothing to look for.", mend)
+    if (match.whole or match.row) and not match.pattern:
+        raise place.error("match.whole or match.row without match.pattern.", "Add what covers the block.")
+    if match.markup_optional and not match.pattern:
+        raise place.error("match.markup_optional without match.pattern.", "Plain text needs a pattern to look for.")
+    return match
+
+
+def _value(key: str, value: object, place: _Place) -> object:
+    """One value of ``match``, checked against ``_TYPES``."""
+    wrong = place.error(f"match.{key} is {value!r}.", f"It must be {_TYPES[key]}.")
+    kind = _TYPES[key]
+    if kind.startswith("true"):
+        if not isinstance(value, bool):
+            raise wrong
+    elif kind.startswith("a number"):
+        most = MAX_TOKENS if key == "max_tokens" else 10
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+            raise wrong
+    elif key == "position":
+        if value not in POSITIONS:
+            raise wrong
+    else:
+        words = [value] if isinstance(value, str) and "pattern" in kind else value
+        if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
+            raise wrong
+        return _pattern(key, words, place) if "pattern" in kind else tuple(word.lower() for word in words)
+    return value
+
+
+def _pattern(key: str, alternatives: list[str], place: _Place) -> str:
+    for pattern in alternatives:
+        try:
+            re2.compile(pattern, re2_options())
+        except re2.error as error:
+            reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
+            mend = "RE2 syntax has no look-around and no back-references; a repeat goes up to 1000."
+            raise place.error(f"match.{key} {pattern!r}: {reason}.", mend) from error
+    return "|".join(f"(?:{pattern})" for pattern in alternatives) if len(alternatives) > 1 else alternatives[0]
+
+
+def re2_options() -> re2.Options:
+    """Options all patterns are compiled with: upper and lower case alike, a dot takes any character."""
+    options = re2.Options()
+    options.case_sensitive = False
+    options.dot_nl = True
+    options.log_errors = False
+    options.max_mem = 64 << 20  # bytes; for the automaton of the whole set
+    return options
+
+
+def _refuse_unknown(
+    table: Mapping[str, Any], known: tuple[str, ...], place: _Place, mend: str, *, prefix: str = ""
+) -> None:
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        raise place.error(f"unknown key {prefix}{unknown[0]}.", mend)

@@ -1,0 +1,290 @@
+"""Site templates: which lines recur across a site's documents, learned from narrow columns, kept as a table.
+
+A line is known by a 64-bit key of its text, never by the text, so a collection's lines fit in memory. A line is learned
+when enough different documents of its site have it and it belongs to the frame rather than to a text that was
+posted several times:
+
+1. Documents count once, however often they are posted: equal texts by hash, nearly equal ones by two weighted
+   samples of their lines (Ioffe, "Improved consistent sampling", ICDM 2010, for weights known beforehand), where
+   a line weighs its tokens times its rarity on the site, so that the frame does not make documents alike.
+2. A line must stand at an edge of its documents, or between different lines in different documents, or next to
+   a learned line that is about as frequent.
+3. A line that looks like content by the model's score must be in half of the site's documents, or be long and
+   in many.
+
+To teach a site a line that recurs less, write a rule in ``pipeline/rules/sites``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.types import Block
+
+CONTENT_SCORE = 0.4  # mean score from which a line looks like content
+PROSE = 25  # tokens from which a line is long; a long one without a score looks like content
+CONTENT_SHARE = 0.5  # of a site's documents that must have a line that looks like content ...
+AMPLE = 20  # ... unless it is long and so many different documents have it: no one writes the same paragraph so often
+VARIED = 3  # different lines before or after that prove different neighbourhoods
+AS_FREQUENT = 0.5  # of a learned neighbour's documents, for a line inside a run
+_MAX_RUN = 200  # lines of a frame that are followed from its end
+
+LINES_SCHEMA = pa.schema(
+    [
+        pa.field("site", pa.string()),  # registrable domain; lines without one are ignored
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("text_sha256", pa.string()),  # of the document: equal documents count once
+        pa.field("key", pa.uint64(), nullable=False),
+        pa.field("prev_key", pa.uint64(), nullable=False),  # of the block before; 0 at the edge
+        pa.field("next_key", pa.uint64(), nullable=False),
+        pa.field("n_tokens", pa.int32(), nullable=False),
+        pa.field("score", pa.float64()),  # score that the block is content, 0 to 1
+    ]
+)
+TEMPLATES_SCHEMA = pa.schema(
+    [
+        pa.field("site", pa.string(), nullable=False),
+        pa.field("key", pa.uint64(), nullable=False),
+        pa.field("n_documents", pa.int64(), nullable=False),  # different documents with the line
+        pa.field("n_site_documents", pa.int64(), nullable=False),
+        pa.field("share", pa.float64(), nullable=False),
+    ]
+)
+
+Keys = npt.NDArray[np.uint64]
+_Ints = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+_Bools = npt.NDArray[np.bool_]
+
+NO_LETTERS = np.uint64(1)  # the key of every block without letters; 0 is what lies beyond the edges
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's odd multiplier
+_SEEDS = (np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD1342543DE82EF95))
+_DIGITS = re.compile(r"\d+")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateIndex:
+    """Learned lines by site, each ascending."""
+
+    keys: dict[str, Keys]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lines:
+    """One row a line and document, sorted by line, then document; parallel arrays."""
+
+    line: _Ints  # 0-based number of the (site, key)
+    doc: _Ints  # 0-based number of the (site, document)
+    key: Keys
+    site: _Ints
+    before: Keys
+    after: Keys
+    n_tokens: _Ints
+    score: _Floats
+
+
+def line_keys(blocks: Sequence[Block]) -> Keys:
+    """A 64-bit key per block: of its text in lower case, white space collapsed, each run of digits as one 0.
+
+    ``NO_LETTERS`` for a block without letters (a figure of a table, a page number): such a line is never learned.
+    """
+    return np.array([_line_key(block.text) for block in blocks], dtype=np.uint64)
+
+
+def neighbours(keys: Keys) -> tuple[Keys, Keys]:
+    """The columns ``prev_key`` and ``next_key`` of a document's keys; 0 beyond its edges."""
+    edge = np.zeros(1, np.uint64)
+    return np.concatenate([edge, keys])[: len(keys)], np.concatenate([keys[1:], edge])[: len(keys)]
+
+
+def learn_templates(rows: pa.Table, *, min_documents: int = 4, min_share: float = 0.25) -> pa.Table:
+    """The lines of ``rows`` (LINES_SCHEMA) that make up site templates (TEMPLATES_SCHEMA), by site and key.
+
+    ``min_documents``: different documents that must have a line; ``min_share``: of the site's different documents.
+    The order of rows does not matter. Time grows with the sort of the rows.
+    """
+    sites, lines = _prepare(rows)
+    if not len(lines.line):
+        return TEMPLATES_SCHEMA.empty_table()
+    group, n_groups = _groups(lines)
+    first = np.flatnonzero(_changes(lines.line))
+    line_site = lines.site[first]
+    n_documents = _n_distinct(lines.line, group[lines.doc], len(first))
+    share = n_documents / n_groups[line_site]
+    n_lines = np.bincount(lines.line)
+    tokens = np.maximum.reduceat(lines.n_tokens, first)
+    score = np.add.reduceat(lines.score, first) / n_lines  # nan where one is unknown
+    prosaic = np.where(np.isnan(score), tokens >= PROSE, score >= CONTENT_SCORE)
+    prosaic &= (tokens < PROSE) | (n_documents < AMPLE)
+    needed = np.where(prosaic, max(CONTENT_SHARE, min_share), min_share)
+    recurs = (n_documents >= min_documents) & (share >= needed)
+    learned = np.flatnonzero(_in_frame(lines, recurs, n_documents, first))
+    columns = {
+        "site": pa.array(sites, pa.string()).take(pa.array(line_site[learned])),
+        "key": pa.array(lines.key[first][learned]),
+        "n_documents": pa.array(n_documents[learned]),
+        "n_site_documents": pa.array(n_groups[line_site][learned]),
+        "share": pa.array(share[learned]),
+    }
+    return pa.table(columns, schema=TEMPLATES_SCHEMA)
+
+
+def index_templates(templates: pa.Table) -> TemplateIndex:
+    """Learned lines made ready for look-up; build it once for many documents."""
+    names, site = _codes(templates["site"])
+    keys = templates["key"].to_numpy()
+    return TemplateIndex({name: np.sort(keys[site == code]) for code, name in enumerate(names)})
+
+
+def match_templates(
+    templates: TemplateIndex | pa.Table, site: str | None, keys: Keys | Sequence[int]
+) -> list[str | None]:
+    """For each block ``template:<site>`` where its line is learned, else None."""
+    if site is None or not len(keys):
+        return [None] * len(keys)
+    if isinstance(templates, TemplateIndex):
+        known = templates.keys.get(site, np.empty(0, np.uint64))
+    else:
+        known = templates.filter(pc.equal(templates["site"], site))["key"].to_numpy()
+    hits = np.isin(np.asarray(keys, dtype=np.uint64), known)
+    return [f"template:{site}" if hit else None for hit in hits.tolist()]
+
+
+def _line_key(text: str) -> int:
+    if not _LETTER.search(text):
+        return int(NO_LETTERS)
+    plain = _DIGITS.sub("0", " ".join(text.split()).lower())
+    key = int.from_bytes(blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    return max(key, 2)
+
+
+def _prepare(rows: pa.Table) -> tuple[list[str], _Lines]:
+    """Site names in order, and one row a line and document, of documents that differ in their text."""
+    rows = rows.filter(pc.and_(pc.is_valid(rows["site"]), pc.greater(rows["key"], pa.scalar(NO_LETTERS, pa.uint64()))))
+    names, site = _codes(rows["site"])
+    doc, text = (_codes(rows[name])[1] for name in ("doc_id", "text_sha256"))
+    text = np.where(text < 0, text.max(initial=0) + 1 + doc, text)  # of unknown text: different
+    doc = np.unique(site * (doc.max(initial=0) + 1) + doc, return_inverse=True)[1]
+    kept = np.flatnonzero(_first_posted(site * (text.max(initial=0) + 1) + text, doc))
+    columns = (rows[name].to_numpy()[kept] for name in ("key", "prev_key", "next_key", "n_tokens", "score"))
+    key, before, after, tokens, score = columns
+    order = np.lexsort((after, before, doc[kept], key, site[kept]))
+    new_line = _changes(site[kept][order]) | _changes(key[order])
+    new = new_line | _changes(doc[kept][order])
+    at = order[new]
+    lines = _Lines(
+        line=(np.cumsum(new_line) - 1)[new],
+        doc=np.unique(doc[kept][at], return_inverse=True)[1],
+        site=site[kept][at],
+        key=key[at],
+        before=before[at],
+        after=after[at],
+        n_tokens=tokens[at].astype(np.int64),
+        score=score[at].astype(np.float64),
+    )
+    return names, lines
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[list[str], _Ints]:
+    """Distinct strings, ascending, and the place of each row's among them; -1 for null."""
+    encoded = column.combine_chunks().dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    order = sorted(range(len(names)), key=names.__getitem__)
+    places = np.empty(len(names) + 1, np.int64)
+    places[order] = np.arange(len(names))
+    places[-1] = -1
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    return [names[at] for at in order], places[codes]
+
+
+def _first_posted(text: _Ints, doc: _Ints) -> _Bools:
+    """Whether a row's document is the first of those with the same text on the site."""
+    order = np.lexsort((doc, text))
+    begins = np.flatnonzero(_changes(text[order]))
+    first = np.empty(len(doc), np.int64)
+    first[order] = np.repeat(doc[order][begins], np.diff(begins, append=len(doc)))
+    posted: _Bools = first == doc
+    return posted
+
+
+def _groups(lines: _Lines) -> tuple[_Ints, _Ints]:
+    """For each document the number of its group of nearly equal ones, and for each site how many groups it has."""
+    first = np.unique(lines.doc, return_index=True)[1]
+    doc_site = lines.site[first]
+    n_docs = np.bincount(doc_site)
+    rarity = np.log(n_docs[lines.site] / np.bincount(lines.line)[lines.line]) + 1e-6
+    weight = np.maximum(lines.n_tokens, 1) * rarity
+    samples = [_sample(lines, weight, seed) for seed in _SEEDS]
+    order = np.lexsort((*samples, doc_site))
+    new = np.any([_changes(values[order]) for values in (*samples, doc_site)], axis=0)
+    group = np.empty(len(doc_site), np.int64)
+    group[order] = np.cumsum(new) - 1
+    return group, np.bincount(doc_site[order][new], minlength=len(n_docs))
+
+
+def _sample(lines: _Lines, weight: _Floats, seed: np.uint64) -> Keys:
+    """A key of each document, drawn by weight; documents draw the same with the odds of their weighted Jaccard."""
+    mixed = (lines.key ^ seed) * _GOLDEN
+    mixed = (mixed ^ (mixed >> np.uint64(32))) * _GOLDEN
+    uniform = ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / 2**53
+    order = np.lexsort((lines.key, -np.log(uniform) / weight, lines.doc))
+    return lines.key[order][_changes(lines.doc[order])]
+
+
+def _in_frame(lines: _Lines, recurs: _Bools, n_documents: _Ints, first: _Ints) -> _Bools:
+    """Which recurring lines belong to the frame: at an edge, in varied company, or beside such a line."""
+    n_rows = np.bincount(lines.line)
+    framed = np.zeros(len(first), np.bool_)
+    links = []
+    for side in (lines.before, lines.after):
+        order = np.lexsort((side, lines.line))
+        begins = np.flatnonzero(_changes(lines.line[order]) | _changes(side[order]))
+        line, key = lines.line[order][begins], side[order][begins]
+        count = np.diff(begins, append=len(order))
+        usual = 2 * count >= n_rows[line]
+        framed |= np.bincount(line) >= VARIED
+        framed[line[usual & (key == 0)]] = True
+        links.append(_linked(line[usual], key[usual], lines.site[first], lines.key[first]))
+    line, beside = np.concatenate(links, axis=1)
+    near = recurs[line] & recurs[beside] & (n_documents[line] >= AS_FREQUENT * n_documents[beside])
+    line, beside = line[near], beside[near]
+    framed &= recurs
+    for _ in range(_MAX_RUN):
+        fresh = line[framed[beside] & ~framed[line]]
+        if not len(fresh):
+            break
+        framed[fresh] = True
+    return framed
+
+
+def _linked(line: _Ints, key: Keys, sites: _Ints, keys: Keys) -> _Ints:
+    """Pairs of a line and the line that has ``key`` on the same site, where there is one."""
+    known = keys ^ (sites.astype(np.uint64) * _GOLDEN)
+    order = np.argsort(known)
+    wanted = key ^ (sites[line].astype(np.uint64) * _GOLDEN)
+    at = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)]
+    found = known[at] == wanted
+    return np.stack([line[found], at[found]])
+
+
+def _changes(values: npt.NDArray[np.generic]) -> _Bools:
+    """Where a sorted array begins a new value."""
+    changed = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=changed[1:])
+    return changed
+
+
+def _n_distinct(of: _Ints, values: _Ints, n: int) -> _Ints:
+    """For each number 0 to n - 1 in ``of``, how many different values go with it."""
+    pairs = np.sort(of * (values.max(initial=0) + 1) + values)
+    return np.bincount(pairs[_changes(pairs)] // (values.max(initial=0) + 1), minlength=n)

@@ -1,0 +1,131 @@
+"""The day a story tells of, read from its dateline; a year left out is found elsewhere in the document.
+
+Where a year is looked for is the order in ``_year`` and ``_stated_year``; conferences that did not follow their yearly count are in
+``COP_YEARS``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+
+from pipeline.dates import MAX_YEAR, MIN_YEAR, FoundDate, find_dates
+from pipeline.tokens import count_tokens
+from pipeline.types import Block, Metadata
+
+#: Conferences of the Parties to the UNFCCC (https://unfccc.int/process/bodies/supreme-bodies/conference-of-the-parties-cop):
+#: COP1 was in 1995, one a year. COP6's second part (2001) and COP7 fell into one year; COP26 was put off from 2020 to 2021,
+#: and every one since keeps that year more.
+_COP_BASE = 1994
+_COP_POSTPONED = 26
+_COP_LAST = 60  # a greater number is no conference
+_COP = re.compile(r"\bCOP[ -]?(\d{1,2})(?!\d)")
+#: A document number: [2022] No. 149, 〔2022〕149号, (2022) 12 号.
+_DOCUMENT_NUMBER = re.compile(r"[\[〔［【(（](\d{4})[\]〕］】)）]\s{0,2}(?:No\.?\s?|第)?\d{1,5}(?:\s?号)?")
+_YEAR = re.compile(r"(?<![\d.,-])(?<!\bby )(?<!before )(?<!until )(?<!到)(?<!至)((?:19|20)\d{2})(?:\s?年(?!代)|(?![\d.,-]|\s?(?:年代|kg|km|MW|GW|tons?|people|元|吨|人|家|个|万|%)))")
+_RELATIVE_YEAR = re.compile(r"(?:去年|前年|明年|上年|上一年|往年|last|next|every|each|每年)\s{0,2}(?:的|on )?\s?\Z", re.IGNORECASE)
+
+_BODY_BLOCKS = 2  # the dateline stands in the first paragraphs
+_DATELINE_REACH = 300  # characters of each that are searched
+_WHOLE = 20_000  # characters that are searched for a year
+_SIGN_OFF_CHARS = 40  # a line at the end that is a date, or an office and a date
+
+
+def event_dates(
+    stories: Sequence[tuple[str | None, Sequence[Block]]], *, document: Sequence[Block], metadata: Metadata
+) -> list[tuple[date | None, str | None]]:
+    """The day each story tells of and the words it was read from; (None, None) where it names no day.
+
+    Args:
+        stories: headline and body blocks of each.
+        document: the content blocks of the whole document, for the year.
+        metadata: of the document, for the year as a last resort.
+
+    The first date of the first paragraphs counts, then one of the headline, then one that signs the end.
+    """
+    found = [_dateline(title, body) for title, body in stories]
+    lacking = any(one is not None and one.year is None for one in found)
+    whole = _stated_year("\n".join(block.text for block in document)[:_WHOLE]) if lacking else None
+    days: list[tuple[date | None, str | None]] = []
+    for one, (_, body) in zip(found, stories, strict=True):
+        if one is None:
+            days.append(_sign_off(body))
+            continue
+        day = one.as_date(one.year or _year(one, body, whole, metadata))
+        days.append((day, one.text) if day is not None else (None, None))
+    return days
+
+
+def _dateline(title: str | None, body: Sequence[Block]) -> FoundDate | None:
+    """The first date of the first paragraphs, else of the headline, that is not of some other year."""
+    texts = [block.text[:_DATELINE_REACH] for block in body[:_BODY_BLOCKS]] + ([title] if title else [])
+    for text in texts:
+        for found in find_dates(text):
+            relative = _RELATIVE_YEAR.search(text, max(0, found.start - 12), found.start)
+            if found.year is not None or relative is None:
+                return found
+    return None
+
+
+def _sign_off(body: Sequence[Block]) -> tuple[date | None, str | None]:
+    """The date that signs a document, in one of its last lines by itself."""
+    for block in reversed(body[-2:]):
+        if len(block.text) <= _SIGN_OFF_CHARS:
+            for found in find_dates(block.text):
+                day = found.as_date()
+                if day is not None and count_tokens(block.text[found.end :]) <= 1:
+                    return day, found.text
+    return None, None
+
+
+def _year(found: FoundDate, body: Sequence[Block], whole: int | None, metadata: Metadata) -> int | None:
+    """The year of a date without one: the story's own, the document's, that of the publication.
+
+    A year that would put the day after the publication is not believed.
+    """
+    story = " ".join(block.text for block in body)[:_WHOLE]
+    published = _published_year(found, metadata)
+    for year in (_stated_year(story), whole, published, _only_year(story)):
+        if year is not None and (published is None or year <= published):
+            return year
+    return published
+
+
+def _published_year(found: FoundDate, metadata: Metadata) -> int | None:
+    """The year of the last such day before the publication (one day of slack for zones)."""
+    if metadata.published_at is None:
+        return None
+    published = metadata.published_at.date()
+    day = found.as_date(published.year)
+    ahead = day is not None and (day - published).days > 1
+    return published.year - 1 if ahead else published.year
+
+
+def _stated_year(text: str) -> int | None:
+    """The year that a text states: of a document number, of the conference it names most, of its first full date."""
+    number = _DOCUMENT_NUMBER.search(text)
+    if number and MIN_YEAR <= int(number[1]) <= MAX_YEAR:
+        return int(number[1])
+    conferences = Counter(int(match[1]) for match in _COP.finditer(text))
+    if conferences:
+        return conference_year(conferences.most_common(1)[0][0])
+    return next((found.year for found in find_dates(text) if found.year is not None), None)
+
+
+def conference_year(number: int) -> int | None:
+    """The year of the climate conference COPn, None if there is no such number.
+
+    >>> conference_year(21), conference_year(26), conference_year(27)
+    (2015, 2021, 2022)
+    """
+    if not 1 <= number <= _COP_LAST:
+        return None
+    return _COP_BASE + number + (1 if number >= _COP_POSTPONED else 0)
+
+
+def _only_year(text: str) -> int | None:
+    """The one year that a text names, None if it names several."""
+    years = {int(match[1]) for match in _YEAR.finditer(text)}
+    return years.pop() if len(years) == 1 else None

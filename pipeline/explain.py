@@ -1,0 +1,128 @@
+"""Show one file as the pipeline sees it: every block with its label, what decided it, and what came of all.
+
+The file is untrusted, so it goes the same supervised road as in a run; only the results are shown here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.collection import learn
+from pipeline.errors import RawFolderError, Rejection
+from pipeline.outcomes import LeftOut, left_out_in, quarantined
+from pipeline.plan import Shard, clean_spec
+from pipeline.read.scan import hash_file
+from pipeline.settings import Settings
+from pipeline.store.chunks import chunk_names, write_table
+from pipeline.supervise import Job, Nursery, run_job
+from pipeline.text_safety import printable
+from pipeline.types import KEPT_LABELS, Label
+from pipeline.version import VERSION
+
+#: Colour of a label; what is left out is dim.
+STYLES = {Label.CONTENT: "green", Label.TITLE: "bold green", Label.METADATA: "cyan"}
+CHAFF_STYLE = "red"
+_SHOWN = ("title", "kind", "lang", "site", "source", "author", "published_at", "encoding", "media_type", "n_tokens")
+
+
+def explain_file(file: Path, *, settings: Settings, console: Console, kept_only: bool = False) -> None:
+    """Print the blocks of a file, then its language, metadata and sections.
+
+    Raises RawFolderError when there is no such file.
+    """
+    if not file.exists():
+        raise RawFolderError(f"There is no file {printable(str(file))}.", mend="Give the path of one raw file.")
+    with tempfile.TemporaryDirectory(prefix="winnow-") as scratch:
+        finished, left_out = _results(file.absolute(), Path(scratch), settings)
+        for document in finished:
+            _show(document, console, kept_only=kept_only)
+    for one in left_out:
+        where = printable(one.path if one.member is None else f"{one.path} [{one.member}]")
+        console.print(Text(f"{one.outcome}: {where}: {one.reason}: {printable(one.message)}", style="yellow"))
+
+
+def _results(file: Path, scratch: Path, settings: Settings) -> tuple[list[dict[str, Any]], list[LeftOut]]:
+    """The documents of the file, each with its blocks and sections, and what was left out."""
+    scanned = hash_file(file.parent, portable_path(file.name))
+    if isinstance(scanned, Rejection):
+        return [], [quarantined(scanned)]
+    spec = clean_spec(Shard("0001", (scanned,)), raw=file.parent, settings=settings)
+    with contextlib.closing(Nursery()) as nursery:
+        limits = {"memory_mb": settings.memory_mb, "record_seconds": settings.record_seconds}
+        cleaned = run_job(Job("clean", "0001", str(scratch / "clean"), spec, 1, **limits), nursery).folder
+        write_table(learn([], min_documents=2, min_share=1.0), scratch / "templates.parquet")
+        spec = {
+            "cleaned": cleaned,
+            "templates": str(scratch / "templates.parquet"),
+            "backend": settings.language_backend,
+            "seed": settings.language_seed,
+            "version": VERSION,
+        }
+        finished = run_job(Job("finish", "0001", str(scratch / "finish"), spec, 1, **limits), nursery).folder
+    folders = [Path(cleaned), Path(finished)]
+    return list(_documents(folders[1])), left_out_in(folders)
+
+
+def _documents(folder: Path) -> Iterator[dict[str, Any]]:
+    blocks: dict[str, list[dict[str, Any]]] = {}
+    for row in _rows(folder, "blocks"):
+        blocks.setdefault(row["doc_id"], []).append(row)
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for row in _rows(folder, "sections"):
+        sections.setdefault(row["doc_id"], []).append(row)
+    documents = {row["doc_id"]: row for row in _rows(folder, "documents")}
+    for doc_id, rows in blocks.items():
+        yield {"document": documents.get(doc_id), "blocks": rows, "sections": sections.get(doc_id, [])}
+
+
+def _rows(folder: Path, table: str) -> list[dict[str, Any]]:
+    return [row for chunk in chunk_names(folder, table) for row in pq.read_table(chunk).to_pylist()]
+
+
+def _show(found: dict[str, Any], console: Console, *, kept_only: bool) -> None:
+    document = found["document"]
+    if document is not None:
+        name = document["path"] if document["member"] is None else f"{document['path']} [{document['member']}]"
+        console.rule(Text(printable(name)))
+    console.print(_block_table(found["blocks"], kept_only=kept_only))
+    if document is None:
+        return
+    facts = Table.grid(padding=(0, 2))
+    for field in _SHOWN:
+        facts.add_row(Text(field, style="bold"), Text(printable(str(document[field]))))
+    shares = ", ".join(f"{one['lang']} {one['share']:.0%}" for one in document["lang_shares"])
+    facts.add_row(Text("lang_shares", style="bold"), Text(shares))
+    console.print(facts)
+    for section in found["sections"]:
+        date = f" {section['event_date']}" if section["event_date"] else ""
+        cut = " (truncated)" if section["truncated"] else ""
+        title = printable(section["title"] or "(no title)")
+        chars = section["char_end"] - section["char_start"]
+        console.print(Text(f"section {section['ordinal']}:{date} {title}{cut}, {chars} characters, {section['lang']}"))
+
+
+def _block_table(rows: Sequence[dict[str, Any]], *, kept_only: bool) -> Table:
+    table = Table(box=None, padding=(0, 1), show_edge=False)
+    table.add_column("#", justify="right")
+    table.add_column("label")
+    table.add_column("score", justify="right")
+    table.add_column("decided by", max_width=34)
+    table.add_column("lang")
+    table.add_column("text", ratio=1)
+    for row in rows:
+        label = Label(row["label"])
+        if kept_only and label not in KEPT_LABELS:
+            continue
+        style = STYLES.get(label, CHAFF_STYLE)
+        cells = (str(row["ordinal"]), label.value, f"{row['score']:.2f}", row["decided_by"], row["lang"])
+        table.add_row(*(Text(cell, style=style) for cell in cells), Text(printable(row["text"]), style=style))
+    return table

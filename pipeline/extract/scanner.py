@@ -1,0 +1,149 @@
+r"""HTML source to tags and the text between them, by one compiled regular expression in one pass.
+
+The expression follows the tokenizer of the WHATWG standard (https://html.spec.whatwg.org/#tokenization).
+All its repeats are possessive and every alternative that could look for an end in vain accepts the end
+of the source (``\Z``), so that no stretch is scanned twice: the time is linear whatever the input.
+To add an element with raw content, name it in ``elements.RAW_ELEMENTS``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import Final
+
+from pipeline.extract.elements import RAW_ELEMENTS
+
+_NAME: Final = r"[a-zA-Z][^ \t\n\r\f/>]*+"
+# Attributes without ">" in them end at the first ">": the common case, and much faster than the exact one.
+_PLAIN: Final = r"""[^>"']*+(?:"[^">]*+"[^>"']*+|'[^'>]*+'[^>"']*+)*+>"""
+# A quote counts only after "="; one that is never closed is read as a part of the name.
+_EXACT: Final = r"""[^>=]*+(?:=[ \t\n\r\f]*+(?:"[^"]*+"|'[^']*+'|[^ \t\n\r\f>"'][^ \t\n\r\f>]*+)?+[^>=]*+)*+(?:>|\Z)"""
+_COMMENT: Final = r"!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))"
+_END: Final = r"[ \t\n\r\f/>]"
+# Within <!-- in a script, <script> ... </script> does not end the script ("double escaped").
+_DOUBLE: Final = rf"<script{_END}(?:[^<-]++|-(?!->)|<(?!/script{_END}))*+(?:</script{_END}|(?=-->)|\Z)"
+_ESCAPED: Final = rf"<!(?=--)(?:[^<-]++|-(?!->)|<(?!/?script{_END})|{_DOUBLE})*+(?:-->|(?=</script{_END})|\Z)"
+
+
+def _raw(name: str) -> str:
+    """The expression of a raw element from its name to the end of its end tag, or of the source."""
+    if name == "script":
+        body = rf"(?:[^<]++|<(?!/script{_END}|!--)|{_ESCAPED})*+"
+    else:
+        body = rf"(?:[^<]++|<(?!/{name}{_END}))*+"
+    return rf"(?i:{name}(?={_END})(?:{_PLAIN}|{_EXACT}){body}(?:</{name}[^>]*+(?:>|\Z)|\Z))"
+
+
+@cache
+def _pattern(unclosed: frozenset[str], lenient: bool) -> re.Pattern[str]:
+    """The expression: groups are the whole tag, the name of an end tag, the name of a start tag.
+
+    ``unclosed`` names raw elements (and "!--") that have no end in what follows and are read as plain
+    tags; ``lenient`` ends every start tag at the next angle bracket, whatever the quotes say.
+    """
+    attributes = r"[^<>]*+>?" if lenient else f"(?:{_PLAIN}|{_EXACT})"
+    parts = [
+        rf"/(?:({_NAME})[^>]*+|[^>]*+)(?:>|\Z)",
+        *([] if "!--" in unclosed else [_COMMENT]),
+        r"[!?][^>]*+(?:>|\Z)",
+        *(_raw(name) for name in RAW_ELEMENTS if name not in unclosed),
+        rf"({_NAME}){attributes}",
+    ]
+    return re.compile(rf"(<(?:{'|'.join(parts)}))")
+
+
+_SUBSET: Final = re.compile(
+    r"\s*+(?:<\?[^>]*+>\s*+)?+<!doctype[^>\[]*+\[(?:[^\]]++|\](?!\s{0,9}>))*+\]\s*+>", re.IGNORECASE
+)
+_NAME_AT: Final = re.compile(rf"<({_NAME}|!--)?")
+_START_TAG: Final = re.compile(rf"<{_NAME}(?:{_PLAIN}|{_EXACT})")
+_BRACKET: Final = re.compile("[<>]")
+_MAX_RESTARTS: Final = 16
+
+Token = tuple[str, str, str | None, str | None]
+
+
+def scan(source: str) -> Iterator[tuple[Iterable[Token], bool]]:
+    """Stretches of ``(text, tag, closing, opening)``: the text before a tag, the whole tag, its name.
+
+    Both names are None for comments, declarations and raw elements (these whole, with their content).
+    Texts and tags joined are the source; the last text has an empty tag. With each stretch comes whether
+    it was cut short because mark-up left open would have swallowed over half of the page.
+    """
+    subset = _SUBSET.match(source)  # of a DTD: has ">" in it
+    pos = subset.end() if subset else 0
+    if pos:
+        yield [("", source[:pos], None, None)], False
+    unclosed: frozenset[str] = frozenset()
+    lenient = False
+    for restart in range(_MAX_RESTARTS + 1):
+        parts = _pattern(unclosed, lenient).split(source[pos:] if pos else source)
+        columns = iter(parts)
+        tokens: Iterator[Token] = zip(columns, columns, columns, columns, strict=False)
+        longest = max(map(len, parts[1::4]), default=0)
+        cut = None
+        if longest * 2 > len(source) and restart < _MAX_RESTARTS:
+            index = next(i for i in range(1, len(parts), 4) if len(parts[i]) == longest)
+            cut = _cut(parts[index])
+        if cut is None:
+            yield tokens, False
+            break
+        head = "".join(parts[j] for i in range(0, index, 4) for j in (i, i + 1) if j < index)
+        yield islice(tokens, index // 4), False
+        yield [(parts[index - 1], parts[index][: cut.length], None, parts[index + 2])], True
+        pos += len(head) + cut.length
+        unclosed |= cut.unclosed
+        lenient = lenient or cut.lenient or restart > _MAX_RESTARTS // 2
+    yield [(parts[-1], "", None, None)], False
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Where mark-up that swallowed most of a page is taken to end, and how to read on."""
+
+    length: int  # characters of the tag that remain
+    unclosed: frozenset[str] = frozenset()
+    lenient: bool = False
+
+
+def _cut(tag: str) -> _Cut | None:
+    """Where to end a tag longer than half of its page; None when it is right as it is."""
+    found = _NAME_AT.match(tag)
+    name = (found[1] or "").lower() if found else ""
+    if name == "!--":
+        stop = tag.find(">") + 1
+        return _Cut(stop or 4, frozenset((name,))) if not tag.endswith(("-->", "--!>")) else None
+    if name in RAW_ELEMENTS:
+        return _cut_raw(tag, name)
+    bracket = _BRACKET.search(tag, 1)
+    if bracket is None:
+        return _Cut(len(name) + 1, lenient=True)
+    if bracket.end() == len(tag) or "srcdoc" in tag:
+        return None
+    return _Cut(bracket.start() + (bracket[0] == ">"), lenient=not tag.endswith(">"))
+
+
+def _cut_raw(tag: str, name: str) -> _Cut | None:
+    """A raw element without its end tag ends at the next tag, and so does a title with tags in it."""
+    start = _START_TAG.match(tag)
+    content = start.end() if start else len(tag)
+    stop = tag.find("<", content)
+    closed = tag.lower().rfind(f"</{name}", content)
+    if stop < 0 or stop == closed or (closed >= 0 and name != "title"):
+        return None
+    return _Cut(stop, frozenset() if closed >= 0 else frozenset((name,)))
+
+
+def raw_parts(tag: str) -> tuple[str, str, int, str]:
+    """Name in lower case, start tag, its length and content of a raw element; the name is "" for a comment."""
+    found = _NAME_AT.match(tag)
+    name = (found[1] or "").lower() if found else ""
+    start = _START_TAG.match(tag)
+    if start is None or name not in RAW_ELEMENTS:
+        return "", "", 0, ""
+    stop = tag.rfind("</") if tag.endswith(">") and len(tag) > start.end() else len(tag)
+    return name, start[0], start.end(), tag[start.end() : stop]

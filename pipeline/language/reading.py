@@ -1,0 +1,118 @@
+"""Read one text: its structure, then its script, then its language. The tiers in the order they answer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pipeline.language.backends import BACKENDS, Backend, Candidates
+from pipeline.language.chinese import HanEvidence, han_evidence
+from pipeline.language.scripts import LANGUAGES, ScriptCount, count_scripts
+from pipeline.language.structure import looks_like_code, strip_addresses
+from pipeline.types import LanguageGuess
+
+_NO_HAN = HanEvidence(0, 0, 0, 0)
+_FEW_LETTERS = 4  # below this many letters of a script that several languages share: nothing to tell
+_SHORT = 14  # up to this many letters ...
+_BAR_SHORT, _BAR = 0.5, 0.3  # ... a guess below the first bar is "und", beyond them one below the second
+_KANA_SHARE = 10  # one kana in ten letters makes Japanese; a の in a Chinese shop sign does not
+_CACHED_CHARS = 100
+_SPACES = re.compile(r"\s+")
+#: Words whose letters tell nothing: with digits in them (COP29, 2.3MB) or of capitals only up to six (UNFCCC).
+_OPAQUE = re.compile(r"\b(?:[^\W\d_]{0,20}\d\w{0,40}|[A-Z]{1,6})\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one text says of its language, for ``identify`` and for the rules that look at its neighbours."""
+
+    guess: LanguageGuess
+    script: str  # as in ``ScriptCount``; "" for what is no language by its form
+    letters: int  # of the script that tell
+    han: HanEvidence = _NO_HAN
+    candidates: Candidates = ()  # of a script that several languages share
+
+
+def weigh(candidates: Candidates, letters: int) -> LanguageGuess:
+    """The likeliest candidate, or ``und`` where it is too unlikely for so few letters."""
+    best = candidates[0] if candidates else LanguageGuess("und", 0.0)
+    if best.confidence < (_BAR_SHORT if letters <= _SHORT else _BAR):
+        return LanguageGuess("und", 1.0 - best.confidence)
+    return best
+
+
+def _read_han(text: str, counts: ScriptCount) -> Reading:
+    evidence = han_evidence(text)
+    simplified, traditional = evidence.simplified, evidence.traditional
+    if counts.kana and counts.kana * _KANA_SHARE >= counts.letters and 4 * evidence.foreign <= counts.kana:
+        lang, purity = "ja", 1.0
+    elif evidence.japanese and evidence.foreign == 0:
+        lang, purity = "ja", 0.7
+    elif simplified == traditional:
+        lang, purity = "zh", 0.6
+    else:
+        lang = "zh-Hans" if simplified > traditional else "zh-Hant"
+        purity = max(simplified, traditional) / (simplified + traditional)
+        purity *= 0.8 if evidence.may_be_japanese else 1.0
+    return Reading(LanguageGuess(lang, purity * counts.share), "CJK", counts.letters, evidence)
+
+
+def _read_shared(text: str, counts: ScriptCount, backend: Backend, seed: int) -> Reading:
+    """A text in a script that several languages share."""
+    script = counts.script
+    letters = count_scripts(_OPAQUE.sub(" ", text)).letters if counts.letters <= 4 * _SHORT else counts.letters
+    if letters < _FEW_LETTERS:
+        return Reading(LanguageGuess("und", 1.0), script, letters)
+    candidates = BACKENDS[backend](text, LANGUAGES.get(script, ()), seed)
+    guess = weigh(candidates, letters)
+    if guess.lang != "und":
+        guess = LanguageGuess(guess.lang, guess.confidence * counts.share)
+    return Reading(guess, script, letters, candidates=candidates)
+
+
+def _read(text: str, backend: Backend, seed: int) -> Reading:
+    line = strip_addresses(text)
+    counts = count_scripts(line)
+    if counts.script == "Latin" and counts.han:  # acronyms do not make a Chinese line English
+        counts = count_scripts(_OPAQUE.sub(" ", line))
+    if counts.weight == 0:
+        return Reading(LanguageGuess("und", 1.0), "", 0)
+    if counts.script == "CJK":
+        return _read_han(line, counts)
+    if counts.script == "Hangul":
+        return Reading(LanguageGuess("ko", counts.share), "Hangul", counts.letters)
+    languages = LANGUAGES.get(counts.script, ())
+    if len(languages) == 1:
+        return Reading(LanguageGuess(languages[0], counts.share), counts.script, counts.letters)
+    if counts.script == "Latin" and looks_like_code(text):
+        if counts.han:  # what is not code in such a line is Chinese or Japanese
+            return _read_han(line, counts)
+        return Reading(LanguageGuess("und", 0.9), "", 0)
+    return _read_shared(_SPACES.sub(" ", line).strip(), counts, backend, seed)
+
+
+_read_cached = lru_cache(maxsize=16384)(_read)  # menus and footers recur from page to page
+
+
+def read_text(text: str, backend: Backend = "lid176", seed: int = 0) -> Reading:
+    """The reading of one text; a pure function, remembered for short texts."""
+    return (_read_cached if len(text) <= _CACHED_CHARS else _read)(text, backend, seed)
+
+
+def identify(text: str, *, backend: Backend = "lid176", seed: int = 0) -> LanguageGuess:
+    """The language of a text as a BCP 47 tag, and how sure we are of it.
+
+    Structure first (code, addresses and numbers are ``und``), then script (kana is ``ja``, Hangul ``ko``, Greek
+    ``el``; Han is ``zh-Hans``, ``zh-Hant``, or ``zh`` where no character tells), then ``backend`` for scripts that
+    several languages share. ``und`` also where there are too few letters or the answer is too unsure.
+    ``seed`` matters to ``langdetect`` only; the same arguments always give the same answer.
+
+    >>> identify("生态环境部发布《2024年度全国碳市场报告》 UNFCCC").lang
+    'zh-Hans'
+    >>> identify("The plenary adopted the decision by consensus.").lang
+    'en'
+    >>> identify("2024-09-11 08:46").lang
+    'und'
+    """
+    return read_text(text, backend, seed).guess

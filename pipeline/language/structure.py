@@ -1,0 +1,65 @@
+"""Tell what is no language by its form: code, commands, addresses, numbers.
+
+To add a form: an alternative in ``_CODE_MARKS`` (strong on its own) or ``_ADDRESS`` (cut out before the
+letters are looked at). Both are linear: no nested quantifiers, bounded repeats.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: Web, mail and file addresses, handles and hashes: their letters say nothing of the language around.
+_ADDRESS = re.compile(
+    r"(?:https?|ftp|file|mailto)://?[^\s<>\"'，。；、）】》\u4e00-\u9fff]{1,2000}"
+    r"|\bwww\.[\w.-]{1,250}(?:/[\w./?=&%#~+:@-]{0,2000})?"
+    r"|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+    r"|(?<![\w/])[\w-]{1,63}(?:\.[\w-]{1,63}){0,6}\.(?:com|cn|org|net|gov|edu|io|dev|html?|php|pdf|docx?|xlsx?)\b"
+    r"|(?<!\w)[@#][A-Za-z0-9_]{2,40}"
+)
+_ADDRESS_HINT = re.compile(r"[@#]|://|\w\.\w")
+
+#: Signs that a line is source code or a command.
+_CODE_MARKS = re.compile(
+    r"[\w)\]\"'}];\s*$|[{}]\s*$|^\s*[{}\])]"  # the line ends or begins as a statement or block does
+    r"|=>|[=!<>]==?|&&|\|\||::|->|\+=|\$\{|</?\w+>|/>"
+    r"|\b\w{1,60}\([^\s()]{0,80}\)|\w\(\)|\b\w{1,60}\(\["  # calls
+    r"|\b[a-z]{1,30}[A-Z]\w{0,40}\b|\b[A-Za-z]\w{0,40}_\w{1,40}|\b[a-z]\w{1,30}\.[a-z]\w{1,30}[.(]"  # names
+    r"|(?<!\S)--?[A-Za-z][\w-]{0,40}(?![\w-])|\[-{1,2}\w|\|-{1,2}\w|[~.]?/\w{1,60}/\w"  # options, paths
+    r"|\s=\s|`[^`\s]{1,60}`|^\s*(?://|/\*|#!|\$ )"
+)
+_SYMBOLS = str.maketrans("", "", "{}[]()<>=;_$\\|&*+/`~^:-#")
+_WORD = re.compile(r"[A-Za-z]{2,}")
+
+_MAX_CODE = 300  # characters looked at: beyond it a text that is code has shown it
+
+
+def strip_addresses(text: str) -> str:
+    """The text with a space for every web, mail or file address, handle and hash tag.
+
+    >>> strip_addresses("see https://example.org/a?b=1 now")
+    'see   now'
+    """
+    if _ADDRESS_HINT.search(text) is None:
+        return text
+    return _ADDRESS.sub(" ", text)
+
+
+def looks_like_code(text: str) -> bool:
+    """Whether a text is source code, a command or mark-up rather than prose.
+
+    A text is code when its marks are many for its words (one mark for every four words), or when symbols
+    make more than a sixth of a text with two marks. Prose, with less than one symbol in thirty characters,
+    is passed by without a look at marks.
+
+    >>> looks_like_code("const db = require('../database');")
+    True
+    >>> looks_like_code("The plan (2021-2025) covers steel; cement follows.")
+    False
+    """
+    head = text[:_MAX_CODE]
+    symbols = len(head) - len(head.translate(_SYMBOLS))
+    if symbols * 30 < len(head):
+        return False
+    marks = sum(1 for _ in _CODE_MARKS.finditer(head))
+    words = len(_WORD.findall(head))
+    return marks * 4 >= max(words, 1) or (marks >= 2 and symbols * 6 > len(head))

@@ -1,0 +1,142 @@
+"""List the raw tree: every file in path order, hashed, or the reason why not. What is passed over is in the tables."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from pipeline.errors import RawFolderError, Reason, Rejection
+from pipeline.read.outcome import DEFAULT_LIMITS, ReadFailure, Skipped, reject
+from pipeline.read.rawfile import (
+    changed_failure,
+    native_path,
+    not_regular,
+    open_raw,
+    portable_path,
+    unreadable,
+)
+from pipeline.text_safety import printable
+from pipeline.types import RawInput
+
+ScannedFile: TypeAlias = RawInput | Rejection | Skipped
+
+# names that are never documents, with the reason; a leading dot is "hidden" before these are looked at
+PASSED_OVER: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    ("hidden", re.compile(r"\..*", re.DOTALL)),
+    ("temporary", re.compile(r".*(?:~|\.tmp|\.temp|\.part|\.partial|\.crdownload|\.swp)", re.DOTALL | re.IGNORECASE)),
+    ("temporary", re.compile(r"~\$.*|thumbs\.db|desktop\.ini|__macosx|lost\+found|@eadir", re.DOTALL | re.IGNORECASE)),
+)
+
+_NOTHING_KNOWN: Final[Mapping[str, RawInput]] = MappingProxyType({})
+_MEND = "Put the raw files there, or name another folder."
+
+
+def scan(
+    raw: Path,
+    known: Mapping[str, RawInput] = _NOTHING_KNOWN,
+    *,
+    max_file_bytes: int = DEFAULT_LIMITS.max_file_bytes,
+) -> Iterator[ScannedFile]:
+    """Yield each file under ``raw``, sorted by the UTF-8 bytes of its path, links not followed.
+
+    A file that is in ``known`` with the same size and mtime_ns keeps its hash unread. A hidden or temporary folder is
+    one Skipped, its path ending in "/". A file over ``max_file_bytes`` is rejected unread.
+    Raises RawFolderError when the folder is missing, no folder, unreadable or without any file.
+    """
+    shown = printable(str(raw))
+    if not raw.exists():
+        raise RawFolderError(f"The raw folder {shown} does not exist.", mend=_MEND)
+    if not raw.is_dir():
+        raise RawFolderError(f"The raw folder {shown} is a file, not a folder.", mend=_MEND)
+    try:
+        names = _listing(raw, "")
+    except OSError as error:
+        cause = error.strerror or "unknown error"
+        raise RawFolderError(
+            f"The raw folder {shown} cannot be listed: {cause}.", mend="Check its permissions."
+        ) from None
+    return _walk(raw, names, known, max_file_bytes)
+
+
+def hash_file(raw: Path, relative: str) -> RawInput | Rejection:
+    """Return a file's size, time and SHA-256, all of the same moment, or the Rejection if it cannot be had."""
+    try:
+        with open_raw(raw, relative) as file:
+            digest = hashlib.sha256()
+            try:
+                while data := file.read():
+                    digest.update(data)
+            except OSError as error:
+                raise unreadable(error) from None
+            if file.changed():
+                raise changed_failure()
+            return RawInput(relative, file.size, file.mtime_ns, digest.hexdigest())
+    except ReadFailure as failure:
+        return reject(relative, None, failure.reason, failure.message, stage="scan")
+
+
+def _walk(raw: Path, names: list[bytes], known: Mapping[str, RawInput], max_file_bytes: int) -> Iterator[ScannedFile]:
+    """Yield the tree depth first, with a stack of names: memory is that of the folders on the way down."""
+    stack = names
+    n_found = 0
+    while stack:
+        path = stack.pop().decode("utf-8")
+        is_folder = path.endswith("/")
+        reason = passed_over(path.rstrip("/").rpartition("/")[2])
+        if reason:
+            n_found += 1
+            yield Skipped(path, None, reason)
+        elif is_folder:
+            try:
+                stack += _listing(raw, path)
+            except OSError as error:
+                n_found += 1
+                cause = error.strerror or "unknown error"
+                message = f"The folder cannot be listed: {cause}. Check its permissions."
+                yield reject(path, None, Reason.UNREADABLE, message, stage="scan")
+        else:
+            n_found += 1
+            yield _scanned(raw, path, known, max_file_bytes)
+    if not n_found:
+        raise RawFolderError(f"The raw folder {printable(str(raw))} holds no files.", mend=_MEND)
+
+
+def passed_over(name: str) -> str | None:
+    """Return why a file or folder of this name is passed over, or None."""
+    return next((reason for reason, pattern in PASSED_OVER if pattern.fullmatch(name)), None)
+
+
+def _listing(raw: Path, folder: str) -> list[bytes]:
+    """Return the portable paths in a folder, last first. A folder's ends in "/": so they sort as whole paths do."""
+    native = os.path.join(raw, native_path(folder))  # noqa: PTH118 - the name need not be valid Unicode
+    with os.scandir(native) as entries:
+        paths = [
+            f"{folder}{portable_path(e.name)}{'/' if e.is_dir(follow_symlinks=False) else ''}".encode() for e in entries
+        ]
+    return sorted(paths, reverse=True)
+
+
+def _scanned(raw: Path, path: str, known: Mapping[str, RawInput], max_file_bytes: int) -> RawInput | Rejection:
+    """Return what is known of a file, hashing it only when that is news."""
+    try:
+        seen = os.lstat(os.path.join(raw, native_path(path)))  # noqa: PTH118
+    except OSError as error:
+        failure = unreadable(error)
+        return reject(path, None, failure.reason, failure.message, stage="scan")
+    if not stat.S_ISREG(seen.st_mode):
+        return reject(path, None, Reason.NOT_A_REGULAR_FILE, not_regular(seen.st_mode), stage="scan")
+    if seen.st_size > max_file_bytes:
+        what = f"It has {seen.st_size:,} bytes; at most {max_file_bytes:,} are read."
+        return reject(
+            path, None, Reason.TOO_LARGE, f"{what} Split it, or raise the limit in the settings.", stage="scan"
+        )
+    before = known.get(path)
+    if before and (before.size, before.mtime_ns) == (seen.st_size, seen.st_mtime_ns):
+        return before
+    return hash_file(raw, path)

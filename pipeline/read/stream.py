@@ -1,0 +1,242 @@
+"""Streams of a file's bytes, as stored or gunzipped on the way, that count what goes in and what comes out.
+
+Nothing is believed of a gzip header: output is counted as it comes, against ``ReadLimits``. Another compression is a
+class with the same five members as ``Stream``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Protocol
+
+from pipeline.errors import Reason
+from pipeline.read.outcome import KIB, ReadFailure, ReadLimits
+
+GZIP_MAGIC = b"\x1f\x8b\x08"  # RFC 1952: ID1, ID2, CM = deflate, the only method there is
+GZIP_WBITS, ZLIB_WBITS, DEFLATE_WBITS = 31, 15, -15
+_OUTPUT = 64 * KIB  # bytes out a read
+_FIRST_OUTPUT = 64  # bytes out of a member at first: enough to see what it is, before damage further in is met
+
+
+class Seekable(Protocol):
+    """A RawFile or a BytesIO."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to ``size`` bytes; none at the end."""
+
+    def seek(self, offset: int, /) -> int:
+        """Continue reading at ``offset``."""
+
+
+class DamagedStream(ReadFailure):
+    """Compressed data that cannot be decoded any further; ``resync`` may find a place to go on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.BROKEN_CONTAINER, message)
+
+
+class CutStream(DamagedStream):
+    """Compressed data that ends in the middle."""
+
+
+class Stream(Protocol):
+    """Bytes of a file in order."""
+
+    @property
+    def consumed(self) -> int:
+        """Bytes of the file that the output so far was made from."""
+
+    @property
+    def member(self) -> int:
+        """Offset in the file of the compressed member that is being read; 0 when there are none."""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What was noticed on the way."""
+
+    def read(self) -> bytes:
+        """Return the next bytes, none at the end. Raises ReadFailure, DamagedStream, OSError."""
+
+    def resync(self) -> bool:
+        """After DamagedStream: go on at the next place that looks like a beginning. False when there is none."""
+
+
+class StoredStream:
+    """A file's bytes as they are."""
+
+    member = 0
+    flags: tuple[str, ...] = ()
+
+    def __init__(self, file: Seekable) -> None:
+        file.seek(0)
+        self._file = file
+        self.consumed = 0
+
+    def read(self) -> bytes:
+        """Return the next bytes, none at the end."""
+        data = self._file.read(_OUTPUT)
+        self.consumed += len(data)
+        return data
+
+    def resync(self) -> bool:
+        """Return False: stored bytes are never damaged."""
+        return False
+
+
+class GzipStream:
+    """The decompressed bytes of all members of a gzip file, a member's bytes never mixed with the next one's."""
+
+    def __init__(self, file: Seekable, *, limits: ReadLimits, wbits: int = GZIP_WBITS) -> None:
+        self._file = file
+        self._limits = limits
+        self._wbits = wbits
+        self._out = 0
+        self._damages = 0
+        self._damage: DamagedStream | None = None
+        self._pending = b""
+        self._wanted = _FIRST_OUTPUT
+        self.flags: tuple[str, ...] = ()
+        self._restart(0)
+
+    @property
+    def consumed(self) -> int:
+        """Bytes of the file that the output so far was made from."""
+        return self._position - len(self._pending)
+
+    def read(self) -> bytes:
+        """Return the next bytes, none at the end. Raises CutStream, DamagedStream, ReadFailure, OSError."""
+        if self._damage:
+            raise self._damage
+        while True:
+            if self._inflater.eof and not self._next_member():
+                return b""
+            fresh = self._pending or self._fill()
+            try:
+                data = self._inflater.decompress(fresh, self._wanted)
+            except zlib.error:
+                where = f"in the part that begins at byte {self.member:,}"
+                self._damage = DamagedStream(f"The compressed data is damaged {where}.")
+                raise self._damage from None
+            self._pending = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
+            if data:
+                self._wanted = _OUTPUT
+                return self._counted(data)
+            if not fresh and not self._inflater.eof:
+                self._damage = CutStream(f"The compressed data ends in the middle, after byte {self._position:,}.")
+                raise self._damage
+
+    def resync(self) -> bool:
+        """Go on at the next gzip header after the start of the damaged member, which may have swallowed others."""
+        self._damages += 1
+        if self._damages > self._limits.max_damages:
+            return False
+        start = self.member + 1
+        self._file.seek(start)
+        window = b""
+        while data := self._file.read(_OUTPUT):
+            window += data
+            found = window.find(GZIP_MAGIC)
+            if found >= 0:
+                self._restart(start + found)
+                return True
+            start += max(len(window) - 2, 0)
+            window = window[-2:]
+        return False
+
+    def _counted(self, data: bytes) -> bytes:
+        self._out += len(data)
+        if self._out > self._limits.max_expanded_bytes:
+            raise ReadFailure(
+                Reason.DECOMPRESSION_BOMB,
+                f"It expands to more than {self._limits.max_expanded_bytes:,} bytes. Split it if it is meant to be so.",
+            )
+        return data
+
+    def _restart(self, offset: int) -> None:
+        self._file.seek(offset)
+        self._position = offset
+        self._pending = b""
+        self._damage = None
+        self._begin(offset)
+
+    def _begin(self, offset: int) -> None:
+        self.member = offset
+        self._inflater = zlib.decompressobj(self._wbits)
+        self._wanted = _FIRST_OUTPUT
+
+    def _fill(self) -> bytes:
+        data = self._file.read(_OUTPUT)
+        self._position += len(data)
+        return data
+
+    def _next_member(self) -> bool:
+        """Step over the zero padding after a member (RFC 1952 2.2 allows more members, gzip(1) allows padding)."""
+        if self._wbits != GZIP_WBITS:
+            return False
+        while not (rest := self._pending.lstrip(b"\0")):
+            self._pending = self._fill()
+            if not self._pending:
+                return False
+        if len(rest) < len(GZIP_MAGIC):
+            rest += self._fill()
+        self._pending = rest
+        if not rest.startswith(GZIP_MAGIC):
+            self.flags = ("trailing_garbage",)
+            return False
+        self._begin(self.consumed)
+        return True
+
+
+def read_head(stream: Stream, size: int) -> bytes:
+    """Return the first ``size`` bytes or what there is of them, however damaged the stream is. Raises OSError."""
+    head = b""
+    try:
+        while len(head) < size and (data := stream.read()):
+            head += data
+    except ReadFailure:
+        pass  # whoever reads the whole stream meets it again and says so
+    return head[:size]
+
+
+def read_whole(stream: Stream, *, limits: ReadLimits) -> tuple[bytes, tuple[str, ...]]:
+    """Return all bytes of a stream that holds one document, and what was noticed.
+
+    A stream that ends in the middle gives what there is, with the flag "truncated".
+    Raises ReadFailure: TOO_LARGE, DECOMPRESSION_BOMB, BROKEN_CONTAINER.
+    """
+    parts: list[bytes] = []
+    size = 0
+    flags: tuple[str, ...] = ()
+    try:
+        while data := stream.read():
+            parts.append(data)
+            size += len(data)
+            check_size(size, stream.consumed, limits=limits)
+    except CutStream:
+        if not parts:
+            raise
+        flags = ("truncated",)
+    return b"".join(parts), (*flags, *stream.flags)
+
+
+def check_size(size: int, stored: int, *, limits: ReadLimits) -> None:
+    """Raise ReadFailure if a document of ``size`` bytes made from ``stored`` bytes of a file is out of bounds."""
+    if is_bomb(size, stored, limits=limits):
+        raise ReadFailure(
+            Reason.DECOMPRESSION_BOMB,
+            f"It expands to more than {limits.max_ratio} times its stored size. Unpack it by hand if it is genuine.",
+        )
+    if size > limits.max_record_bytes:
+        raise too_large(limits.max_record_bytes)
+
+
+def is_bomb(size: int, stored: int, *, limits: ReadLimits) -> bool:
+    """Whether ``size`` bytes out of ``stored`` is more than honest text compresses to."""
+    return size > limits.ratio_after_bytes and size > limits.max_ratio * max(stored, 1)
+
+
+def too_large(limit: int) -> ReadFailure:
+    """Return the failure of a document over ``limit`` bytes."""
+    return ReadFailure(
+        Reason.TOO_LARGE, f"A document may have at most {limit:,} bytes. Split it, or raise the limit in the settings."
+    )

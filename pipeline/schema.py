@@ -1,0 +1,226 @@
+"""The Arrow schemas of the seven datasets, each field described once.
+
+The descriptions are written into the Parquet metadata and into the data dictionary (docs/data-dictionary.md).
+A new column is one line here and one value in the stage that fills it.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from pipeline.quality import QUALITY_FIELDS
+
+SCHEMA_VERSION = "1"
+
+_TIME = pa.timestamp("us", tz="UTC")
+
+
+def _field(name: str, kind: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"description": description})
+
+
+_INTEGER_SIGNALS = frozenset({"n_chars", "n_tokens", "n_lines"})
+
+_QUALITY = pa.struct(
+    [
+        _field(name, pa.int64() if name in _INTEGER_SIGNALS else pa.float64(), description)
+        for name, description in QUALITY_FIELDS
+    ]
+)
+
+_SHARES = pa.list_(
+    pa.struct(
+        [
+            _field("lang", pa.string(), "BCP 47 tag"),
+            _field("share", pa.float64(), "share of the letters of the content, 0 to 1"),
+        ]
+    )
+)
+
+_PATH = _field("path", pa.string(), "raw file, relative to the raw folder, / between parts")
+_MEMBER = _field(
+    "member",
+    pa.string(),
+    "record of a container: line, record number or entry; null for a plain file",
+    nullable=True,
+)
+_RAW_SHA256 = _field("raw_sha256", pa.string(), "SHA-256 of the raw file as stored, hex")
+_FIRST_SEEN = _field("first_seen_at", _TIME, "start of the run that first published this row")
+_DOC_ID = _field("doc_id", pa.string(), "document: derived from path and member, the same in every run")
+
+DOCUMENTS = pa.schema(
+    [
+        _DOC_ID,
+        _PATH,
+        _MEMBER,
+        _field("url", pa.string(), "address the record says it was fetched from", nullable=True),
+        _field(
+            "site",
+            pa.string(),
+            "registrable domain: of the URL, a folder, or the page's own footer",
+            nullable=True,
+        ),
+        _field("media_type", pa.string(), "text/html, text/plain or text/markdown"),
+        _field("encoding", pa.string(), "charset the bytes were decoded with, WHATWG name"),
+        _field(
+            "encoding_confidence",
+            pa.float64(),
+            "how sure we are of it, 0 to 1; 1 for UTF-8 and byte order marks",
+        ),
+        _field("title", pa.string(), "title, not repeated in text", nullable=True),
+        _field("author", pa.string(), "author, as the page gives it", nullable=True),
+        _field("source", pa.string(), "who published it first, as the page gives it", nullable=True),
+        _field("published_at", _TIME, "publication time; never taken from a dateline in the body", nullable=True),
+        _field("kind", pa.string(), "article, digest, listing or notice"),
+        _field("lang", pa.string(), "main language of the content, BCP 47; und where nothing tells"),
+        _field("lang_confidence", pa.float64(), "how sure we are of it, 0 to 1"),
+        _field("lang_shares", _SHARES, "languages of the content by share of letters, largest first"),
+        _field("text", pa.string(), "clean text: the content blocks, a line each"),
+        _field("n_chars", pa.int64(), "code points of text"),
+        _field("n_tokens", pa.int64(), "tokens of text: a CJK character or a run of other letters or digits"),
+        _field("n_sections", pa.int32(), "stories in it: 1 for an article"),
+        _field("n_duplicates", pa.int32(), "documents left out as duplicates of this one"),
+        _field("quality", _QUALITY, "signals of quality; nothing is filtered by them"),
+        _field("repairs", pa.list_(pa.string()), "names of the text repairs that acted"),
+        _field(
+            "flags",
+            pa.list_(pa.string()),
+            "what readers and extractors noticed: truncated, suffix_mismatch, ...",
+        ),
+        _RAW_SHA256,
+        _field(
+            "text_sha256",
+            pa.string(),
+            "SHA-256 of the normalised clean text, hex: equal for exact duplicates",
+        ),
+        _field(
+            "extraction_confidence",
+            pa.float64(),
+            "mean certainty of the block decisions, weighted by length, 0 to 1",
+        ),
+        _FIRST_SEEN,
+        _field("pipeline_version", pa.string(), "version of Winnow that made the row"),
+    ]
+)
+
+SECTIONS = pa.schema(
+    [
+        _field("section_id", pa.string(), "doc_id, a dash and the ordinal"),
+        _DOC_ID,
+        _field("ordinal", pa.int32(), "0-based place in the document"),
+        _field("title", pa.string(), "headline of the story", nullable=True),
+        _field("text", pa.string(), "body: documents.text[char_start:char_end]"),
+        _field("lang", pa.string(), "main language of the section, BCP 47"),
+        _field("event_date", pa.date32(), "day the story tells of, from its dateline", nullable=True),
+        _field("event_date_source", pa.string(), "words the date was read from", nullable=True),
+        _field("char_start", pa.int64(), "first code point of the body in documents.text"),
+        _field("char_end", pa.int64(), "past the last one"),
+        _field("truncated", pa.bool_(), "the last paragraph ends in mid-sentence"),
+        _field("duplicate_of", pa.string(), "section_id of the story it repeats", nullable=True),
+    ]
+)
+
+BLOCKS = pa.schema(
+    [
+        _DOC_ID,
+        _field("ordinal", pa.int32(), "0-based place among the record's blocks"),
+        _field("text", pa.string(), "repaired text of the block"),
+        _field("start", pa.int64(), "first code point in the decoded source (the mark-up included)"),
+        _field("end", pa.int64(), "past the last one"),
+        _field(
+            "kind",
+            pa.string(),
+            "form: paragraph, heading, list_item, table_row, quote, code, caption, front_matter",
+        ),
+        _field("label", pa.string(), "content and title are kept; navigation, legal, footer ... are left out"),
+        _field("decided_by", pa.string(), "rule:ID, template:SITE, model:NAME ...: what decided the label"),
+        _field("score", pa.float64(), "how likely the block is content, 0 to 1"),
+        _field("lang", pa.string(), "language of the block, BCP 47"),
+        _field("section_ordinal", pa.int32(), "section it belongs to, as headline or body", nullable=True),
+    ]
+)
+
+DUPLICATES = pa.schema(
+    [
+        _DOC_ID,
+        _PATH,
+        _MEMBER,
+        _field("duplicate_of", pa.string(), "doc_id of the document that stands for it"),
+        _field("method", pa.string(), "exact, near or contained"),
+        _field("jaccard", pa.float64(), "Jaccard similarity of the shingle sets, 0 to 1"),
+        _field("containment", pa.float64(), "share of its shingles that are in the other, 0 to 1"),
+        _field("cluster_id", pa.string(), "doc_id of the cluster's representative"),
+    ]
+)
+
+QUARANTINE = pa.schema(
+    [
+        _field("doc_id", pa.string(), "document it would have been; finds its blocks when reason is no_content"),
+        _PATH,
+        _MEMBER,
+        _field(
+            "raw_sha256",
+            pa.string(),
+            "SHA-256 of the raw file, hex; null if it could not be read",
+            nullable=True,
+        ),
+        _field("stage", pa.string(), "where it failed: scan, read, decode, extract, finish"),
+        _field("reason", pa.string(), "closed list: see the analyst's page"),
+        _field("message", pa.string(), "the cause and the mend, for people"),
+        _field("attempts", pa.int32(), "how often it was tried"),
+        _FIRST_SEEN,
+    ]
+)
+
+INPUTS = pa.schema(
+    [
+        _PATH,
+        _field("size", pa.int64(), "bytes; null if it is no regular file", nullable=True),
+        _field("mtime", _TIME, "modification time; null if it is no regular file", nullable=True),
+        _field("raw_sha256", pa.string(), "SHA-256 of the file as stored, hex; null if unread", nullable=True),
+        _field("n_records", pa.int64(), "records found in it: the sum of the next four"),
+        _field("n_documents", pa.int64(), "records that are documents"),
+        _field("n_duplicates", pa.int64(), "records left out as duplicates"),
+        _field("n_quarantined", pa.int64(), "records (or the file) in quarantine"),
+        _field("n_skipped", pa.int64(), "records (or the file) that are no documents by their type"),
+        _field("outcome", pa.string(), "documents, duplicates, quarantined or skipped when all are alike, else mixed"),
+        _field("reason", pa.string(), "why it, or a record of it, was skipped", nullable=True),
+    ]
+)
+
+RUNS = pa.schema(
+    [
+        _field("run_id", pa.string(), "run"),
+        _field("started_at", _TIME, "start"),
+        _field("seconds", pa.map_(pa.string(), pa.float64()), "wall-clock seconds a stage"),
+        _field(
+            "counts",
+            pa.map_(pa.string(), pa.int64()),
+            "files, records, documents, duplicates, quarantine, skipped",
+        ),
+        _field("versions", pa.map_(pa.string(), pa.string()), "pipeline, schema, python, pyarrow, rules"),
+        _field("settings", pa.string(), "the settings, JSON"),
+    ]
+)
+
+#: Every dataset of a snapshot by its folder name.
+DATASETS: dict[str, pa.Schema] = {
+    "documents": DOCUMENTS,
+    "sections": SECTIONS,
+    "blocks": BLOCKS,
+    "duplicates": DUPLICATES,
+    "quarantine": QUARANTINE,
+    "inputs": INPUTS,
+    "runs": RUNS,
+}
+
+#: Sort order of the rows within a part.
+SORT_KEYS: dict[str, tuple[str, ...]] = {
+    "documents": ("site", "doc_id"),
+    "sections": ("doc_id", "ordinal"),
+    "blocks": ("doc_id", "ordinal"),
+    "duplicates": ("doc_id",),
+    "quarantine": ("path", "member"),
+    "inputs": ("path",),
+    "runs": ("started_at",),
+}

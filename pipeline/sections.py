@@ -1,0 +1,132 @@
+"""How a document falls into stories: one section for an article, one a story for a digest.
+
+First the whole document is judged digest or single (``pipeline.digests``), then a digest is cut at its headlines
+(``pipeline.outline``), and where it has none at the openings of its stories (``pipeline.openings``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.digests import is_announced, is_digest
+from pipeline.events import event_dates
+from pipeline.headings import is_heading, is_prose
+from pipeline.outline import headline_candidates
+from pipeline.titles import normalised
+from pipeline.tokens import count_tokens
+from pipeline.truncation import is_truncated
+from pipeline.types import Block, BlockKind, Decision, DocumentKind, Label, Metadata, Section, Sectioning
+
+#: A document with less content than this is a notice, in tokens (a CJK character is one).
+NOTICE_TOKENS = 80
+#: A listing has at least so many blocks, of which hardly any is prose.
+LISTING_BLOCKS = 8
+LISTING_PROSE_SHARE = 0.25  # of its tokens
+
+
+def split_sections(blocks: Sequence[Block], decisions: Sequence[Decision], metadata: Metadata) -> Sectioning:
+    """The sections of a document; every content block is in one of them, as its title or in its body.
+
+    Args:
+        blocks: all blocks of the document; decisions: one a block. Only content and titles are looked at.
+        metadata: of the document, for its title and for the year of datelines.
+
+    The title of a digest that stands above its stories is the document's; it is in no section.
+    """
+    kept = [
+        block
+        for block, decision in zip(blocks, decisions, strict=True)
+        if decision.label is Label.CONTENT or block.ordinal == metadata.title_ordinal
+    ]
+    content = {b.ordinal for b, d in zip(blocks, decisions, strict=True) if d.label is Label.CONTENT}
+    if not content:
+        return Sectioning(DocumentKind.NOTICE, metadata.title, metadata.title_ordinal, ())
+    heads = headline_candidates(kept)
+    above = _title_above(kept, heads, metadata)
+    if above is not None:
+        heads = tuple(i for i in heads if kept[i].ordinal != above)
+    if is_digest(kept, heads, title=metadata.title):
+        return _digest(kept, heads, above, metadata)
+    return _single(kept, content, metadata)
+
+
+def _title_above(kept: Sequence[Block], heads: Sequence[int], metadata: Metadata) -> int | None:
+    """The ordinal of the title if it stands above all stories of a digest, not above the first of them only.
+
+    It does if its heading is of a higher level than the headlines, announces a digest, or has the first headline
+    right under it.
+    """
+    ordinal = metadata.title_ordinal
+    index = next((i for i, block in enumerate(kept) if block.ordinal == ordinal), None)
+    if ordinal is None or index is None or not heads:
+        return None
+    title = kept[index]
+    if title.kind is BlockKind.HEADING:
+        levels = [kept[i].level for i in heads if i != index and kept[i].kind is BlockKind.HEADING]
+        if levels:
+            return ordinal if title.level < min(levels) else None
+    first = next((i for i in heads if i > index), None)
+    if index not in heads and first is not None and first - index == 1:
+        return ordinal
+    return ordinal if is_announced([title]) else None
+
+
+def _single(kept: Sequence[Block], content: set[int], metadata: Metadata) -> Sectioning:
+    """One section with all the content. A title with nothing under it is the content itself."""
+    title_ordinal = metadata.title_ordinal
+    body = [block for block in kept if block.ordinal != title_ordinal]
+    if not body:
+        title_ordinal, body = None, list(kept)
+    section = _sections([(metadata.title, title_ordinal, body)], kept, metadata)
+    return Sectioning(_kind(body), metadata.title, title_ordinal, section)
+
+
+def _kind(body: Sequence[Block]) -> DocumentKind:
+    """What a document that is no digest is: a listing, a notice or an article."""
+    counts = [count_tokens(block.text) for block in body]
+    prose = sum(n for n, block in zip(counts, body, strict=True) if is_prose(block.text))
+    if len(body) >= LISTING_BLOCKS and prose < LISTING_PROSE_SHARE * sum(counts):
+        return DocumentKind.LISTING
+    return DocumentKind.NOTICE if sum(counts) < NOTICE_TOKENS else DocumentKind.ARTICLE
+
+
+def _digest(kept: Sequence[Block], heads: Sequence[int], above: int | None, metadata: Metadata) -> Sectioning:
+    """A section a story; what stands before the first headline is one without a title."""
+    stories: list[tuple[str | None, int | None, list[Block]]] = []
+    leading = [block for block in kept[: heads[0]] if block.ordinal != above]
+    if leading:
+        stories.append((None, None, leading))
+    for head, end in zip(heads, [*heads[1:], len(kept)], strict=True):
+        body = [block for block in kept[head + 1 : end] if block.ordinal != above]
+        stories.append((kept[head].text, kept[head].ordinal, body))
+    first_headline = kept[heads[0]]
+    title = metadata.title
+    if above is None and title is not None and normalised(title) == normalised(first_headline.text):
+        title = None
+    return Sectioning(DocumentKind.DIGEST, title, above, _sections(stories, kept, metadata))
+
+
+def _sections(
+    stories: Sequence[tuple[str | None, int | None, list[Block]]], kept: Sequence[Block], metadata: Metadata
+) -> tuple[Section, ...]:
+    """Sections with the day and the truncation of each."""
+    dates = event_dates([(title, body) for title, _, body in stories], document=kept, metadata=metadata)
+    return tuple(
+        Section(
+            title=title,
+            title_ordinal=ordinal,
+            ordinals=tuple(block.ordinal for block in body),
+            event_date=day,
+            event_date_source=words,
+            truncated=is_truncated(_without_headings(body)),
+        )
+        for (title, ordinal, body), (day, words) in zip(stories, dates, strict=True)
+    )
+
+
+def _without_headings(body: Sequence[Block]) -> Sequence[Block]:
+    """The body without headings at its end: they belong to what follows."""
+    end = len(body)
+    while end > 1 and is_heading(body[end - 1]) and count_tokens(body[end - 1].text) < 10:
+        end -= 1
+    return body[:end]

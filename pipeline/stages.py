@@ -1,0 +1,181 @@
+"""The three stages that map over shards: files in, Parquet chunks out. Run only in supervised children.
+
+``clean``     raw files       -> NAME.records, NAME.blocks, NAME.left_out   (a chunk a few hundred records)
+``finish``    clean's chunks  -> NAME.documents, .sections, .blocks, .signatures, .left_out
+``assemble``  finish's chunks -> one part a dataset, duplicates taken out
+Chunks are named by the place of their first record, so that their order is the order of the shard.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.assemble import assemble_parts
+from pipeline.boilerplate.rules import load_rules
+from pipeline.boilerplate.templates import match_templates
+from pipeline.errors import Reason, Rejection
+from pipeline.handover import cleaned_tables, cleaned_values, left_out_table
+from pipeline.journal import READING, SKIPPING, WORKING, Journal, Place, Span
+from pipeline.read import ReadLimits, Skipped, read_file
+from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish_record
+from pipeline.rows import finished_tables
+from pipeline.store.chunks import chunk_names, write_table
+from pipeline.types import Record
+
+#: A chunk is written when it holds this many records or code points of block text.
+CHUNK_RECORDS, CHUNK_CHARS = 256, 4_000_000
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Results that are not on disk yet."""
+
+    first: Place
+    done: list[tuple[Any, str]] = field(default_factory=list)  # (a recipe value, raw_sha256)
+    left_out: list[tuple[Rejection, str]] = field(default_factory=list)
+    chars: int = 0
+
+    def full(self) -> bool:
+        return max(len(self.done), len(self.left_out)) >= CHUNK_RECORDS or self.chars >= CHUNK_CHARS
+
+    def take(self, result: Cleaned | Finished | Contentless | Rejection | Skipped, raw_sha256: str) -> None:
+        if isinstance(result, Rejection):
+            self.left_out.append((result, "quarantine"))
+        elif isinstance(result, Skipped):
+            skipped = Rejection(result.path, result.member, "read", Reason.UNSUPPORTED_TYPE, result.reason)
+            self.left_out.append((skipped, "skipped"))
+        else:
+            if isinstance(result, Contentless):
+                self.left_out.append((result.rejection, "quarantine"))
+            self.done.append((result, raw_sha256))
+            cleaned = result if isinstance(result, Cleaned) else result.cleaned
+            self.chars += sum(len(block.text) for block in cleaned.extracted.blocks)
+
+
+def clean_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
+    """Read the raw files of a shard and clean each record."""
+    rules = load_rules(Path(spec["rules"]) if spec["rules"] else None)
+    chunk = _Chunk(span.start)
+    for number, item in enumerate(spec["inputs"]):
+        for place, result in _read_places(spec, item, number, span, journal):
+            if isinstance(result, Record):
+                chunk.take(clean_record(result, rules=rules), item["sha256"])
+            else:
+                chunk.take(result, item["sha256"])
+            if chunk.full():
+                chunk = _write_cleaned(chunk, work, journal, (place[0], place[1] + 1))
+    _write_cleaned(chunk, work, journal, (len(spec["inputs"]), 0))
+
+
+def _read_places(
+    spec: Mapping[str, Any], item: Mapping[str, Any], number: int, span: Span, journal: Journal
+) -> Iterator[tuple[Place, Record | Rejection | Skipped]]:
+    """Each record of one raw file that lies in the span, noted in the journal before it is worked on."""
+    if number < span.start[0] or (span.stop is not None and (number, 0) >= span.stop):
+        return
+    path = item["path"]
+    limits = ReadLimits(**spec["limits"])
+    reader = _read_unchanged(Path(spec["raw"]), item, limits)
+    place = (number, 0)
+    while True:
+        if span.stop is not None and place >= span.stop:
+            return
+        journal.begin(place, READING if span.holds(place) else SKIPPING, path)
+        result = next(reader, None)
+        if result is None and place[1] == 0:
+            result = Rejection(path, None, "read", Reason.EMPTY, "There is no record in it.")
+        if result is None:
+            return
+        if span.holds(place):
+            journal.begin(place, WORKING, path, result.member)
+            yield place, result
+        place = (number, place[1] + 1)
+
+
+def _read_unchanged(raw: Path, item: Mapping[str, Any], limits: ReadLimits) -> Iterator[Record | Rejection | Skipped]:
+    """The records of a file, unless it is not the file any more that was scanned and hashed."""
+    try:
+        now = os.lstat(os.path.join(raw, native_path(item["path"])))  # noqa: PTH118 - the name need not be valid Unicode
+    except OSError as error:
+        message = f"It was there when the run began but cannot be read now: {error.strerror}."
+        yield Rejection(item["path"], None, "read", Reason.FILE_CHANGED, message)
+        return
+    if (now.st_size, now.st_mtime_ns) != (item["size"], item["mtime_ns"]):
+        message = "It changed between the scan and the reading; the next run takes the new version."
+        yield Rejection(item["path"], None, "read", Reason.FILE_CHANGED, message)
+        return
+    yield from read_file(raw, item["path"], limits=limits)
+
+
+def _write_cleaned(chunk: _Chunk, work: Path, journal: Journal, after: Place) -> _Chunk:
+    records, blocks = cleaned_tables([one for one, _ in chunk.done], [sha256 for _, sha256 in chunk.done])
+    tables = {"records": records, "blocks": blocks, "left_out": left_out_table(chunk.left_out)}
+    return _write_chunk(tables, chunk, work, journal, after)
+
+
+def _write_chunk(tables: Mapping[str, pa.Table], chunk: _Chunk, work: Path, journal: Journal, after: Place) -> _Chunk:
+    if chunk.done or chunk.left_out:
+        name = f"{chunk.first[0]:07d}-{chunk.first[1]:09d}"
+        for table_name, table in tables.items():
+            write_table(table, work / f"{name}.{table_name}.parquet")
+    journal.safe(after)
+    return _Chunk(after)
+
+
+def finish_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
+    """Label each cleaned record with the site templates known, and make its dataset rows."""
+    templates = pq.read_table(spec["templates"], use_threads=False)
+    finish = partial(finish_record, backend=spec["backend"], seed=spec["seed"])
+    chunk = _Chunk(span.start)
+    folder = Path(spec["cleaned"])
+    chunks = chunk_names(folder, "records")
+    for number, path in enumerate(chunks):
+        if number < span.start[0] or (span.stop is not None and (number, 0) >= span.stop):
+            continue
+        blocks = pq.read_table(path.with_name(path.name.replace(".records.", ".blocks.")), use_threads=False)
+        values = cleaned_values(pq.read_table(path, use_threads=False), blocks)
+        for index, (cleaned, raw_sha256) in enumerate(values):
+            place = (number, index)
+            if not span.holds(place):
+                continue
+            journal.begin(place, WORKING, cleaned.record.path, cleaned.record.member)
+            hits = match_templates(templates, cleaned.site, np.array(cleaned.keys, dtype=np.uint64))
+            chunk.take(finish(cleaned, template_hits=hits), raw_sha256)
+        chunk = _write_finished(chunk, work, journal, (number + 1, 0), spec["version"])
+    _write_finished(chunk, work, journal, (len(chunks), 0), spec["version"])
+
+
+def _write_finished(chunk: _Chunk, work: Path, journal: Journal, after: Place, version: str) -> _Chunk:
+    tables = finished_tables(chunk.done, version=version)
+    return _write_chunk({**tables, "left_out": left_out_table(chunk.left_out)}, chunk, work, journal, after)
+
+
+def assemble_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
+    """Make the shard's parts of documents, sections, blocks and duplicates."""
+    journal.begin((0, 0), WORKING, spec["name"])
+
+    def read(table: str) -> Sequence[pa.Table]:
+        return [pq.read_table(path, use_threads=False) for path in chunk_names(Path(spec["finished"]), table)]
+
+    duplicates = pq.read_table(spec["duplicates"], use_threads=False)
+    first_seen = pq.read_table(spec["first_seen"], use_threads=False)
+    tables = assemble_parts(
+        documents=pa.concat_tables(read("documents")),
+        sections=pa.concat_tables(read("sections")),
+        blocks=pa.concat_tables(read("blocks")),
+        duplicates=duplicates,
+        first_seen=first_seen,
+        started_at=spec["started_at"],
+    )
+    for name, table in tables.items():
+        if table.num_rows:
+            write_table(table, work / f"part.{name}.parquet")

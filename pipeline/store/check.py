@@ -1,0 +1,97 @@
+"""The invariants of a snapshot, each an SQL query for the rows that break it.
+
+They run over the staged parts before publishing; one row in an answer stops the run with nothing published.
+A new invariant is one line in INVARIANTS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from pipeline.errors import InvariantError, SnapshotError
+from pipeline.schema import DATASETS
+from pipeline.store.snapshots import Snapshot, staged_part
+
+#: Characters that must not be in a text: C0 controls but tab and line feed, DEL, C1, bidi controls.
+_FORBIDDEN = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
+
+INVARIANTS: Mapping[str, str] = {
+    "every record of a file is in exactly one of documents, duplicates, quarantine, skipped": """
+        select path, n_records, n_documents, n_duplicates, n_quarantined, n_skipped from inputs
+        where n_records <> n_documents + n_duplicates + n_quarantined + n_skipped or n_records = 0""",
+    "every row of documents, duplicates and quarantine belongs to a file of inputs": """
+        select path from (select path from documents union all select path from duplicates
+        union all select path from quarantine) anti join inputs using (path)""",
+    "the counts of a file equal its rows": """
+        with rows as (
+            select path, count(*) filter (what = 'd') d, count(*) filter (what = 'u') u, count(*) filter (what = 'q') q
+            from (select path, 'd' what from documents union all select path, 'u' from duplicates
+                  union all select path, 'q' from quarantine) group by path)
+        select path, n_documents, d, n_duplicates, u, n_quarantined, q from inputs left join rows using (path)
+        where n_documents <> coalesce(d, 0) or n_duplicates <> coalesce(u, 0) or n_quarantined <> coalesce(q, 0)""",
+    "document ids are unique over documents and duplicates": """
+        select doc_id, count(*) n from (select doc_id from documents union all select doc_id from duplicates)
+        group by doc_id having n > 1""",
+    "every duplicate points at a live document": """
+        select doc_id, duplicate_of from duplicates d anti join documents t on d.duplicate_of = t.doc_id""",
+    "every repeated story points at a live section": """
+        select section_id, duplicate_of from sections s anti join sections t on s.duplicate_of = t.section_id
+        where duplicate_of is not null""",
+    "blocks of a document ascend without overlap": """
+        select doc_id, ordinal, start, "end", before from (
+            select doc_id, ordinal, start, "end",
+                   lag("end", 1, 0) over (partition by doc_id order by ordinal) before from blocks)
+        where start < before or "end" <= start""",
+    "the clean text is the content blocks, in order": """
+        with joined as (
+            select doc_id, string_agg(text, chr(10) order by ordinal) as whole from blocks
+            where label = 'content' group by doc_id)
+        select doc_id, left(documents.text, 60) as head from documents left join joined using (doc_id)
+        where documents.text is distinct from whole""",
+    "a section's text is its place in the document": """
+        select section_id from sections join documents using (doc_id)
+        where sections.text <> substring(documents.text, char_start + 1, char_end - char_start)""",
+    "no control or bidi characters in a text": f"""
+        select doc_id, title from documents where regexp_matches(text, '{_FORBIDDEN}')
+        or regexp_matches(coalesce(title, ''), '{_FORBIDDEN}')""",
+}
+
+
+def check_parts(files: Mapping[str, Sequence[Path]], *, threads: int = 2) -> None:
+    """Raise InvariantError naming the first invariant that is broken, with up to ten offending rows.
+
+    ``files`` are the Parquet files of each dataset, at least one a dataset.
+    """
+    connection = duckdb.connect(config={"threads": threads})
+    for name, paths in files.items():
+        connection.from_parquet([str(path) for path in paths]).create_view(name)
+    for invariant, query in INVARIANTS.items():
+        relation = connection.sql(f"select * from ({query}) limit 10")
+        rows = relation.fetchall()
+        if rows:
+            shown = "\n".join(_shown(relation.columns, row) for row in rows)
+            raise InvariantError(
+                f"The run does not add up: “{invariant}” fails, so nothing was published.\n{shown}\n",
+                mend="This is a bug in Winnow: please report it with these rows.",
+            )
+
+
+def check_snapshot(snapshot: Snapshot) -> int:
+    """Re-read and re-hash every part of a published snapshot, then check the invariants; how many there are.
+
+    Raises SnapshotError for a part that is missing or not as it was written, InvariantError otherwise.
+    """
+    for part in snapshot.parts:
+        file = snapshot.path / part.dataset / part.name
+        if not file.exists() or staged_part(part.dataset, file) != part:
+            mend = "Restore it from a backup, or run again with --full."
+            raise SnapshotError(f"The part {file} is not as it was published.", mend=mend)
+    check_parts({name: snapshot.files(name) for name in DATASETS})
+    return len(INVARIANTS)
+
+
+def _shown(columns: Sequence[str], row: Sequence[object]) -> str:
+    return "  " + ", ".join(f"{name}={value!r}" for name, value in zip(columns, row, strict=True))

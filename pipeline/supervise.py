@@ -1,0 +1,232 @@
+"""Run a stage over a shard in child processes, so that a record that kills its parser costs itself alone.
+
+A child that dies is followed by others: one for the records before the suspect that were not yet safe, one
+for the suspect alone, one for the rest. A suspect that dies twice is given up with the reason.
+Start-up is charged to nobody: a ``Nursery`` has everything imported before it forks the child.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import Reason, Rejection, WinnowError
+from pipeline.journal import WORKING, Follower, Place, Span
+
+#: Wall-clock seconds without a word from the child, as a multiple of the CPU budget of a record.
+PATIENCE = 4
+GIVEN_UP = "given_up.json"
+WORKER = (sys.executable, "-m", "pipeline.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A stage over a shard. ``folder`` holds the results and exists only when they are complete."""
+
+    stage: str  # a key of worker.STAGES
+    name: str  # of the shard, for people
+    folder: str
+    spec: Mapping[str, Any]  # what the stage needs, JSON only
+    n_records: int  # about how many, for the progress bar
+    memory_mb: int
+    record_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a job came to. The results themselves lie in ``folder``."""
+
+    folder: str
+    cpu_seconds: float
+    peak_mb: float
+    n_deaths: int
+    reused: bool = False
+
+
+class WorkerError(WinnowError):
+    """A child failed before it touched any record: a bug or a broken installation, not the data."""
+
+
+def run_job(job: Job, nursery: Nursery, on_progress: Callable[[int], None] = lambda n: None) -> JobResult:
+    """Run one job to its end; ``on_progress`` is told how many more records were begun."""
+    folder = Path(job.folder)
+    if folder.exists():
+        return JobResult(job.folder, 0.0, 0.0, 0, reused=True)
+    work = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    given_up, results = _run_spans(job, work, nursery, on_progress)
+    (work / GIVEN_UP).write_text(json.dumps([asdict(one) for one in given_up]), "utf-8")
+    for leftover in work.glob("journal-*"):
+        leftover.unlink()
+    work.rename(folder)
+    cpu, peak = sum(one.cpu_seconds for one in results), max(one.peak_mb for one in results)
+    return JobResult(job.folder, cpu, peak, sum(not one.fine for one in results))
+
+
+def given_up_in(folder: Path) -> Iterator[Rejection]:
+    """The records that a finished job gave up."""
+    for row in json.loads((folder / GIVEN_UP).read_text("utf-8")):
+        yield Rejection(**{**row, "reason": Reason(row["reason"])})
+
+
+def _run_spans(
+    job: Job, work: Path, nursery: Nursery, on_progress: Callable[[int], None]
+) -> tuple[list[Rejection], list[Ended]]:
+    given_up: list[Rejection] = []
+    results: list[Ended] = []
+    todo: list[tuple[Span, bool]] = [(Span(), False)]
+    while todo:
+        span, alone = todo.pop()
+        ended = nursery.run(job, work, span, number=len(results), on_progress=on_progress)
+        results.append(ended)
+        if ended.fine:
+            continue
+        place, noted = ended.follower.last.at, ended.follower.last
+        if place is None:
+            raise WorkerError(f"Stage {job.stage} failed before the first record: {ended.cause}")
+        after: Place = (place[0], place[1] + 1) if noted.phase == WORKING else (place[0] + 1, 0)
+        if alone and place == span.start:
+            given_up.append(_rejection(job, ended))
+            continue
+        todo.append((Span(after, span.stop), False))
+        todo.append((Span(place, after), True))
+        if noted.safe < place:
+            todo.append((Span(noted.safe, place), False))
+    return given_up, results
+
+
+def _rejection(job: Job, ended: Ended) -> Rejection:
+    noted = ended.follower.last
+    rest = "" if noted.phase == WORKING else " The rest of this file could not be read."
+    return Rejection(noted.path, noted.member, job.stage, ended.reason, ended.cause + rest, attempts=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one child ended."""
+
+    fine: bool
+    reason: Reason
+    cause: str
+    cpu_seconds: float
+    peak_mb: float
+    follower: Follower
+
+
+@dataclass(slots=True)
+class Nursery:
+    """A process that forks children; started on first use, ended by ``close``. Not for two threads at once."""
+
+    command: tuple[str, ...] = WORKER
+    _process: subprocess.Popen[str] | None = field(default=None, init=False)
+
+    def run(self, job: Job, work: Path, span: Span, *, number: int, on_progress: Callable[[int], None]) -> Ended:
+        """Run one span in a child, kill it when it goes silent, and say how it ended."""
+        process = self._started()
+        journal = work / f"journal-{number}"
+        request = {
+            "stage": job.stage,
+            "spec": job.spec,
+            "work": str(work),
+            "journal": str(journal),
+            "start": span.start,
+            "stop": span.stop,
+            "memory_mb": job.memory_mb,
+            "record_seconds": job.record_seconds,
+        }
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        pid = int(self._line(process))
+        follower = Follower(journal, span.start)
+        killed = _watch(process, pid, follower, PATIENCE * job.record_seconds, on_progress)
+        status, cpu, peak_kb = json.loads(self._line(process))
+        follower.look()
+        reason, cause = _explain(status, killed, job, work)
+        return Ended(status == 0, reason, cause, cpu, peak_kb / 1024, follower)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+            self._process = subprocess.Popen(
+                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=environment
+            )
+        return self._process
+
+    def _line(self, process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            self.close()
+            raise WorkerError("A worker process could not start or was killed; its error is printed above.")
+        return line
+
+
+def _watch(
+    process: subprocess.Popen[str], pid: int, follower: Follower, patience: float, on_progress: Callable[[int], None]
+) -> bool:
+    """Wait for the child's end; True when it had to be killed for silence."""
+    assert process.stdout is not None
+    heard, killed = time.monotonic(), False
+    while not select.select([process.stdout], [], [], 0.2)[0]:
+        begun = follower.n_begun
+        if follower.look():
+            heard = time.monotonic()
+            on_progress(follower.n_begun - begun)
+        elif time.monotonic() - heard > patience and not killed:
+            killed = True
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+    begun = follower.n_begun
+    follower.look()
+    on_progress(follower.n_begun - begun)
+    return killed
+
+
+def _explain(status: int, killed: bool, job: Job, work: Path) -> tuple[Reason, str]:
+    """The reason and a sentence for a wait status."""
+    code = os.waitstatus_to_exitcode(status)
+    if killed:
+        return Reason.TIMEOUT, f"No progress within {PATIENCE * job.record_seconds} seconds."
+    if code == -signal.SIGPROF:
+        return Reason.TIMEOUT, f"It took more than {job.record_seconds} seconds of CPU time (record_seconds)."
+    if code == 77 or code == -signal.SIGKILL:
+        return Reason.OUT_OF_MEMORY, f"It needed more than {job.memory_mb} MB of memory (memory_mb)."
+    if code == 70:
+        lines = (work / "error.txt").read_text("utf-8").strip().splitlines()
+        return Reason.PARSER_CRASH, f"The parser failed: {lines[-1][:500]}"
+    return Reason.PARSER_CRASH, f"The parser's process died ({signal.Signals(-code).name if code < 0 else code})."
+
+
+@contextlib.contextmanager
+def nurseries(n: int) -> Iterator[queue.SimpleQueue[Nursery]]:
+    """``n`` nurseries to borrow from and give back to."""
+    pool: queue.SimpleQueue[Nursery] = queue.SimpleQueue()
+    everyone = [Nursery() for _ in range(n)]
+    for one in everyone:
+        pool.put(one)
+    try:
+        yield pool
+    finally:
+        for one in everyone:
+            one.close()

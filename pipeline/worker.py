@@ -1,0 +1,87 @@
+"""The child processes' side: a nursery that forks a fresh, limited child for each span of work.
+
+The nursery imports everything once and never touches untrusted bytes; each child it forks does, under limits
+of memory and CPU time, without core files, in a process group of its own. Run by ``pipeline.supervise``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.journal import Journal, Span
+from pipeline.stages import assemble_shard, clean_shard, finish_shard
+
+Stage = Callable[[Mapping[str, Any], Path, Span, Journal], None]
+
+#: What a child can do: the stages that map over shards.
+STAGES: Mapping[str, Stage] = {
+    "clean": clean_shard,
+    "finish": finish_shard,
+    "assemble": assemble_shard,
+}
+
+EXIT_BUG, EXIT_OUT_OF_MEMORY = 70, 77
+ERROR_FILE = "error.txt"
+_PR_SET_PDEATHSIG = 1  # prctl(2), Linux
+
+
+def main(stages: Mapping[str, Stage] = STAGES) -> None:
+    """Read requests, a JSON line each; answer the child's pid when it runs, its wait status when it ended."""
+    _die_with_parent()
+    gc.freeze()
+    for line in sys.stdin:
+        request = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _child(request, stages)
+        print(pid, flush=True)
+        _, status, usage = os.wait4(pid, 0)
+        print(json.dumps([status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]), flush=True)
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _child(request: Mapping[str, Any], stages: Mapping[str, Stage]) -> None:
+    work = Path(request["work"])
+    code = 0
+    try:
+        _limit(request)
+        span = Span(tuple(request["start"]), None if request["stop"] is None else tuple(request["stop"]))
+        journal = Journal(Path(request["journal"]), request["record_seconds"])
+        stages[request["stage"]](request["spec"], work, span, journal)
+    except MemoryError:
+        code = EXIT_OUT_OF_MEMORY
+    except BaseException:  # noqa: BLE001  # whatever it is, it costs this record: the supervisor reads the file
+        code = EXIT_BUG
+        (work / ERROR_FILE).write_text(traceback.format_exc(), "utf-8", "replace")
+    finally:
+        os._exit(code)
+
+
+def _limit(request: Mapping[str, Any]) -> None:
+    os.setsid()
+    _die_with_parent()
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(quiet, stream)
+    memory = request["memory_mb"] << 20
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""A worker whose one stage does what each input's name says: for the tests of supervision."""
+
+import os
+import signal
+import time
+
+from pipeline.journal import READING, WORKING
+from pipeline.store.chunks import write_table
+from pipeline.worker import main
+
+
+def poison(spec, work, span, journal):
+    import pyarrow as pa
+
+    done, first = [], span.start[0]
+    for number, name in enumerate(spec["inputs"]):
+        place = (number, 0)
+        if not span.holds(place):
+            continue
+        journal.begin(place, READING, name)
+        if name.startswith("reader-"):
+            os.abort()
+        journal.begin(place, WORKING, name)
+        act(name, work)
+        done.append(name)
+        if name.startswith("save"):
+            save(pa.table({"name": done}), work, first, journal, number + 1)
+            done, first = [], number + 1
+    if done:
+        save(pa.table({"name": done}), work, first, journal, len(spec["inputs"]))
+
+
+def save(table, work, first, journal, after):
+    write_table(table, work / f"{first:07d}.names.parquet")
+    journal.safe((after, 0))
+
+
+def act(name, work):
+    match name.split("-")[0]:
+        case "spin":
+            while True:
+                pass
+        case "sleep":
+            time.sleep(3600)
+        case "memory":
+            hoard = []
+            while True:
+                hoard.append(bytearray(50_000_000))
+        case "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "exit":
+            os._exit(3)
+        case "raise":
+            raise ValueError("what a parser says when it gives up")
+        case "print":
+            print("noise" * 1_000_000, flush=True)
+        case "once":  # dies the first time only
+            mark = work.parent / f"{name}.mark"
+            if not mark.exists():
+                mark.touch()
+                os.abort()
+
+
+main({"poison": poison})

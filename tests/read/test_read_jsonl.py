@@ -1,0 +1,200 @@
+"""JSON Lines: a document a line, and a bad line costs itself alone."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import Reason, Rejection
+from pipeline.read import ReadLimits, read_file
+from pipeline.types import Record
+
+GOOD = '{"text": "Carbon prices rose. 碳价上涨。"}'
+SMALL = ReadLimits(max_record_bytes=50_000, ratio_after_bytes=10_000)
+
+
+def read(folder: Path, content: bytes | str, limits: ReadLimits = SMALL, name: str = "a.jsonl") -> list[object]:
+    (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return list(read_file(folder, name, limits=limits))
+
+
+def only(folder: Path, value: object) -> Record:
+    (record,) = read(folder, json.dumps(value))
+    assert isinstance(record, Record)
+    return record
+
+
+def shape(outcomes: list[object]) -> list[tuple[str | None, Reason | None]]:
+    return [(o.member, o.reason if isinstance(o, Rejection) else None) for o in outcomes]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["text", "content", "body", "raw_content", "正文", "内容"])
+def test_the_text_is_found_under_its_usual_names(tmp_path: Path, name: str) -> None:
+    record = only(tmp_path, {"id": 7, name: "碳价 rose"})
+    assert (record.content.decode(), record.media_type, record.charset) == ("碳价 rose", "text/plain", "utf-8")
+
+
+def test_the_first_text_field_with_text_wins(tmp_path: Path) -> None:
+    assert only(tmp_path, {"content": "second", "text": "first"}).content == b"first"
+    assert only(tmp_path, {"content": "second", "text": "  "}).content == b"second"
+    assert only(tmp_path, {"content": "second", "text": None}).content == b"second"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"html": "no element in sight"},
+        {"content": "<p>碳价</p>"},
+        {"text": "\n <!DOCTYPE html><html></html>x"},
+        {"raw_content": "<!-- c --><div>x</div>"},
+    ],
+)
+def test_markup_is_html(tmp_path: Path, value: dict[str, str]) -> None:
+    assert only(tmp_path, value).media_type == "text/html"
+
+
+@pytest.mark.parametrize("text", ["a <p> b", "<3 this market", "< 5 %", "<通知>"])
+def test_a_sign_in_the_text_is_no_markup(tmp_path: Path, text: str) -> None:
+    assert only(tmp_path, {"text": text}).media_type == "text/plain"
+
+
+def test_origin_is_taken_from_the_other_fields(tmp_path: Path) -> None:
+    record = only(tmp_path, {"text": "x", "link": "https://example.org/碳", "标题": "碳 市场", "pubdate": "2024年5月1日"})
+    assert (record.url, record.title, record.published) == ("https://example.org/碳", "碳 市场", "2024年5月1日")
+    assert only(tmp_path, {"text": "x", "time": 1714521600}).published == "1714521600"
+
+
+def test_no_surrogate_or_control_comes_through(tmp_path: Path) -> None:
+    line = r'{"text": "a\ud800b \ud83d\ude00", "title": "t\udfff\u0000\n2", "url": "\ud800"}'
+    (record,) = read(tmp_path, line)
+    assert isinstance(record, Record)
+    assert record.content.decode() == "a\ufffdb \U0001f600"
+    assert (record.title, record.url, record.flags) == ("t\ufffd 2", "\ufffd", ("lone_surrogates",))
+
+
+def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
+    text = "one\u2028two\u0085three\x0bfour"
+    content = "\ufeff" + json.dumps({"text": text}, ensure_ascii=False) + "\r\n\r\n \n" + GOOD
+    outcomes = read(tmp_path, content)
+    assert shape(outcomes) == [("1", None), ("4", None)]
+    assert isinstance(outcomes[0], Record)
+    assert outcomes[0].content.decode() == text
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{broken", Reason.BROKEN_JSON),
+        (b'{"text": "cut off', Reason.BROKEN_JSON),
+        (GOOD.encode() * 2, Reason.BROKEN_JSON),
+        (b'"a string"', Reason.MISSING_TEXT),
+        (b"[1, 2]", Reason.MISSING_TEXT),
+        (b'{"id": 1}', Reason.MISSING_TEXT),
+        (b'{"text": 5, "body": ["x"]}', Reason.MISSING_TEXT),
+        (b'{"text": " \\n"}', Reason.EMPTY),
+        (b'{"text": "x", "a": ' + b"[" * 101 + b"]" * 101 + b"}", Reason.TOO_DEEP),
+        (b"[" * 100_000, Reason.TOO_DEEP),
+        (b'{"a":' * 60_000 + b"1" + b"}" * 60_000, Reason.TOO_DEEP),
+        (b'{"text": "' + os.urandom(40_000).hex().encode() + b'"}', Reason.TOO_LARGE),
+        (b"\xff\xfe\x00\x80", Reason.BROKEN_JSON),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "a.jsonl.gz"])
+def test_a_bad_line_costs_itself_alone(tmp_path: Path, line: bytes, reason: Reason, name: str) -> None:
+    content = GOOD.encode() + b"\n" + line + b"\n" + GOOD.encode() + b"\n"
+    limits = ReadLimits(max_record_bytes=60_000) if reason is Reason.TOO_LARGE else ReadLimits()
+    outcomes = read(tmp_path, gzip.compress(content) if name.endswith("gz") else content, limits, name)
+    assert shape(outcomes) == [("1", None), ("2", reason), ("3", None)]
+    assert isinstance(outcomes[1], Rejection)
+    assert outcomes[1].message.isprintable()
+    assert "Line 2" in outcomes[1].message
+
+
+@pytest.mark.parametrize("line", ['{"text": "x", "n": ' + "9" * 5000 + "}", '{"text": "x", "n": NaN}', '{"text": "a\tb"}'])
+def test_what_no_text_depends_on_is_let_through(tmp_path: Path, line: str) -> None:
+    assert shape(read(tmp_path, line)) == [("1", None)]
+
+
+def test_nesting_up_to_the_bound_is_let_through(tmp_path: Path) -> None:
+    assert shape(read(tmp_path, '{"text": "x", "a": ' + "[" * 99 + "]" * 99 + "}")) == [("1", None)]
+
+
+def test_bytes_that_are_not_utf8_are_replaced_and_flagged(tmp_path: Path) -> None:
+    (record,) = read(tmp_path, b'{"text": "caf\xe9"}')
+    assert isinstance(record, Record)
+    assert (record.content.decode(), record.flags) == ("caf\ufffd", ("invalid_utf8",))
+
+
+def test_utf16_is_refused_once(tmp_path: Path) -> None:
+    assert shape(read(tmp_path, f"{GOOD}\n{GOOD}\n".encode("utf-16"))) == [(None, Reason.BROKEN_JSON)]
+
+
+def test_a_line_that_expands_too_much_costs_itself_alone(tmp_path: Path) -> None:
+    lines = [GOOD, json.dumps({"text": "x" * 8_000_000}), GOOD]
+    limits = ReadLimits(ratio_after_bytes=100_000)
+    outcomes = read(tmp_path, gzip.compress("\n".join(lines).encode()), limits, "a.jsonl.gz")
+    assert shape(outcomes) == [("1", None), ("2", Reason.DECOMPRESSION_BOMB), ("3", None)]
+
+
+def test_many_alike_lines_are_no_bomb(tmp_path: Path) -> None:
+    outcomes = read(tmp_path, gzip.compress(f"{GOOD}\n".encode() * 20_000), SMALL, "a.jsonl.gz")
+    assert shape(outcomes) == [(str(n), None) for n in range(1, 20_001)]
+
+
+def test_the_number_of_records_is_bounded_and_the_rest_is_reported(tmp_path: Path) -> None:
+    outcomes = read(tmp_path, f"{GOOD}\n" * 10, ReadLimits(max_records=4))
+    assert shape(outcomes) == [*((str(n), None) for n in range(1, 5)), (None, Reason.TOO_LARGE)]
+
+
+def test_a_cut_gzip_keeps_the_whole_lines_and_reports_the_rest(tmp_path: Path) -> None:
+    lines = [json.dumps({"text": os.urandom(500).hex()}) for _ in range(100)]
+    packed = gzip.compress("\n".join(lines).encode())
+    outcomes = read(tmp_path, packed[: len(packed) // 2], SMALL, "a.jsonl.gz")
+    kept = [o for o in outcomes if isinstance(o, Record)]
+    assert 30 < len(kept) < 70
+    assert [json.loads(line)["text"] for line in lines[: len(kept)]] == [r.content.decode() for r in kept]
+    assert isinstance(outcomes[-1], Rejection)
+    assert outcomes[-1].reason is Reason.BROKEN_CONTAINER
+    assert len({o.member for o in outcomes}) == len(outcomes)  # type: ignore[attr-defined]
+
+
+def test_a_damaged_gzip_keeps_what_came_before(tmp_path: Path) -> None:
+    lines = [json.dumps({"text": os.urandom(500).hex()}) for _ in range(400)]
+    packed = bytearray(gzip.compress("\n".join(lines).encode()))
+    packed[-9000:-8900] = bytes(100)
+    outcomes = read(tmp_path, bytes(packed), SMALL, "a.jsonl.gz")
+    assert sum(isinstance(o, Record) for o in outcomes) > 250
+    assert shape(outcomes)[-1][1] is Reason.BROKEN_CONTAINER
+
+
+LINES = st.lists(
+    st.one_of(
+        st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+        .filter(lambda text: bool(text.strip()))
+        .map(lambda text: json.dumps({"text": text}, ensure_ascii=False)),
+        st.sampled_from(["", "  ", "{", "[]", '{"text": ""}', '{"no": "text"}', "nul"]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(LINES)
+def test_good_lines_survive_in_order_whatever_their_neighbours(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("lines")
+    outcomes = read(folder, "\n".join(lines) or "\n\n ")
+    expected = {str(n): json.loads(line)["text"] for n, line in enumerate(lines, 1) if line.startswith('{"text": "')}
+    expected = {member: text for member, text in expected.items() if text}
+    found = {o.member: o.content.decode() for o in outcomes if isinstance(o, Record)}
+    assert found == expected
+    members = [int(o.member) for o in outcomes if o.member]  # type: ignore[attr-defined]
+    assert members == sorted(set(members))
+    assert set(members) == {n for n, line in enumerate(lines, 1) if line.strip()}
