@@ -79,7 +79,7 @@ def trimmed(blocks: Sequence[Block], content: Sequence[bool], rng: random.Random
     return [lines[at] for at in chosen]
 
 
-#: Name to style. "markdown" keeps kinds and levels, the others are paragraphs all.
+#: Name to style. "markdown" keeps kinds and levels, "bullets" list items; the others are paragraphs all.
 STYLES: dict[str, Style] = {
     "lines": one_a_line,
     "blank": blank_between,
@@ -88,6 +88,7 @@ STYLES: dict[str, Style] = {
     "joined": menus_joined,
     "trimmed": trimmed,
     "markdown": blank_by_form,
+    "bullets": blank_by_form,
 }
 
 
@@ -101,13 +102,42 @@ def flatten(
     for ordinal, line in enumerate(lines):
         members = [blocks[at] for at in line.members]
         text = line.joint.join(member.text for member in members)
-        kept = style == "markdown"
-        kind, level = (members[0].kind, members[0].level) if kept else (BlockKind.PARAGRAPH, 0)
+        kind, level = _form(members[0], style)
+        if style == "bullets" and kind is BlockKind.LIST_ITEM:
+            text = "• " + text
         flat.append(Block(ordinal, text, kind, 0, len(text), level, line.blank))
         sizes = [count_tokens(member.text) + 0.01 for member in members]
         weighted = sum(size * shares[at] for size, at in zip(sizes, line.members, strict=True))
         flat_shares.append(weighted / sum(sizes))
     return flat, flat_shares
+
+
+def reframe(
+    page: tuple[Sequence[Block], Sequence[float]], other: tuple[Sequence[Block], Sequence[float]], *, seed: int = 0
+) -> tuple[list[Block], list[float]]:
+    """A trimmed page between lines of another page's frame: an article of one language on a site of another."""
+    rng = random.Random(seed)
+    blocks, shares = flatten(*page, style="trimmed", seed=seed)
+    frame, frame_shares = flatten(*other, style=rng.choice(("joined", "lines")), seed=seed)
+    main = [at for at, share in enumerate(frame_shares) if share >= 0.2]
+    if not main:
+        return blocks, shares
+    n_head, n_tail = rng.randint(0, 8), rng.randint(0, 12)
+    head = frame[max(0, main[0] - n_head) : main[0]]
+    tail = frame[main[-1] + 1 : main[-1] + 1 + n_tail]
+    joined = [*head, *blocks, *tail]
+    return (
+        [replace(block, ordinal=at) for at, block in enumerate(joined)],
+        [0.0] * len(head) + list(shares) + [0.0] * len(tail),
+    )
+
+
+def _form(block: Block, style: str) -> tuple[BlockKind, int]:
+    if style == "markdown":
+        return block.kind, block.level
+    if style == "bullets" and block.kind is BlockKind.LIST_ITEM:
+        return block.kind, 1
+    return BlockKind.PARAGRAPH, 0
 
 
 def _same_menu(one: Block, other: Block) -> bool:

@@ -205,11 +205,23 @@ def print_speed(classes: dict[str, list[Item]], table: dict[str, Guess], seed: i
             rate = max(rates)
             base = base or rate
             print(f"  {name:18} {label:12} {rate:10.0f}  {rate / base:6.1f}x")
-    lines = [text for _, text in classes["<=30 chars"]][:120] + [text for _, text in classes["sentence"]][:30]
-    blocks, decisions = mixed_page(lines[90:], lines[:90])
-    tag_blocks(blocks, decisions, seed=seed)
-    spent = seconds(lambda: tag_blocks(blocks, decisions, seed=seed))
-    print(f"  lid176: tag_blocks on {len(blocks)} blocks, short lines seen before: {1000 * spent:.2f} ms")
+    print_page_time(classes, seed)
+
+
+def print_page_time(classes: dict[str, list[Item]], seed: int) -> None:
+    """Pages of 110 short chaff lines, the same on every page as on a site, and 40 sentences of their own."""
+    chaff = [text for _, text in classes["<=30 chars"]][:110]
+    for group in (("en", "de"), ("zh",)):
+        sentences = [text for lang, text in classes["sentence"] if lang in group]
+        for known in (False, True):
+            times = []
+            for turn in range(5):
+                body = [f"{sentences[i % len(sentences)]} {turn}{known}{i}" for i in range(40)]
+                lines = chaff if known else [f"{text} {turn}{group[0]}" for text in chaff]
+                blocks, decisions = mixed_page(body, lines)
+                times.append(seconds(lambda b=blocks, d=decisions: tag_blocks(b, d, seed=seed), repeats=1))  # type: ignore[misc]
+            state = "seen before" if known else "new"
+            print(f"  lid176: page of 150 blocks, body {'/'.join(group)}, chaff {state:12} {1000 * min(times):.2f} ms")
 
 
 def main() -> None:

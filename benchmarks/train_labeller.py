@@ -13,18 +13,19 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import random
 import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.context_mlp import Plan, Sample, fit
 from benchmarks.extraction_metrics import align, brand, f1
-from benchmarks.flatten import STYLES, flatten
+from benchmarks.flatten import STYLES, flatten, reframe
 from pipeline.boilerplate.features import block_features
 from pipeline.boilerplate.label import decide
 from pipeline.boilerplate.model import Floats, Weights, load_weights, predict
@@ -62,7 +63,7 @@ class Page:
 def read_pages(data: Path) -> list[Page]:
     """Every page, decoded and cut to blocks by the pipeline itself."""
     pages = []
-    for line in (data / "gold.jsonl").read_text("utf-8").splitlines():
+    for line in (data / "gold.jsonl").read_text("utf-8").rstrip("\n").split("\n"):
         row = json.loads(line)
         content = gzip.decompress((data / row["page"]).read_bytes())
         source = decode(content, media_type="text/html").text
@@ -80,14 +81,28 @@ def flattened(pages: Sequence[Page], *, variants: int) -> list[Page]:
     flat = []
     for at, page in enumerate(pages):
         for turn in range(variants):
-            style = names[(at + 2 * turn) % len(names)]
+            style = names[(at + turn * len(names) // variants) % len(names)]
             blocks, shares = flatten(page.blocks, page.shares, style=style, seed=at)
-            flat.append(
-                Page(
-                    page.collection, page.lang, page.site, page.gold, "", style, tuple(blocks), tuple(shares)
-                )
-            )
+            flat.append(replace(page, style=style, blocks=tuple(blocks), shares=tuple(shares), source=""))
     return flat
+
+
+def reframed(pages: Sequence[Page]) -> list[Page]:
+    """Pages between frame lines of a page in the other script, from the same fold so that no site leaks."""
+    made = []
+    for at, page in enumerate(pages):
+        rng = random.Random(at)
+        chinese = page.lang == "zh"
+        if not chinese and rng.random() < 0.6:
+            continue
+        others = [one for one in pages if (one.lang == "zh") != chinese and one.fold == page.fold and one.blocks]
+        if others and page.blocks:
+            other = rng.choice(others)
+            blocks, shares = reframe((page.blocks, page.shares), (other.blocks, other.shares), seed=at)
+            made.append(
+                replace(page, style="reframed", blocks=tuple(blocks), shares=tuple(shares), source="")
+            )
+    return made
 
 
 def sample(page: Page) -> Sample:
@@ -179,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     started = time.monotonic()
     html = read_pages(given.data)
-    flat = flattened(html, variants=VARIANTS)
+    flat = flattened(html, variants=VARIANTS) + reframed(html)
     plan = Plan()
     for name, pages in (("HTML", html), ("flattened text", flat)):
         scores = cross_validated(pages, plan=plan)

@@ -13,6 +13,7 @@ import queue
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from prefect import flow, get_run_logger, task
@@ -95,7 +96,7 @@ def main(raw: str, out: str, full: bool, strict: bool) -> None:
     """Run the ingest flow once; settings come from the environment and winnow.toml."""
     try:
         settings = load_settings()
-        threads: ThreadPoolTaskRunner[JobResult] = ThreadPoolTaskRunner(max_workers=settings.n_workers)
+        threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=settings.n_workers)
         configured = ingest.with_options(task_runner=threads)
         configured(raw, out, settings, full, strict)
     except WinnowError as error:

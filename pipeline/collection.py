@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.assemble import VERDICTS
 from pipeline.boilerplate.templates import LINES_SCHEMA, learn_templates
 from pipeline.dedup.clusters import Index, find_duplicates
 from pipeline.dedup.signature import N_HASHES, Words, from_bytes
-from pipeline.rows import SIGNATURES
+from pipeline.shards.assemble import VERDICTS
+from pipeline.shards.columns import SIGNATURES
 from pipeline.store.chunks import chunk_names
 
 

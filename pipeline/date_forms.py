@@ -36,7 +36,8 @@ _NAMES = (
 )  # fmt: skip
 #: Months begin with a capital: "may 5" is no date. All capitals are fine.
 _ANY_MONTH = "(?:" + "|".join([*_NAMES, *(re.sub("[a-z]+", lambda m: m[0].upper(), n) for n in _NAMES)]) + ")"
-_MONTH = rf"(?P<mon>{_ANY_MONTH})(?![^\W\d_])\.?"
+_LATIN = r"A-Za-zÀ-ɏ"
+_MONTH = rf"(?P<mon>{_ANY_MONTH})(?![{_LATIN}])\.?"
 _S = r"[\s\u00a0]{1,3}"  # space that must be there
 _Z = r"[\s\u00a0]{0,2}"  # space that may be
 _TH = r"(?:st|nd|rd|th|ST|ND|RD|TH)?"
@@ -59,13 +60,13 @@ _PATTERNS = {
     "chinese-numerals": r"(?:(?P<zy>[〇零○Ｏ一二三四五六七八九]{4})年)?(?<!十)(?P<zm>十[一二]?|[一二三四五六七八九])月"
     r"(?P<zd>[二三]?十[一二三四五六七八九]?|廿[一二三四五六七八九]?|卅一?|[一二三四五六七八九])[日号號]",
     # November 7, 2022; Nov. 7th; September 4-6, 2024; September 30 to October 2, 2024
-    "month-day": rf"(?<![^\W\d_]){_MONTH}{_Z}(?P<d>\d{{1,2}}){_TH}(?![\d%:]|[.,]\d\d?(?!\d))"
+    "month-day": rf"(?<![{_LATIN}]){_MONTH}{_Z}(?P<d>\d{{1,2}}){_TH}(?![\d%:]|[.,]\d\d?(?!\d))"
     rf"(?:{_TO}(?:{_ANY_MONTH}\.?{_S})?\d{{1,2}}{_TH}(?![\d:]))?(?:(?:,{_Z}|{_S})(?P<y>\d{{4}})(?![\d%]|,\d))?",
     # 7 November 2022, 7th of Nov., 11-Sep-2024, 7-11 November 2022
-    "day-month": rf"(?<![\w.,$€£¥:-])(?P<d>\d{{1,2}}){_TH}(?:{_TO}\d{{1,2}}{_TH})?(?:{_S}|-)(?:of{_S})?{_MONTH}"
+    "day-month": rf"(?<![{_LATIN}\d_.,$€£¥:-])(?P<d>\d{{1,2}}){_TH}(?:{_TO}\d{{1,2}}{_TH})?(?:{_S}|-)(?:of{_S})?{_MONTH}"
     rf"(?:(?:,?{_S}|-)(?P<y>\d{{4}})(?![\d%]|,\d))?",
     # 2024 September 11, 2024-Sep-11
-    "year-month-day": rf"(?<![\w.,-])(?P<y>\d{{4}})(?:,?{_S}|-){_MONTH}(?:{_S}|-)?(?P<d>\d{{1,2}})(?!\d)",
+    "year-month-day": rf"(?<![{_LATIN}\d_.,-])(?P<y>\d{{4}})(?:,?{_S}|-){_MONTH}(?:{_S}|-)?(?P<d>\d{{1,2}})(?!\d)",
 }
 
 #: (words one of which a text must have to be searched at all, pattern)

@@ -142,12 +142,14 @@ def _try_utf8(content: bytes) -> Decoded | None:
             return None
     head = re.match(rb"[\x80-\xbf]{0,3}", content)
     start = head.end() if head else 0
-    tail = re.search(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z", content[start:])
-    end = start + tail.start() if tail else len(content)
+    tail = re.search(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z", content[start:][-3:])
+    end = len(content) - len(tail[0]) if tail else len(content)
     try:
         body = content[start:end].decode()
     except UnicodeDecodeError:
         return None
+    if start and sum(char > "\x7f" for char in body) < 3:
+        return None  # too little to be sure of
     cuts = (start > 0) + (end < len(content))
     long_ascii = start == 0 and (len(body) > 1000 or len(content) - end > 1)
     if body.isascii() and not long_ascii:
@@ -188,6 +190,8 @@ def _utf8_share(content: bytes) -> tuple[float, int]:
 
 
 def _try_damaged_utf8(content: bytes) -> Decoded | None:
+    if _utf8_share(charset.sample(content))[0] < _DAMAGED_UTF8 / 2:
+        return None
     share, n_sequences = _utf8_share(content)
     if share < _DAMAGED_UTF8 or n_sequences < 4:
         return None
@@ -198,17 +202,22 @@ def _try_damaged_utf8(content: bytes) -> Decoded | None:
 def _try_mixed(content: bytes) -> Decoded | None:
     """Lines of UTF-8 among lines of one other encoding, as from files glued together."""
     lines = content.split(b"\n")
-    legacy: list[int] = []
+    broken: list[int] = []
     n_utf8 = 0
     for number, line in enumerate(lines):
         if line.isascii():
             continue
-        share, n_sequences = _utf8_share(line)
-        if share == 1.0 and (n_sequences > 2 or b"\xe2" in line):
-            n_utf8 += n_sequences
-        elif share < _DAMAGED_UTF8:
-            legacy.append(number)
-    if n_utf8 < 6 or not legacy:
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            broken.append(number)
+        else:
+            n_high = sum(char >= "\u0800" for char in text)  # three bytes each: no accident
+            n_utf8 += n_high if n_high > 1 else 0
+    if n_utf8 < 6 or not broken:
+        return None
+    legacy = [number for number in broken if _utf8_share(lines[number])[0] < _DAMAGED_UTF8]
+    if not legacy:
         return None
     guessed = charset.guess(b"\n".join(lines[number] for number in legacy))
     if not guessed.plausible or guessed.encoding.startswith("utf-16"):

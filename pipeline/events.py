@@ -1,6 +1,6 @@
 """The day a story tells of, read from its dateline; a year left out is found elsewhere in the document.
 
-Where a year is looked for is the order in ``_year`` and ``_stated_year``; conferences that did not follow their yearly count are in
+Where a year is looked for is the order in ``_year`` and ``_best_year``; conferences that did not follow their yearly count are in
 ``COP_YEARS``.
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from pipeline.dates import MAX_YEAR, MIN_YEAR, FoundDate, find_dates
@@ -21,15 +22,20 @@ from pipeline.types import Block, Metadata
 _COP_BASE = 1994
 _COP_POSTPONED = 26
 _COP_LAST = 60  # a greater number is no conference
-_COP = re.compile(r"\bCOP[ -]?(\d{1,2})(?!\d)")
+_COP = re.compile(r"COP[ -]?(\d{1,2})(?!\d)")
 #: A document number: [2022] No. 149, 〔2022〕149号, (2022) 12 号.
 _DOCUMENT_NUMBER = re.compile(r"[\[〔［【(（](\d{4})[\]〕］】)）]\s{0,2}(?:No\.?\s?|第)?\d{1,5}(?:\s?号)?")
-_YEAR = re.compile(r"(?<![\d.,-])(?<!\bby )(?<!before )(?<!until )(?<!到)(?<!至)((?:19|20)\d{2})(?:\s?年(?!代)|(?![\d.,-]|\s?(?:年代|kg|km|MW|GW|tons?|people|元|吨|人|家|个|万|%)))")
-_RELATIVE_YEAR = re.compile(r"(?:去年|前年|明年|上年|上一年|往年|last|next|every|each|每年)\s{0,2}(?:的|on )?\s?\Z", re.IGNORECASE)
+_YEAR = re.compile(
+    r"(?<![\d.,-])(?<!\bby )(?<!before )(?<!until )(?<!到)(?<!至)((?:19|20)\d{2})(?:\s?年(?!代)|(?![\d.,-]|\s?(?:年代|kg|km|MW|GW|tons?|people|元|吨|人|家|个|万|%)))"
+)
+_ANY_YEAR = re.compile(r"[12１２][0-9０-９]{3}|COP|[〇零]")  # a cheap look
+_RELATIVE_YEAR = re.compile(
+    r"(?:去年|前年|明年|上年|上一年|往年|last|next|every|each|每年)\s{0,2}(?:的|on )?\s?\Z", re.IGNORECASE
+)
 
 _BODY_BLOCKS = 2  # the dateline stands in the first paragraphs
 _DATELINE_REACH = 300  # characters of each that are searched
-_WHOLE = 20_000  # characters that are searched for a year
+_WHOLE = 20_000  # characters of a block that are searched for a year
 _SIGN_OFF_CHARS = 40  # a line at the end that is a date, or an office and a date
 
 
@@ -47,13 +53,18 @@ def event_dates(
     """
     found = [_dateline(title, body) for title, body in stories]
     lacking = any(one is not None and one.year is None for one in found)
-    whole = _stated_year("\n".join(block.text for block in document)[:_WHOLE]) if lacking else None
+    stated = {block.ordinal: _stated_years(block.text) for block in document} if lacking else {}
+    whole = _best_year(stated.values())
     days: list[tuple[date | None, str | None]] = []
     for one, (_, body) in zip(found, stories, strict=True):
         if one is None:
             days.append(_sign_off(body))
             continue
-        day = one.as_date(one.year or _year(one, body, whole, metadata))
+        year = one.year
+        if year is None:
+            own = _best_year(stated[block.ordinal] for block in body if block.ordinal in stated)
+            year = _year(one, own, whole, _published_year(one, metadata), body)
+        day = one.as_date(year)
         days.append((day, one.text) if day is not None else (None, None))
     return days
 
@@ -80,17 +91,17 @@ def _sign_off(body: Sequence[Block]) -> tuple[date | None, str | None]:
     return None, None
 
 
-def _year(found: FoundDate, body: Sequence[Block], whole: int | None, metadata: Metadata) -> int | None:
+def _year(
+    found: FoundDate, own: int | None, whole: int | None, published: int | None, body: Sequence[Block]
+) -> int | None:
     """The year of a date without one: the story's own, the document's, that of the publication.
 
     A year that would put the day after the publication is not believed.
     """
-    story = " ".join(block.text for block in body)[:_WHOLE]
-    published = _published_year(found, metadata)
-    for year in (_stated_year(story), whole, published, _only_year(story)):
+    for year in (own, whole):
         if year is not None and (published is None or year <= published):
             return year
-    return published
+    return published if published is not None else _only_year(" ".join(block.text for block in body)[:_WHOLE])
 
 
 def _published_year(found: FoundDate, metadata: Metadata) -> int | None:
@@ -103,15 +114,38 @@ def _published_year(found: FoundDate, metadata: Metadata) -> int | None:
     return published.year - 1 if ahead else published.year
 
 
-def _stated_year(text: str) -> int | None:
-    """The year that a text states: of a document number, of the conference it names most, of its first full date."""
-    number = _DOCUMENT_NUMBER.search(text)
-    if number and MIN_YEAR <= int(number[1]) <= MAX_YEAR:
-        return int(number[1])
-    conferences = Counter(int(match[1]) for match in _COP.finditer(text))
+@dataclass(frozen=True, slots=True)
+class _Years:
+    """The years that a block states: of document numbers, numbers of conferences, years of full dates."""
+
+    numbers: tuple[int, ...] = ()
+    conferences: tuple[int, ...] = ()
+    dates: tuple[int, ...] = ()
+
+
+def _stated_years(text: str) -> _Years:
+    """What a block's text states; a cheap look first, for most blocks state nothing."""
+    text = text[:_WHOLE]
+    if not _ANY_YEAR.search(text):
+        return _NO_YEARS
+    numbers = (int(match[1]) for match in _DOCUMENT_NUMBER.finditer(text))
+    return _Years(
+        tuple(number for number in numbers if MIN_YEAR <= number <= MAX_YEAR),
+        tuple(int(match[1]) for match in _COP.finditer(text)),
+        tuple(found.year for found in find_dates(text) if found.year is not None),
+    )
+
+
+def _best_year(stated: Iterable[_Years]) -> int | None:
+    """The year that blocks state: of a document number, of the conference they name most, of the first full date."""
+    blocks = list(stated)
+    numbers = [number for one in blocks for number in one.numbers]
+    if numbers:
+        return numbers[0]
+    conferences = Counter(number for one in blocks for number in one.conferences)
     if conferences:
         return conference_year(conferences.most_common(1)[0][0])
-    return next((found.year for found in find_dates(text) if found.year is not None), None)
+    return next((year for one in blocks for year in one.dates), None)
 
 
 def conference_year(number: int) -> int | None:
@@ -129,3 +163,6 @@ def _only_year(text: str) -> int | None:
     """The one year that a text names, None if it names several."""
     years = {int(match[1]) for match in _YEAR.finditer(text)}
     return years.pop() if len(years) == 1 else None
+
+
+_NO_YEARS = _Years()

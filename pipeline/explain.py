@@ -13,15 +13,17 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.collection import learn
 from pipeline.errors import RawFolderError, Rejection
 from pipeline.outcomes import LeftOut, left_out_in, quarantined
-from pipeline.plan import Shard, clean_spec
+from pipeline.read.rawfile import portable_path
 from pipeline.read.scan import hash_file
 from pipeline.settings import Settings
+from pipeline.shards.plan import Shard, clean_spec
 from pipeline.store.chunks import chunk_names, write_table
 from pipeline.supervise import Job, Nursery, run_job
 from pipeline.text_safety import printable
@@ -31,6 +33,7 @@ from pipeline.version import VERSION
 #: Colour of a label; what is left out is dim.
 STYLES = {Label.CONTENT: "green", Label.TITLE: "bold green", Label.METADATA: "cyan"}
 CHAFF_STYLE = "red"
+_TEXT_LIMIT = 5000  # code points of a block that are shown
 _SHOWN = ("title", "kind", "lang", "site", "source", "author", "published_at", "encoding", "media_type", "n_tokens")
 
 
@@ -93,7 +96,7 @@ def _show(found: dict[str, Any], console: Console, *, kept_only: bool) -> None:
     if document is not None:
         name = document["path"] if document["member"] is None else f"{document['path']} [{document['member']}]"
         console.rule(Text(printable(name)))
-    console.print(_block_table(found["blocks"], kept_only=kept_only))
+    _show_blocks(found["blocks"], console, kept_only=kept_only)
     if document is None:
         return
     facts = Table.grid(padding=(0, 2))
@@ -110,19 +113,13 @@ def _show(found: dict[str, Any], console: Console, *, kept_only: bool) -> None:
         console.print(Text(f"section {section['ordinal']}:{date} {title}{cut}, {chars} characters, {section['lang']}"))
 
 
-def _block_table(rows: Sequence[dict[str, Any]], *, kept_only: bool) -> Table:
-    table = Table(box=None, padding=(0, 1), show_edge=False)
-    table.add_column("#", justify="right")
-    table.add_column("label")
-    table.add_column("score", justify="right")
-    table.add_column("decided by", max_width=34)
-    table.add_column("lang")
-    table.add_column("text", ratio=1)
+def _show_blocks(rows: Sequence[dict[str, Any]], console: Console, *, kept_only: bool) -> None:
+    """A line a block with what decided it, then its text, in the colour of its label."""
     for row in rows:
         label = Label(row["label"])
         if kept_only and label not in KEPT_LABELS:
             continue
-        style = STYLES.get(label, CHAFF_STYLE)
-        cells = (str(row["ordinal"]), label.value, f"{row['score']:.2f}", row["decided_by"], row["lang"])
-        table.add_row(*(Text(cell, style=style) for cell in cells), Text(printable(row["text"]), style=style))
-    return table
+        head = f"{row['ordinal']:>4} {label.value:<11} {row['score']:.2f}  {row['decided_by']}  {row['lang']}"
+        console.print(Text(head, style="dim"))
+        text = Text(printable(row["text"], limit=_TEXT_LIMIT), style=STYLES.get(label, CHAFF_STYLE))
+        console.print(Padding(text, (0, 0, 0, 5)))

@@ -17,6 +17,7 @@ MAX_HEADING_TOKENS = 70
 #: Prose has at least this many tokens and ends a sentence, or so many that it cannot be a headline.
 MIN_PROSE_TOKENS = 12
 MIN_UNENDED_PROSE_TOKENS = 45
+_PROSE_CHARS = 400  # characters that hold so many tokens of running text
 
 _CLOSERS = "\"'”’」』）)】］]》»›"
 #: Signs that end a sentence, with what may close after them.
@@ -44,7 +45,9 @@ def is_prose(text: str) -> bool:
     >>> is_prose("记者7日从生态环境部获悉，全国碳市场运行平稳。"), is_prose("关于我们 | 联系我们")
     (True, False)
     """
-    n = count_tokens(text[:2000])
+    if len(text) < MIN_PROSE_TOKENS:
+        return False
+    n = count_tokens(text[:_PROSE_CHARS])
     return n >= MIN_UNENDED_PROSE_TOKENS or (n >= MIN_PROSE_TOKENS and ends_sentence(text))
 
 

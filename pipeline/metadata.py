@@ -7,6 +7,7 @@ source-and-date lines tables in ``source_lines``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ _MIN_PUBLISHED_YEAR = 1990  # the web has no older pages; 1970 is an empty field
 _HEAD_REACH = 12  # blocks before the first prose in which a source line may stand without the label
 _TAIL_REACH = 3  # kept blocks at the end in which "来源：…" may stand
 _SAMPLE = 4_000  # characters of content that say whether a page is Chinese
+_KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
 _KANA_SHARE = 20  # one kana in so many CJK characters makes it Japanese
 
 
@@ -51,6 +53,8 @@ def find_metadata(extracted: Extracted, decisions: Sequence[Decision], *, record
     page = read_page_data(extracted.head)
     title, title_ordinal = _title(extracted, decisions, page, record=record, site=site)
     lines = _source_lines(blocks, decisions, title_ordinal)
+    timed = bool(page.published or record.published or any(line.read.date for line in lines))
+    offset = CHINA_STANDARD_TIME if timed and _is_chinese(site, blocks, decisions) else 0
     return Metadata(
         title=title,
         title_ordinal=title_ordinal,
@@ -58,7 +62,7 @@ def find_metadata(extracted: Extracted, decisions: Sequence[Decision], *, record
         source=next(iter(page.sources), None)
         or next((line.read.source for line in lines if line.read.source), None)
         or next(iter(page.publishers), None),
-        published_at=_published_at(page, lines, record=record, chinese=_is_chinese(site, blocks, decisions)),
+        published_at=_published_at(page, lines, record=record, offset=offset),
         site=site,
     )
 
@@ -103,9 +107,11 @@ def _source_lines(
     return tuple(lines)
 
 
-def _published_at(page: PageData, lines: Sequence[_Line], *, record: Record, chinese: bool) -> datetime | None:
-    """The time of publication: the page's head, then the container, then the plainest source line."""
-    offset = CHINA_STANDARD_TIME if chinese else 0
+def _published_at(page: PageData, lines: Sequence[_Line], *, record: Record, offset: int) -> datetime | None:
+    """The time of publication: the page's head, then the container, then the plainest source line.
+
+    ``offset`` is the zone of a time without one, minutes east of UTC; of one in a Chinese line it is China's.
+    """
     for claim in (*page.published, *([record.published] if record.published else [])):
         moment = parse_timestamp(claim, default_offset_minutes=offset)
         if moment is not None and moment.year >= _MIN_PUBLISHED_YEAR:
@@ -128,5 +134,4 @@ def _is_chinese(site: str | None, blocks: Sequence[Block], decisions: Sequence[D
         block.text[:500] for block, decision in zip(blocks, decisions, strict=True) if decision.label in KEPT_LABELS
     )[:_SAMPLE]
     cjk = count_cjk(sample)
-    kana = sum("\u3040" <= sign <= "\u30ff" for sign in sample)
-    return 2 * cjk >= count_tokens(sample) > 0 and kana * _KANA_SHARE <= cjk
+    return 2 * cjk >= count_tokens(sample) > 0 and len(_KANA.findall(sample)) * _KANA_SHARE <= cjk

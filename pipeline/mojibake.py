@@ -32,17 +32,15 @@ _UTF8_AS_LEGACY: tuple[tuple[str, str], ...] = (("gb18030", "€"), ("cp932", ""
 
 
 def _leads(codec: str, leads: bytes, trails: bytes) -> str:
-    """What the first two bytes of a UTF-8 sequence become in a two-byte charset."""
+    """The characters of a two-byte charset with these lead and trail bytes."""
     return "".join(bytes((lead, trail)).decode(codec, "ignore") for lead in leads for trail in trails)
 
 
 _CONTINUATION = bytes(range(0x80, 0xC0))
-_TWO_BYTE_LEADS = re.escape(
-    _leads("gb18030", b"\xe4\xe5\xe6\xe7\xe8\xe9", _CONTINUATION)
-    + _leads("gb18030", b"\xe3", b"\x80\x81\x82\x83")
-    + _leads("gb18030", b"\xef", b"\xbc\xbd")
-    + _leads("cp932", b"\xe3", b"\x80\x81\x82\x83")
-)
+_HAN_LEADS = b"\xe3\xe4\xe5\xe6\xe7\xe8\xe9\xef"  # of kana, punctuation, Han, full-width forms in UTF-8
+_GBK_FIRST = _leads("gb18030", _HAN_LEADS, _CONTINUATION)
+_GBK_SECOND = _leads("gb18030", _CONTINUATION, _HAN_LEADS) + "€\ufffd"  # third byte, first byte of the next
+_SJIS_FIRST = _leads("cp932", b"\xe3", b"\x80\x81\x82\x83")
 _CONT = f"\\x80-\\xbf{_CP1252}"
 _CYRILLIC_CONT = "\\x80-\\xbf‚ѓ„…†‡€‰‹‘’“”•–—™›"
 
@@ -55,18 +53,21 @@ SUSPECT = (
     f"|[\u0412\u0413\u0420\u0421][{_CYRILLIC_CONT}][\u0412\u0413\u0420\u0421]|\u0432\u0402"  # В Г Р С; вЂ
     f"|[ĂĹĽÄĺ][{_CONT}˘Ł¤ŚŞŤŹŽŻłŠš§¨©ąşťźžż]"
     "|‚Ä|√[±∂†≠®™´≤≥¥µø]|[ΓÎ]Ç|├[^\\x00-\\x7f]|β€|ā€"
-    f"|[{_TWO_BYTE_LEADS}][^\\x00-\\x7f][^\\x00-\\x7f]"
+    f"|[{_GBK_FIRST}][{_GBK_SECOND}]|[{_SJIS_FIRST}][^\\x00-\\x7f]"
 )
 #: Character class of what ``SUSPECT`` can begin with; all but the first two ranges need a non-ASCII neighbour.
-SUSPECT_FIRST = f"\\ud800-\\udfff\\x80-\\x84\\x86-\\x9f\\xa1-\\xffВГРСвĂĹĽĺΓ├β‚√ā{_TWO_BYTE_LEADS}"
+SUSPECT_FIRST = f"\\ud800-\\udfff\\x80-\\x84\\x86-\\x9f\\xa1-\\xffВГРСвĂĹĽĺΓ├β‚√ā{_GBK_FIRST}{_SJIS_FIRST}"
+#: What must follow; Cyrillic letters never do, and Russian is full of leads.
+FOLLOWER = "[^\\x00-\\x7f\u0410-\u044f]"
 _SUSPECT = re.compile(SUSPECT)
-_FIRST = re.compile(f"[{SUSPECT_FIRST}](?:(?=[^\\x00-\\x7f])|(?<=[\\ud800-\\udfff\\x80-\\x9f]))")
+_FIRST = re.compile(f"[{SUSPECT_FIRST}](?:(?={FOLLOWER})|(?<=[\\ud800-\\udfff\\x80-\\x9f]))")
 _HIGH = f"\\x80-\\x9f\\xa1-\\xff{_CP1252}"  # a no-break space is more often one than half of a rare character
 _LATIN_RUN = re.compile(f"[@-~]*[{_HIGH}][@-~{_HIGH}]*")
 _HIGH_FOUR = re.compile("[\\xa1-\\xff]{4}")
 _NON_ASCII_RUN = re.compile("[^\\x00-\\x7f]{3,}")
+_LOST_WITHIN = re.compile("\ufffd(?=[^\\x00-\\x7f\ufffd])")  # only byte 0x80 can get lost amid others in GBK
 _LOST = re.compile("\ufffd{1,9}[?]?")
-_LEAD = re.compile(f"[{_TWO_BYTE_LEADS}]")
+_LEAD = re.compile(f"[{_GBK_FIRST}{_SJIS_FIRST}]")
 _CJK = re.compile("[\u3001-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff01-\uff60]")
 
 _FTFY = ftfy.TextFixerConfig(
@@ -120,7 +121,7 @@ def _fix_legacy_as_latin(line: str) -> str:
     if not _HIGH_FOUR.search(line):
         return line
     runs = [run for run in _LATIN_RUN.findall(line) if not run.isascii()]
-    before = charset.cost("\n".join(runs), ("west",))
+    before = charset.cost("\n".join(runs), charset.WESTERN)
     best, best_cost = line, before - _SURE_BITS
     for encoding, models, most_bits in _LEGACY_AS_LATIN:
         readings = {run: _reread(run, encoding) for run in runs}
@@ -156,8 +157,9 @@ def _fix_utf8_as_legacy(line: str) -> str:
 
 def _reread_as_utf8(run: str) -> str:
     for codec, lone_0x80 in _UTF8_AS_LEGACY:
+        whole = _LOST_WITHIN.sub(lone_0x80, run) if lone_0x80 else run
         try:
-            raw = b"\xff".join(_encode(part, codec, lone_0x80) for part in run.split("\ufffd"))
+            raw = b"\xff".join(_encode(part, codec, lone_0x80) for part in whole.split("\ufffd"))
         except UnicodeEncodeError:
             continue
         text = _LOST.sub("\ufffd", raw.decode("utf-8", "replace"))

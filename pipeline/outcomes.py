@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.assemble import sort_rows
 from pipeline.errors import Rejection
-from pipeline.read import Skipped
-from pipeline.recipe import document_id
+from pipeline.ids import document_id
+from pipeline.read.outcome import Skipped
 from pipeline.schema import INPUTS, QUARANTINE
+from pipeline.shards.assemble import sort_rows
 from pipeline.store.chunks import chunk_names
 from pipeline.supervise import given_up_in
 from pipeline.types import RawInput

@@ -42,12 +42,7 @@ def headline_candidates(blocks: Sequence[Block]) -> tuple[int, ...]:
     marked = [i for i, block in enumerate(blocks) if block.kind is BlockKind.HEADING]
     if len(marked) >= 2:
         return _with_body(_story_level(blocks, marked), len(blocks))
-    heading = [is_headline_text(block) for block in blocks]
-    found = [
-        i
-        for i in range(len(blocks) - 1)
-        if heading[i] and (not heading[i + 1] or (is_prose(blocks[i + 1].text) and not _is_pair(blocks, i)))
-    ]
+    found = [i for i, block in enumerate(blocks[:-1]) if is_headline_text(block) and _is_body(blocks, i + 1)]
     return _with_body(_without_outline(blocks, found), len(blocks))
 
 
@@ -65,14 +60,18 @@ def is_headline_text(block: Block) -> bool:
     return True
 
 
-def _is_pair(blocks: Sequence[Block], index: int) -> bool:
-    """Whether the line after a heading-like one is the headline rather than the body: it is followed by prose itself."""
-    return (
-        index + 2 < len(blocks)
-        and is_headline_text(blocks[index + 1])
-        and is_prose(blocks[index + 2].text)
-        and len(blocks[index + 1].text) < len(blocks[index + 2].text) // 2
-    )
+def _is_body(blocks: Sequence[Block], index: int) -> bool:
+    """Whether a block may be the first of a headline's body: prose, or anything that is no heading-like line."""
+    text = blocks[index].text
+    if not is_heading_text(text):
+        return True
+    return is_prose(text) and not _is_headline_of(blocks, index)
+
+
+def _is_headline_of(blocks: Sequence[Block], index: int) -> bool:
+    """Whether a line that is both heading-like and long enough for prose is the headline of the prose after it."""
+    after = blocks[index + 1].text if index + 1 < len(blocks) else ""
+    return is_headline_text(blocks[index]) and is_prose(after) and 2 * len(blocks[index].text) < len(after)
 
 
 def _story_level(blocks: Sequence[Block], marked: Sequence[int]) -> list[int]:

@@ -6,7 +6,6 @@ call in the order a reader would expect; nothing here knows files, processes or 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -21,6 +20,7 @@ from pipeline.decode import decode
 from pipeline.dedup.signature import Signature, sign
 from pipeline.errors import Reason, Rejection
 from pipeline.extract import extract
+from pipeline.ids import document_id
 from pipeline.language import Backend, document_language, tag_blocks
 from pipeline.metadata import find_metadata
 from pipeline.quality import Quality, measure_quality
@@ -93,12 +93,6 @@ class Contentless:
     decisions: tuple[Decision, ...]
     languages: tuple[LanguageGuess, ...]
     rejection: Rejection
-
-
-def document_id(path: str, member: str | None) -> str:
-    """32 hex digits: BLAKE2b of path and member, so that a document keeps its id from run to run."""
-    name = path if member is None else f"{path}\0{member}"
-    return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:

@@ -39,6 +39,7 @@ _SPACE = "\u00a0\u2007\u202f"
 _LINE_ENDS = re.compile("[\v\f\x85\u2028\u2029]")
 _TERMINAL = re.compile("\x1b\\[[0-9;]{0,16}[A-Za-z]")
 _CONTROLS = re.compile(f"[{_CONTROL_CLASS}]")
+_HIGH = re.compile("[\U0001fffe-\U0010ffff]")
 _HIGH_CONTROLS = re.compile(  # beyond the BMP: tags and noncharacters
     "[\U000e0000-\U000e007f" + "".join(f"\\U{plane:04x}fffe\\U{plane:04x}ffff" for plane in range(1, 17)) + "]"
 )
@@ -48,7 +49,7 @@ _JOINS_EMOJI = re.compile(f"[{_EMOJI}]")
 _SPACES = re.compile(f"[{_SPACE}]")
 
 _NOISE = f"\r\v\f\\x85\u2028\u2029{_SPACE}{_INVISIBLE}\u200c\u200d{_CONTROL_CLASS}\U0001fffe-\U0010ffff"
-_FIRST = re.compile(f"[{_NOISE}{mojibake.SUSPECT_FIRST}](?:(?=[^\\x00-\\x7f])|(?<=[{_NOISE}\\ud800-\\udfff]))")
+_FIRST = re.compile(f"[{_NOISE}{mojibake.SUSPECT_FIRST}](?:(?={mojibake.FOLLOWER})|(?<=[{_NOISE}\\ud800-\\udfff]))")
 _SUSPECT = re.compile(f"[{_NOISE}]|{mojibake.SUSPECT}")
 
 #: Ranges of the BMP whose characters are NFC, start no composition and need no reordering: the table of ``_unsafe``.
@@ -98,7 +99,9 @@ def fix_control_characters(text: str) -> str:
     """
     if "\x1b" in text:
         text = _TERMINAL.sub("", text)
-    return _HIGH_CONTROLS.sub("", _CONTROLS.sub("", text))
+    if _HIGH.search(text):
+        text = _HIGH_CONTROLS.sub("", text)
+    return _CONTROLS.sub("", text)
 
 
 def fix_zero_width(text: str) -> str:

@@ -106,7 +106,7 @@ def html_report(report: RunReport) -> str:
 
 def decided_by(report: RunReport, limit: int = 60) -> Sequence[tuple[str, str, int]]:
     """What decided how many blocks: (decided_by, label, blocks), most first."""
-    query = f"select decided_by, label, count(*) n from blocks group by all order by n desc, all limit {limit:d}"
+    query = f"select decided_by, label, count(*) n from blocks group by all order by n desc, 1, 2 limit {limit:d}"
     with report.snapshot.duckdb() as connection:
         return connection.sql(query).fetchall()
 

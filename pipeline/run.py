@@ -23,7 +23,10 @@ from pipeline.boilerplate.rules import load_rules
 from pipeline.collection import deduplicate, learn
 from pipeline.errors import InvariantError, Reason
 from pipeline.outcomes import LeftOut, Outcomes, left_out_by_scan, left_out_in, settle
-from pipeline.plan import (
+from pipeline.read.scan import ScannedFile, scan
+from pipeline.schema import DATASETS, SCHEMA_VERSION
+from pipeline.settings import Settings
+from pipeline.shards.plan import (
     clean_fingerprint,
     clean_spec,
     fingerprint,
@@ -31,9 +34,6 @@ from pipeline.plan import (
     make_shards,
     rules_fingerprint,
 )
-from pipeline.read.scan import ScannedFile, scan
-from pipeline.schema import DATASETS, SCHEMA_VERSION
-from pipeline.settings import Settings
 from pipeline.store.check import check_parts
 from pipeline.store.chunks import chunk_names, write_table
 from pipeline.store.lock import locked

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.digests import is_announced, is_digest
+from pipeline.digests import MIN_STORIES, is_announced, is_digest
 from pipeline.events import event_dates
 from pipeline.headings import is_heading, is_prose
+from pipeline.openings import find_openings
 from pipeline.outline import headline_candidates
 from pipeline.titles import normalised
 from pipeline.tokens import count_tokens
@@ -22,6 +23,8 @@ NOTICE_TOKENS = 80
 #: A listing has at least so many blocks, of which hardly any is prose.
 LISTING_BLOCKS = 8
 LISTING_PROSE_SHARE = 0.25  # of its tokens
+_COUNTED = 500  # characters of a block that are counted
+_ARTICLE_TOKENS = 300  # of prose, at which a document is no listing
 
 
 def split_sections(blocks: Sequence[Block], decisions: Sequence[Decision], metadata: Metadata) -> Sectioning:
@@ -47,6 +50,10 @@ def split_sections(blocks: Sequence[Block], decisions: Sequence[Decision], metad
         heads = tuple(i for i in heads if kept[i].ordinal != above)
     if is_digest(kept, heads, title=metadata.title):
         return _digest(kept, heads, above, metadata)
+    body = [block for block in kept if block.ordinal != metadata.title_ordinal]
+    starts = find_openings(body) if len(heads) < MIN_STORIES else ()
+    if starts:
+        return _headless_digest(body, starts, kept, metadata)
     return _single(kept, content, metadata)
 
 
@@ -83,11 +90,16 @@ def _single(kept: Sequence[Block], content: set[int], metadata: Metadata) -> Sec
 
 def _kind(body: Sequence[Block]) -> DocumentKind:
     """What a document that is no digest is: a listing, a notice or an article."""
-    counts = [count_tokens(block.text) for block in body]
-    prose = sum(n for n, block in zip(counts, body, strict=True) if is_prose(block.text))
-    if len(body) >= LISTING_BLOCKS and prose < LISTING_PROSE_SHARE * sum(counts):
+    total = prose = 0
+    for block in body:
+        n = count_tokens(block.text[:_COUNTED])
+        total += n
+        prose += n if is_prose(block.text) else 0
+        if prose >= _ARTICLE_TOKENS:  # enough for an article, however long the rest of it
+            return DocumentKind.ARTICLE
+    if len(body) >= LISTING_BLOCKS and prose < LISTING_PROSE_SHARE * total:
         return DocumentKind.LISTING
-    return DocumentKind.NOTICE if sum(counts) < NOTICE_TOKENS else DocumentKind.ARTICLE
+    return DocumentKind.NOTICE if total < NOTICE_TOKENS else DocumentKind.ARTICLE
 
 
 def _digest(kept: Sequence[Block], heads: Sequence[int], above: int | None, metadata: Metadata) -> Sectioning:
@@ -104,6 +116,17 @@ def _digest(kept: Sequence[Block], heads: Sequence[int], above: int | None, meta
     if above is None and title is not None and normalised(title) == normalised(first_headline.text):
         title = None
     return Sectioning(DocumentKind.DIGEST, title, above, _sections(stories, kept, metadata))
+
+
+def _headless_digest(
+    body: Sequence[Block], starts: Sequence[int], kept: Sequence[Block], metadata: Metadata
+) -> Sectioning:
+    """A section a story, none with a title; the document's title stands above them."""
+    ends = [*starts[1:], len(body)]
+    stories = [(None, None, list(body[start:end])) for start, end in zip(starts, ends, strict=True)]
+    return Sectioning(
+        DocumentKind.DIGEST, metadata.title, metadata.title_ordinal, _sections(stories, kept, metadata)
+    )
 
 
 def _sections(

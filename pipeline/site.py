@@ -21,6 +21,7 @@ _DOMAIN = re.compile(
 )
 _EMAIL = re.compile(r"@((?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\.){1,5}[A-Za-z]{2,18})(?![A-Za-z0-9_@-])")
 
+_ANY_NAME = re.compile(r"[A-Za-z0-9]\.[A-Za-z][A-Za-z]")  # a cheap look: prose has a space after the dot
 _NO_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+-]{0,30}:(?!//|\d)")  # mailto:, about:, data:
 
 #: What makes a line near the end of a page say whose page it is, the strongest first.
@@ -32,11 +33,56 @@ EVIDENCE = (
 
 #: Registrable domains that stand in the footers of others: registries, mail providers, builders, licences, counters.
 NOT_OWN = frozenset(
-    """12377.cn 163.com 126.com 12321.cn aliyun.com baidu.com bing.com cnnic.cn cnzz.com creativecommons.org
-    disqus.com facebook.com foxmail.com gmail.com google.com hotmail.com instagram.com jubao.org.cn linkedin.com
-    live.com miibeian.gov.cn miit.gov.cn miitbeian.gov.cn mps.gov.cn beian.gov.cn outlook.com qq.com sina.cn
-    sina.com sohu.com t.me twitter.com weibo.com wordpress.com wordpress.org x.com yahoo.com yeah.net youtube.com
-    139.com 189.cn aol.com icloud.com bszs.conac.cn conac.cn discuz.net dedecms.com w3.org""".split()
+    [
+        "12377.cn",
+        "163.com",
+        "126.com",
+        "12321.cn",
+        "aliyun.com",
+        "baidu.com",
+        "bing.com",
+        "cnnic.cn",
+        "cnzz.com",
+        "creativecommons.org",
+        "disqus.com",
+        "facebook.com",
+        "foxmail.com",
+        "gmail.com",
+        "google.com",
+        "hotmail.com",
+        "instagram.com",
+        "jubao.org.cn",
+        "linkedin.com",
+        "live.com",
+        "miibeian.gov.cn",
+        "miit.gov.cn",
+        "miitbeian.gov.cn",
+        "mps.gov.cn",
+        "beian.gov.cn",
+        "outlook.com",
+        "qq.com",
+        "sina.cn",
+        "sina.com",
+        "sohu.com",
+        "t.me",
+        "twitter.com",
+        "weibo.com",
+        "wordpress.com",
+        "wordpress.org",
+        "x.com",
+        "yahoo.com",
+        "yeah.net",
+        "youtube.com",
+        "139.com",
+        "189.cn",
+        "aol.com",
+        "icloud.com",
+        "bszs.conac.cn",
+        "conac.cn",
+        "discuz.net",
+        "dedecms.com",
+        "w3.org",
+    ]
 )
 
 #: Folders that look like a domain and are none: public suffixes that are also file suffixes.
@@ -108,7 +154,11 @@ def _site_of_folders(path: str) -> str | None:
 def _site_of_footer(blocks: Sequence[Block]) -> str | None:
     """The domain in the strongest line of the footer; of lines alike the last one, of domains in it the first."""
     reach = max(_MIN_FOOTER, len(blocks) // _FOOTER_SHARE)
-    lines = [block.text for block in reversed(blocks[-reach:]) if "." in block.text and len(block.text) <= _MAX_LINE]
+    lines = [
+        block.text
+        for block in reversed(blocks[-reach:])
+        if len(block.text) <= _MAX_LINE and _ANY_NAME.search(block.text)
+    ]
     for evidence in EVIDENCE:
         for line in lines:
             if evidence.search(line):

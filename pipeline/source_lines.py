@@ -58,6 +58,9 @@ _NOISE = re.compile(
 )
 
 
+_ANY = re.compile(r"[:：/／|｜丨\d]|记者|[Bb]y ")  # a cheap look: every key has one of these, and every date
+
+
 @dataclass(frozen=True, slots=True)
 class SourceLine:
     """What one line says of its document's origin. None where it says nothing."""
@@ -68,6 +71,9 @@ class SourceLine:
     strength: int  # of the date: 4 a publication key, 3 a source line, 2 little but a date, 1 an update key, 0 none
 
 
+_NOTHING = SourceLine(None, None, None, 0)
+
+
 def read_source_line(text: str) -> SourceLine:
     """The source, author and publication date that a line names.
 
@@ -76,6 +82,8 @@ def read_source_line(text: str) -> SourceLine:
     ('生态环境部碳交易网', '2024-09-11 08:46', 3)
     """
     text = text[:MAX_LINE]
+    if not _ANY.search(text):
+        return _NOTHING
     dates = find_dates(text)
     source, author = _source(text, dates), _author(text, dates)
     date, strength = _publication(text, dates, sourced=source is not None or author is not None)

@@ -131,7 +131,7 @@ class Nursery:
     """A process that forks children; started on first use, ended by ``close``. Not for two threads at once."""
 
     command: tuple[str, ...] = WORKER
-    _process: subprocess.Popen[str] | None = field(default=None, init=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def run(self, job: Job, work: Path, span: Span, *, number: int, on_progress: Callable[[int], None]) -> Ended:
         """Run one span in a child, kill it when it goes silent, and say how it ended."""
@@ -148,7 +148,7 @@ class Nursery:
             "record_seconds": job.record_seconds,
         }
         assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
         pid = int(self._line(process))
         follower = Follower(journal, span.start)
@@ -165,17 +165,17 @@ class Nursery:
             self._process.communicate()
             self._process = None
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
             self._process = subprocess.Popen(
-                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=environment
+                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment
             )
         return self._process
 
-    def _line(self, process: subprocess.Popen[str]) -> str:
+    def _line(self, process: subprocess.Popen[bytes]) -> bytes:
         assert process.stdout is not None
-        line = process.stdout.readline()
+        line = process.stdout.readline()  # unbuffered: what select() is asked about is never held back here
         if not line:
             self.close()
             raise WorkerError("A worker process could not start or was killed; its error is printed above.")
@@ -183,7 +183,7 @@ class Nursery:
 
 
 def _watch(
-    process: subprocess.Popen[str], pid: int, follower: Follower, patience: float, on_progress: Callable[[int], None]
+    process: subprocess.Popen[bytes], pid: int, follower: Follower, patience: float, on_progress: Callable[[int], None]
 ) -> bool:
     """Wait for the child's end; True when it had to be killed for silence."""
     assert process.stdout is not None

@@ -16,16 +16,21 @@ from pipeline.types import Block, BlockKind
 
 #: A shorter last line is a signature, a caption or a leftover heading, in tokens (a CJK character is one).
 MIN_TOKENS = 10
-#: Lines that end a text and are no sentence: marks of the end, credits, contacts, links, notes.
+#: Beginnings of lines that end a text and are no sentence: credits, contacts, notes, pointers.
 _SIGN_OFF = re.compile(
-    r"[（(【\[](?:完|全文完|待续|本文完|记者|编辑|作者|来源|图|文|责任编辑|通讯员|[^（）()]{0,30}(?:记者|报道|编辑|供稿|摄))"
-    r"|\A\W{0,3}(?:来源|作者|记者|编辑|责编|责任编辑|原标题|原文|注|附件?|附录|联系|电话|传真|地址|邮编|邮箱|网址|抄送|主题词|相关|参考|延伸阅读"
-    r"|Source|By |Author|Editor|Contact|Tel|Phone|Fax|E-?mail|Notes?|Photo|Image|Annex|Attachment|Reference|Read more|Related|See also"
-    r"|via|Translated|Written|Reporting by|Editing by)"
-    r"|https?://\S+\W*\Z|\S+@\S+\.\S+\W*\Z|[|｜]|\Z(?<=完[)）])",
+    r"\W{0,3}(?:来源|作者|记者|编辑|责编|责任编辑|原标题|原文|注|附件?|附录|联系|电话|传真|地址|邮编|邮箱|网址|抄送|主题词|相关|参考|延伸阅读"
+    r"|Source|By |Author|Editor|Contact|Tel|Phone|Fax|E-?mail|Notes?|Photo|Image|Annex|Attachment|Reference|Read more|Related"
+    r"|See also|Via\b|Translated|Written|Reporting by|Editing by)",
     re.IGNORECASE,
 )
-_LIST_START = re.compile(r"\W{0,2}(?:[•·●○◆■□▪*→–-]|[（(]?(?:\d{1,3}|[一二三四五六七八九十]{1,3}|[a-zA-Z])[.、．)）])\s?")
+#: Ends of such lines: （完）, credits in brackets, addresses, tables.
+_SIGN_OFF_END = re.compile(
+    r"[（(【\[](?:完|全文完|待续|本文完|[^（）()]{0,30}(?:记者|报道|编辑|供稿|作者|来源|图|文|摄|通讯员))|https?://|@[a-z0-9-]{1,40}\.|[|｜]"
+)
+_END_REACH = 120  # characters from the end in which one stands
+_LIST_START = re.compile(
+    r"\W{0,2}(?:[•·●○◆■□▪*→–-]|[（(]?(?:\d{1,3}|[一二三四五六七八九十]{1,3}|[a-zA-Z])[.、．)）])\s?"
+)
 #: Signs after which a sentence cannot end: a comma, an open bracket, a hyphen.
 _OPEN_END = re.compile(r"[,，、(（\[“‘《<&/—–-]\s*\Z|[a-z]-\Z")
 #: Words after which an English sentence cannot end.
@@ -33,6 +38,7 @@ _OPEN_WORD = re.compile(
     r"\b(?:the|a|an|of|to|and|or|in|on|at|for|with|by|from|as|that|which|is|are|was|were|be|been|will|would|has|have|had|its|their"
     r"|into|than|but|if|this|these)\s*\Z"
 )
+_SENTENCE_INSIDE = re.compile(r"[。！？]|[.!?][\"”’]?\s[A-Z]")
 _CODE = re.compile(r"[{}<>\\=$]|;\s*\Z")
 
 
@@ -52,7 +58,9 @@ def is_truncated(blocks: Sequence[Block]) -> bool:
         return False
     if _OPEN_END.search(text, max(0, len(text) - 4)) and count_tokens(text) >= MIN_TOKENS:
         return True
-    if count_tokens(text) < MIN_TOKENS or _SIGN_OFF.search(text) or _LIST_START.match(text) or _CODE.search(text):
+    if count_tokens(text) < MIN_TOKENS or _SIGN_OFF.match(text) or _LIST_START.match(text) or _CODE.search(text):
+        return False
+    if _SIGN_OFF_END.search(text, max(0, len(text) - _END_REACH)):
         return False
     return not _is_signature(text) and _continues_prose(text, blocks[:-1])
 
@@ -67,7 +75,7 @@ def _continues_prose(text: str, before: Sequence[Block]) -> bool:
     """Whether the line is a sentence at all: it has one inside, hangs on a small word, or its neighbours are prose."""
     if _OPEN_WORD.search(text, max(0, len(text) - 12)):
         return True
-    if re.search(r"[。！？]|[a-z]{2}[.!?][\"”’]?\s", text) or count_tokens(text) >= 40:
+    if _SENTENCE_INSIDE.search(text) or count_tokens(text) >= 40:
         return True
     if has_cjk(text):
         return "，" in text or "、" in text[-20:]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.journal import Journal, Span
-from pipeline.stages import assemble_shard, clean_shard, finish_shard
+from pipeline.shards.stages import assemble_shard, clean_shard, finish_shard
 
 Stage = Callable[[Mapping[str, Any], Path, Span, Journal], None]
 

@@ -12,7 +12,7 @@ from pipeline.worker import main
 def poison(spec, work, span, journal):
     import pyarrow as pa
 
-    done, first = [], span.start[0]
+    done, first = [], span.start
     for number, name in enumerate(spec["inputs"]):
         place = (number, 0)
         if not span.holds(place):
@@ -25,13 +25,13 @@ def poison(spec, work, span, journal):
         done.append(name)
         if name.startswith("save"):
             save(pa.table({"name": done}), work, first, journal, number + 1)
-            done, first = [], number + 1
+            done, first = [], (number + 1, 0)
     if done:
         save(pa.table({"name": done}), work, first, journal, len(spec["inputs"]))
 
 
 def save(table, work, first, journal, after):
-    write_table(table, work / f"{first:07d}.names.parquet")
+    write_table(table, work / f"{first[0]:07d}-{first[1]:02d}.names.parquet")
     journal.safe((after, 0))
 
 

@@ -22,7 +22,9 @@ def nursery():
 def do(names, folder, nursery, *, record_seconds=1):
     job = Job("poison", "0001", str(folder / "result"), {"inputs": names}, len(names), 1024, record_seconds)
     result = run_job(job, nursery)
-    done = [row["name"] for chunk in chunk_names(Path(result.folder), "names") for row in pq.read_table(chunk).to_pylist()]
+    done = [
+        row["name"] for chunk in chunk_names(Path(result.folder), "names") for row in pq.read_table(chunk).to_pylist()
+    ]
     return done, {one.path: one for one in given_up_in(Path(result.folder))}, result
 
 

@@ -156,9 +156,8 @@ def char_stats(texts: Sequence[str]) -> CharStats:
     owner = np.repeat(np.arange(n), length + 1)[:-1]
     counts = np.bincount(owner * _N_KINDS + kinds, minlength=n * _N_KINDS).reshape(n, _N_KINDS)
     counts[:-1, CharKind.SPACE] -= 1  # the joints
-    lowered = joined.lower()
-    # One character of Unicode (U+0130) grows in lower case; a page with it keeps its capitals.
-    lower = _codes(lowered) if len(lowered) == len(joined) else codes
+    # U+0130 is the one character of Unicode that grows in lower case.
+    lower = _codes(joined.replace("\u0130", "i").lower())
     words, word_kinds = _count_words(lower, kinds, owner, n)
     return CharStats(length, counts, words, word_kinds, _last_kind(kinds, starts, ends), kinds[starts])
 

@@ -8,6 +8,7 @@ Scales are logarithms and shares, so that no column needs the unit of another.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -25,6 +26,8 @@ Table = NDArray[np.float32]
 
 _MAX_CHAIN = 400  # code points of a chain of classes that are read, from its near end
 _PROSE_TOKENS = 20  # a block this long with a sentence's end and few links is prose
+_INLINE = frozenset("a abbr b bdi bdo button cite code em font i img label mark q s small span strong sub sup u".split())
+_DIGITS = re.compile(r"\d+")
 _FAR = 30.0  # blocks: the distance given when there is no prose
 
 _TEXT = (
@@ -168,6 +171,15 @@ def _class_rows(chains: Sequence[str]) -> NDArray[np.float64]:
     return rows
 
 
+@lru_cache(maxsize=8192)
+def _skeleton(path: tuple[str, ...], classes: str) -> tuple[tuple[str, ...], str]:
+    """What repeated siblings share: block elements of the path, classes without numbers ("reply-380904")."""
+    end = len(path)
+    while end > 1 and path[end - 1] in _INLINE:
+        end -= 1
+    return path[:end], _DIGITS.sub("", classes)
+
+
 def _markup_columns(blocks: Sequence[Block], prose_tokens: Column) -> Table:
     """Zero for blocks without mark-up; a page has it for all its blocks or for none."""
     table = np.zeros((len(blocks), len(_MARKUP)), dtype=np.float32)
@@ -176,19 +188,26 @@ def _markup_columns(blocks: Sequence[Block], prose_tokens: Column) -> Table:
     if not given:
         return table
     places: dict[tuple[str, tuple[str, ...], str], int] = {}
-    which = [places.setdefault((m.classes, m.path, m.role), len(places)) for m in marks if m is not None]
-    chains = list(places)
-    counts = np.bincount(which, minlength=len(chains))
-    prose = np.bincount(which, weights=prose_tokens[given], minlength=len(chains))
-    best = chains[int(prose.argmax())]
-    rows = np.column_stack(
+    which = np.array([places.setdefault((m.classes, m.path, m.role), len(places)) for m in marks if m])
+    kin: dict[tuple[tuple[str, ...], str], int] = {}
+    family = np.array([kin.setdefault(_skeleton(path, classes), len(kin)) for classes, path, _ in places])
+    families, frames = family[which], list(kin)
+    counts = np.bincount(families, minlength=len(frames))
+    prose = np.bincount(families, weights=prose_tokens[given], minlength=len(frames))
+    path, classes = frames[int(prose.argmax())]
+    kin_rows = np.column_stack(
         (
-            [_path_row(path, role) for _, path, role in chains],
-            _class_rows([classes for classes, _, _ in chains]),
             np.log1p(counts - 1),
             prose / max(float(prose.sum()), 1.0),
-            [_common(path, best[1]) / max(len(path), len(best[1]), 1) for _, path, _ in chains],
-            [_common(classes, best[0]) / max(len(best[0]), 1) for classes, _, _ in chains],
+            [_common(own, path) / max(len(own), len(path), 1) for own, _ in frames],
+            [_common(own, classes) / max(len(classes), 1) for _, own in frames],
+        )
+    )
+    rows = np.column_stack(
+        (
+            [_path_row(path, role) for _, path, role in places],
+            _class_rows([classes for classes, _, _ in places]),
+            kin_rows[family],
         )
     )
     table[given] = rows[which]

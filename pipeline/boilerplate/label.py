@@ -5,9 +5,10 @@
 | a rule (a site's before a general one; the   | rule_decisions[i] is given     | rule:ID                 |
 | rules module has chosen already)             |                                |                         |
 | the site's template                          | template_hits[i] is given      | template:SITE           |
-| the model, its score over the threshold      | otherwise                      | model:NAME              |
-| the sequence, where a score alone is a block | title, heading, gap, rescue    | model:NAME/title and so |
-| short of what its neighbours say             | (see ``_kept_by_sequence``)    |                         |
+| the model: its score reaches the page's own  | otherwise                      | model:NAME              |
+| threshold (``page_threshold``)               |                                |                         |
+| the sequence, where a score alone falls      | gap, heading, title, rescue    | model:NAME/gap and so   |
+| short of what its neighbours say             | (``_kept_by_model``)           | on                      |
 
 The sequence only ever keeps more; count, order and text of the blocks never change. To let another voice
 speak, give it its row here and its line in ``decide``.
@@ -19,17 +20,17 @@ import re
 from collections.abc import Sequence
 
 from pipeline.boilerplate.model import MODEL_ID
+from pipeline.boilerplate.zones import is_prose
 from pipeline.tokens import count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label
 
-# Constants are the best of a grid on 1,421 pages, out of fold by site (benchmarks/train_labeller.py).
-THRESHOLD = 0.4  # a block this likely is content
-GAP_BLOCKS = 2  # at most so many blocks in a row between two kept ones ...
-GAP_SCORE = 0.2  # ... are kept when each is at least this likely
-HEADING_SCORE = 0.1  # a heading right before kept prose needs no more
-PROSE_TOKENS = 20  # with the end of a sentence: prose (features.py means the same by it)
+# Constants are the best of a grid on 1,421 pages, out of fold by site (docs/model-card.md has the figures).
+THRESHOLDS = (0.1, 0.6)  # the page's own threshold never leaves these bounds
+GAP_BLOCKS = 3  # at most so many blocks in a row between two kept ones ...
+GAP_SHARE = 0.5  # ... are kept when each scores this share of the threshold
+HEADING_SHARE = 0.25  # a heading right before kept prose needs only this share of the threshold
 NOTICE_TOKENS = 120  # a page of no more tokens is one short notice: its sentences are kept
-TITLE_CHARS = 220  # longest line that may be a title (evidence: sample digests have such headlines)
+TITLE_CHARS = 220  # longest line that may be a title (headlines of real digests reach it)
 LINK_DENSE = 0.6  # share of a block's characters inside links that makes it a menu entry
 
 _SENTENCE_END = re.compile(r"[.!?。！？…؟।][\"'”’」』)）\]》 ]{0,3}$")
@@ -53,13 +54,8 @@ def decide(
         rule or (Decision(Label.TEMPLATE, hit, score) if hit else None)
         for _, rule, hit, score in zip(blocks, rule_decisions, template_hits, scores, strict=True)
     ]
-    kept = [
-        one.label in KEPT_LABELS if one else score >= THRESHOLD
-        for one, score in zip(fixed, scores, strict=True)
-    ]
-    free = [one is None for one in fixed]
-    why = _kept_by_sequence(blocks, scores, kept, free)
-    kept = [was or at in why for at, was in enumerate(kept)]
+    why = _kept_by_model(blocks, scores, fixed)
+    kept = [one.label in KEPT_LABELS if one else at in why for at, one in enumerate(fixed)]
     first = kept.index(True) if any(kept) else len(blocks)
     last = len(kept) - 1 - kept[::-1].index(True) if any(kept) else -1
     return tuple(
@@ -73,81 +69,96 @@ def decide(
     )
 
 
-def _kept_by_sequence(
-    blocks: Sequence[Block], scores: Sequence[float], kept: Sequence[bool], free: Sequence[bool]
+def page_threshold(scores: Sequence[float], tokens: Sequence[int]) -> float:
+    """The score from which keeping blocks makes the expected token F1 of the page largest, within THRESHOLDS.
+
+    So a page of doubtful blocks keeps its best ones and a page with a clear body drops doubtful ones
+    (Ye et al. 2012, Optimizing F-measures: the expectation is taken over the probabilities themselves).
+    """
+    low, high = THRESHOLDS
+    total = sum(score * size for score, size in zip(scores, tokens, strict=True))
+    hit = size = 0.0
+    best, threshold = 0.0, high
+    for score, length in sorted(zip(scores, tokens, strict=True), reverse=True):
+        hit += score * length
+        size += length
+        expected = 2 * hit / (size + total) if size else 0.0
+        if expected > best:
+            best, threshold = expected, score
+    return min(max(threshold, low), high)
+
+
+def _kept_by_model(
+    blocks: Sequence[Block], scores: Sequence[float], fixed: Sequence[Decision | None]
 ) -> dict[int, str]:
-    """Blocks kept for what stands around them, with the reason: "/gap", "/heading", "/title", "/rescue"."""
-    why: dict[int, str] = dict.fromkeys(_rescued(blocks, scores, kept, free), "/rescue")
-    now = [was or at in why for at, was in enumerate(kept)]
+    """Undecided blocks that are kept, with what kept them beside the score: "", "/gap", "/heading" and so on."""
+    free = [at for at, one in enumerate(fixed) if one is None]
+    threshold = page_threshold([scores[at] for at in free], [count_tokens(blocks[at].text) for at in free])
+    kept = [one is not None and one.label in KEPT_LABELS for one in fixed]
+    why = {at: "" for at in free if scores[at] >= threshold}
+    for at in why:
+        kept[at] = True
+    if not any(kept):
+        why |= dict.fromkeys(_rescued(blocks, scores, free), "/rescue")
     for name, find in (("/gap", _gaps), ("/heading", _headings), ("/title", _title)):
-        found = [at for at in find(blocks, scores, now) if free[at] and not now[at]]
-        for at in found:
-            why[at], now[at] = name, True
+        for at in why:
+            kept[at] = True
+        found = find(blocks, [score / threshold for score in scores], kept)
+        why |= {at: name for at in found if fixed[at] is None and not kept[at]}
     return why
 
 
-def _rescued(
-    blocks: Sequence[Block], scores: Sequence[float], kept: Sequence[bool], free: Sequence[bool]
-) -> list[int]:
-    """Of a page that would lose everything: a short notice's sentences, else its likeliest prose."""
-    if any(kept):
-        return []
-    prose = [at for at, block in enumerate(blocks) if free[at] and is_prose(block)]
+def _rescued(blocks: Sequence[Block], scores: Sequence[float], free: Sequence[int]) -> list[int]:
+    """Of a page that would lose everything: its likeliest prose, else a short notice's sentences."""
+    prose = [at for at in free if is_prose(blocks[at])]
     if prose:
         best = max(scores[at] for at in prose)
         return [at for at in prose if scores[at] >= best / 2]
     if sum(count_tokens(block.text) for block in blocks) > NOTICE_TOKENS:
         return []
-    return [at for at, block in enumerate(blocks) if free[at] and _ends_sentence(block.text)]
+    return [at for at in free if _ends_sentence(blocks[at].text)]
 
 
-def _gaps(blocks: Sequence[Block], scores: Sequence[float], kept: Sequence[bool]) -> list[int]:
-    """Short runs between two kept blocks, none of them unlikely."""
+def _gaps(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool]) -> list[int]:
+    """Short runs between two kept blocks, none of them unlikely. Shares are of the threshold."""
     found: list[int] = []
     places = [at for at, was in enumerate(kept) if was]
     for left, right in zip(places, places[1:], strict=False):
         run = range(left + 1, right)
-        if len(run) <= GAP_BLOCKS and all(scores[at] >= GAP_SCORE for at in run):
+        if len(run) <= GAP_BLOCKS and all(shares[at] >= GAP_SHARE for at in run):
             found.extend(run)
     return found
 
 
-def _headings(blocks: Sequence[Block], scores: Sequence[float], kept: Sequence[bool]) -> list[int]:
+def _headings(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool]) -> list[int]:
     """Headings (by mark-up, or short lines without an end) right before a kept block of prose."""
     return [
         at
         for at in range(len(blocks) - 1)
         if kept[at + 1]
         and not kept[at]
-        and scores[at] >= HEADING_SCORE
+        and shares[at] >= HEADING_SHARE
         and (blocks[at].kind is BlockKind.HEADING or blocks[at].markup is None)
         and _may_be_title(blocks[at])
         and is_prose(blocks[at + 1])
     ]
 
 
-def _title(blocks: Sequence[Block], scores: Sequence[float], kept: Sequence[bool]) -> list[int]:
-    """The page's title: its last first-level heading before the first kept prose, else the line right before.
+def _title(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool]) -> list[int]:
+    """The page's title: its last highest heading before the first kept prose, else (no mark-up) the line before.
 
-    With mark-up only a heading serves. A later stage relabels it TITLE.
+    A later stage relabels it TITLE.
     """
     first = next((at for at, was in enumerate(kept) if was and is_prose(blocks[at])), None)
-    if first is None:
+    if not first:
         return []
     headings = [at for at in range(first) if blocks[at].kind is BlockKind.HEADING and _may_be_title(blocks[at])]
-    highest = min((blocks[at].level for at in headings), default=0)
-    if headings and highest <= 2:
+    highest = min((blocks[at].level for at in headings), default=9)
+    if highest <= 2:
         return [[at for at in headings if blocks[at].level == highest][-1]]
-    if first and blocks[first - 1].markup is None and _may_be_title(blocks[first - 1]):
+    if blocks[first - 1].markup is None and _may_be_title(blocks[first - 1]):
         return [first - 1]
     return []
-
-
-def is_prose(block: Block) -> bool:
-    """A sentence or more of running text: long enough, with an end, most of it outside links."""
-    if count_tokens(block.text) < PROSE_TOKENS or not re.search(r"[.!?。！？…]", block.text):
-        return False
-    return _link_density(block) < LINK_DENSE
 
 
 def _may_be_title(block: Block) -> bool:

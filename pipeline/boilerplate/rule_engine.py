@@ -10,6 +10,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import re2
 
@@ -36,6 +37,8 @@ class Pack:
     rules: tuple[Rule, ...]
     patterns: tuple[str, ...]  # one a rule
     max_chars: int  # a longer block can match none
+    bare: tuple[int, ...]  # indexes of the rules that look at mark-up alone
+    bare_roles: frozenset[str] | None  # the roles that these ask for; None when one of them asks for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,11 @@ class RuleSet:
 def pack_rules(rules: Sequence[Rule]) -> Pack:
     """Rules as a pack, in the order given."""
     most = max((rule.match.max_tokens for rule in rules), default=0)
-    return Pack(tuple(rules), tuple(rule.match.search for rule in rules), most * CHARS_PER_TOKEN)
+    bare = tuple(i for i, rule in enumerate(rules) if rule.match.is_bare)
+    roles = [rules[i].match.role for i in bare]
+    bare_roles = frozenset(chain.from_iterable(roles)) if all(roles) else None
+    patterns = tuple(rule.match.search for rule in rules)
+    return Pack(tuple(rules), patterns, most * CHARS_PER_TOKEN, bare, bare_roles)
 
 
 def all_rules(rules: RuleSet) -> tuple[Rule, ...]:
@@ -103,10 +110,17 @@ def _claims(packs: Iterable[Pack], block: Block) -> tuple[Rule, ...]:
     found: list[Rule] = []
     for pack in packs:
         if len(block.text) <= pack.max_chars:
-            hits = _matcher(pack.patterns)(block.text)
+            hits = [*_matcher(pack.patterns)(block.text), *_bare(pack, block)]
             if hits:
                 found += (rule for rule in map(pack.rules.__getitem__, sorted(hits)) if _fits(rule.match, block))
     return tuple(found)
+
+
+def _bare(pack: Pack, block: Block) -> tuple[int, ...]:
+    """The rules that look at mark-up alone, unless none of them can fit."""
+    if block.markup is None or (pack.bare_roles is not None and block.markup.role not in pack.bare_roles):
+        return ()
+    return pack.bare
 
 
 def _fits(match: Match, block: Block) -> bool:

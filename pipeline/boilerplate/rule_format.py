@@ -28,6 +28,7 @@ TAKEN = "> "
 SEPARATORS = "|｜¦│/／·・•‧】>›»＞→"
 
 _OUTER = r"[\pP\pS\pZ\pC]*"  # punctuation, symbols, space, controls
+_NEVER = r"\z."
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RULE_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 
@@ -56,15 +57,20 @@ class Match:
         return bool(self.tag or self.class_words or self.role)
 
     @property
+    def is_bare(self) -> bool:
+        """Whether the match looks at mark-up alone."""
+        return not (self.pattern or self.separators)
+
+    @property
     def search(self) -> str:
-        """The RE2 pattern to search for; one that fits the separators, or everything, where none is given."""
+        """The RE2 pattern to search for; one that fits the separators, or nothing, where none is given."""
         if self.row:
             return rf"\A{_OUTER}(?:(?:{self.pattern}){_OUTER}){{{self.row},}}\z"
         if self.whole:
             return rf"\A{_OUTER}(?:{self.pattern}){_OUTER}\z"
         if self.pattern:
             return self.pattern
-        return f"(?:[{SEPARATORS}][^{SEPARATORS}]*){{{self.separators}}}" if self.separators else r"\A"
+        return f"(?:[{SEPARATORS}][^{SEPARATORS}]*){{{self.separators}}}" if self.separators else _NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +219,9 @@ def _value(key: str, value: object, place: _Place) -> object:
 
 def _pattern(key: str, alternatives: list[str], place: _Place) -> str:
     for pattern in alternatives:
+        if r"\W" in pattern:
+            mend = r"Write [^\pL\pN] for signs and spaces: \W of RE2 takes Chinese characters too."
+            raise place.error(f"match.{key} {pattern!r} holds \\W.", mend)
         try:
             re2.compile(pattern, re2_options())
         except re2.error as error:

@@ -18,7 +18,7 @@ from pipeline.errors import RuleError
 __all__ = ["Rule", "RuleFailure", "RuleSet", "all_rules", "apply_rules", "check_rules", "load_rules"]
 
 #: The shipped packs in the order they are asked; sites/*.toml come before all of them.
-PACKS = ("any.toml", "zh.toml", "en.toml")
+PACKS = ("zh.toml", "en.toml", "any.toml")
 
 
 def load_rules(extra: Path | None = None) -> RuleSet:

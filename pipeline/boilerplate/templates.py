@@ -6,9 +6,10 @@ posted several times:
 
 1. Documents count once, however often they are posted: equal texts by hash, nearly equal ones by two weighted
    samples of their lines (Ioffe, "Improved consistent sampling", ICDM 2010, for weights known beforehand), where
-   a line weighs its tokens times its rarity on the site, so that the frame does not make documents alike.
+   a line weighs its tokens times its rarity on the site, so that the frame does not make documents alike. Daily
+   bulletins that differ in figures only are one document here.
 2. A line must stand at an edge of its documents, or between different lines in different documents, or next to
-   a learned line that is about as frequent.
+   a learned line, when it is about as frequent or has very many documents.
 3. A line that looks like content by the model's score must be in half of the site's documents, or be long and
    in many.
 
@@ -30,11 +31,14 @@ import pyarrow.compute as pc
 from pipeline.types import Block
 
 CONTENT_SCORE = 0.4  # mean score from which a line looks like content
+CONTENT_WEIGHT = (
+    0.3  # of what looks like content, beside rarity, when documents are compared: counts where all share it
+)
 PROSE = 25  # tokens from which a line is long; a long one without a score looks like content
 CONTENT_SHARE = 0.5  # of a site's documents that must have a line that looks like content ...
 AMPLE = 20  # ... unless it is long and so many different documents have it: no one writes the same paragraph so often
 VARIED = 3  # different lines before or after that prove different neighbourhoods
-AS_FREQUENT = 0.5  # of a learned neighbour's documents, for a line inside a run
+AS_FREQUENT = 0.5  # of a learned neighbour's documents, for a line inside a run that has not AMPLE documents
 _MAX_RUN = 200  # lines of a frame that are followed from its end
 
 LINES_SCHEMA = pa.schema(
@@ -222,8 +226,9 @@ def _groups(lines: _Lines) -> tuple[_Ints, _Ints]:
     first = np.unique(lines.doc, return_index=True)[1]
     doc_site = lines.site[first]
     n_docs = np.bincount(doc_site)
-    rarity = np.log(n_docs[lines.site] / np.bincount(lines.line)[lines.line]) + 1e-6
-    weight = np.maximum(lines.n_tokens, 1) * rarity
+    rarity = np.log(n_docs[lines.site] / np.bincount(lines.line)[lines.line])
+    likeness = np.where(np.isnan(lines.score), lines.n_tokens >= PROSE, lines.score)
+    weight = np.maximum(lines.n_tokens, 1) * (rarity + CONTENT_WEIGHT * likeness + 1e-6)
     samples = [_sample(lines, weight, seed) for seed in _SEEDS]
     order = np.lexsort((*samples, doc_site))
     new = np.any([_changes(values[order]) for values in (*samples, doc_site)], axis=0)
@@ -256,7 +261,8 @@ def _in_frame(lines: _Lines, recurs: _Bools, n_documents: _Ints, first: _Ints) -
         framed[line[usual & (key == 0)]] = True
         links.append(_linked(line[usual], key[usual], lines.site[first], lines.key[first]))
     line, beside = np.concatenate(links, axis=1)
-    near = recurs[line] & recurs[beside] & (n_documents[line] >= AS_FREQUENT * n_documents[beside])
+    enough = np.minimum(AS_FREQUENT * n_documents[beside], AMPLE)
+    near = recurs[line] & recurs[beside] & (n_documents[line] >= enough)
     line, beside = line[near], beside[near]
     framed &= recurs
     for _ in range(_MAX_RUN):

@@ -26,7 +26,7 @@ class Zone(StrEnum):
 #: Fewest tokens of a block of prose; a CJK character is one.
 MIN_PROSE_TOKENS = 20
 #: What a block that is not prose takes off the sum, in tokens.
-GAP_COST = 2
+GAP_COST = 4
 #: A block of prose has at most this share of its characters in links.
 MAX_LINK_SHARE = 0.5
 

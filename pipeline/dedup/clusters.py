@@ -5,8 +5,8 @@ then stars: each cluster has one representative, and every member was itself com
 and passes the thresholds. Nothing follows by transitivity: chains of near duplicates are how false clusters of
 hundreds of thousands of documents come about. The result depends on the set of documents alone, not on order or shards.
 
-Representative: the text that covers most others, then the one with most shingles, then the smallest doc_id. A text
-covers what is near it unless that is much longer (``SHARE``), and what it contains. So the original stands for its
+A text covers what is near it unless that is much longer (``SHARE``), and what it contains. Representative: the text
+that covers most others, then the one with most shingles, then the smallest doc_id. So the original stands for its
 edited copies even where one of them is a little longer, and no text is left out for a fragment of it.
 """
 
@@ -141,19 +141,25 @@ def _matches(
 
 
 def _stars(covers: dict[int, dict[int, _Match]]) -> dict[int, _Match]:
-    """Texts that cover most become representatives in turn; then each other text goes to the one it is most like."""
+    """Representatives are chosen in turn; then each other text goes to the one it is most like.
+
+    A text that another covers without being covered by it comes after all that are not so, and then by rank: so no two
+    representatives ever match, and what stays has no duplicates left.
+    """
+    below = {b for a, others in covers.items() for b in others if a not in covers.get(b, {})}
+    texts = {*covers, *below}
+    above = sorted(texts - below, key=lambda text: (-len(covers[text]), text))
     heads: list[int] = []
     covered: set[int] = set()
-    for text in sorted(covers, key=lambda text: (-len(covers[text]), text)):
+    for text in (*above, *sorted(below)):
         if text not in covered:
             heads.append(text)
-            covered.update(covers[text])
+            covered.update(covers.get(text, {}))
     stars: dict[int, _Match] = {}
-    chosen = set(heads)
     for head in heads:
-        for text, match in covers[head].items():
+        for text, match in covers.get(head, {}).items():
             best = stars.get(text)
-            if text not in chosen and (best is None or _key(match) > _key(best)):
+            if best is None or _key(match) > _key(best):
                 stars[text] = match
     return stars
 

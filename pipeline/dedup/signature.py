@@ -32,6 +32,7 @@ Words = npt.NDArray[np.uint32]
 _Longs = npt.NDArray[np.uint64]
 
 _N_POINTS = 0x40001  # planes 0 to 3, and one for all above (tags, selectors, private use): a separator
+_SUPPLEMENT = 0x20000  # where plane 2 begins
 _SEPARATOR, _CJK, _LETTER, _DIGIT = 0, 1, 2, 3  # classes of a code point
 _PERIOD = 1 << 16  # places in a text after which the weights of letters repeat
 
@@ -39,7 +40,7 @@ _PERIOD = 1 << 16  # places in a text after which the weights of letters repeat
 _GOLDEN, _MIX = 0x9E3779B97F4A7C15, np.uint64(0xBF58476D1CE4E5B9)
 _PLACES = np.array([0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63], dtype=np.uint64)
 _MIX_32 = (np.uint32(0x85EBCA6B), np.uint32(0xC2B2AE35))
-_DRAWS = 1024  # hashes drawn at a time for the bins still empty
+_DRAWS = 256  # hashes drawn at first for the bins still empty; then twice as many each time
 
 # Where the N_HASHES equal bins of the 32-bit range begin.
 _EDGES = ((np.arange(N_HASHES, dtype=np.uint64) << np.uint64(32)) // np.uint64(N_HASHES)).astype(np.uint32)
@@ -138,18 +139,18 @@ def _minhash(shingles: Words) -> Words:
     last = np.append(first[1:], shingles.size)
     full = first < last
     found[full] = shingles[first[full]]
-    n_rounds = -(-_DRAWS // shingles.size)
-    begin = 1
+    begin, n_rounds = 1, -(-_DRAWS // shingles.size)
     while not full.all():
         rounds = np.arange(begin, begin + n_rounds, dtype=np.uint32)[:, np.newaxis]
         drawn = _mix(shingles ^ _mix(rounds)).astype(np.uint64)
         bins = (drawn * np.uint64(N_HASHES)) >> np.uint64(32)
         keys = (bins << np.uint64(56)) | (rounds.astype(np.uint64) << np.uint64(32)) | drawn
         keys = np.sort(keys[~full[bins.astype(np.intp)]])
-        filled, at = np.unique(keys >> np.uint64(56), return_index=True)
-        found[filled] = keys[at].astype(np.uint32)
-        full[filled] = True
-        begin += n_rounds
+        bins = (keys >> np.uint64(56)).astype(np.intp)
+        least = np.searchsorted(bins, np.flatnonzero(np.bincount(bins)))  # of the earliest round that hit the bin
+        found[bins[least]] = keys[least].astype(np.uint32)
+        full[bins[least]] = True
+        begin, n_rounds = begin + n_rounds, 2 * n_rounds
     return found
 
 
@@ -172,19 +173,19 @@ def _powers() -> tuple[_Longs, _Longs]:
 @cache
 def _folding() -> tuple[_Longs, npt.NDArray[np.uint8]]:
     """By code point: the letter it is compared as (0 for a separator), and its class."""
-    letters = np.zeros(_N_POINTS, np.uint64)
+    letters = np.arange(_N_POINTS, dtype=np.uint64)
     classes = np.zeros(_N_POINTS, np.uint8)
-    cjk = re.compile(f"[{CJK}]")
+    classes[_SUPPLEMENT:-1] = _CJK  # planes 2 and 3 hold nothing but Han
+    plain = "".join(map(chr, range(_SUPPLEMENT)))
+    for point, char in enumerate(plain):
+        if char.isalnum():
+            folded = chr(point - 0xFEE0) if 0xFF10 <= point <= 0xFF5A else char
+            classes[point] = _DIGIT if folded.isdecimal() else _LETTER
+            letters[point] = ord(folded.lower()[0])
+    classes[[match.start() for match in re.finditer(f"[{CJK}]", plain)]] = _CJK
     simplified = _simplified()
-    for point in (*range(0x20000), *range(0x20000, _N_POINTS - 1)):
-        char = chr(point)
-        if cjk.match(char):
-            classes[point] = _CJK
-            letters[point] = simplified.get(point, point)
-        elif char.isalnum():
-            folded = ord(char) - 0xFEE0 if 0xFF10 <= point <= 0xFF5A else point
-            classes[point] = _DIGIT if chr(folded).isdecimal() else _LETTER
-            letters[point] = ord(chr(folded).lower()[0])
+    letters[list(simplified)] = list(simplified.values())
+    letters[classes == _SEPARATOR] = 0
     return letters, classes
 
 

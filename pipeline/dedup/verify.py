@@ -41,6 +41,7 @@ def measure(pairs: Ints, rows: Ints, load_shingles: LoadShingles) -> Overlap:
     for begin in range(0, len(pairs), _BLOCK):
         block = pairs[begin : begin + _BLOCK]
         places = np.unique(block)
+        places = places[np.argsort(rows[places])]
         loaded = load_shingles([int(row) for row in rows[places]])
         texts = dict(zip(places.tolist(), loaded, strict=True))
         numbers = {place: int(np.count_nonzero(words & np.uint32(1))) for place, words in texts.items()}

@@ -12,7 +12,7 @@ from pipeline.extract.assemble import assemble
 from pipeline.extract.closing import end_block, end_inline, end_paragraph
 from pipeline.extract.elements import BLOCK, CELL, ELEMENTS, INLINE, LINK, OUTER, PRE, ROW, TABLE, VOID
 from pipeline.extract.head import add_script, add_title
-from pipeline.extract.markup import ROOT_MEANING, Node, meaning
+from pipeline.extract.markup import Meaning, Node, meaning
 from pipeline.extract.openers import OPENERS
 from pipeline.extract.page import Page
 from pipeline.extract.scanner import raw_parts, scan
@@ -37,17 +37,15 @@ def extract_html(source: str) -> Extracted:
 
 def _walk(page: Page, source: str) -> None:
     """Run the stack machine over the tags. The common cases are written out: it is the hot loop."""
-    node: Node = ("", None, 0, "", OUTER, [ROOT_MEANING])
+    node: Node = ("", None, 0, "", OUTER, [Meaning()])
     run = page.run
     known = ELEMENTS.get
-    end = 0
     for tokens, recovered in scan(source):
         if recovered:
             page.flags.add("unclosed_markup")
-        for text, tag, closing, opening in tokens:
+        for start, text, tag, closing, opening in tokens:
             if text and (run or not text.isspace()):
-                run.append((end, text, node, page.link))
-            end += len(text) + len(tag)
+                run.append((start, text, node, page.link))
             if opening is not None:
                 name, code = known(opening) or _spelled(opening)
                 if code == INLINE:
@@ -60,10 +58,10 @@ def _walk(page: Page, source: str) -> None:
                         node = end_paragraph(node)
                     node = (name, node, node[2] + 1, tag, BLOCK, [])
                 elif code != VOID:
-                    node = OPENERS[code](page, node, name, tag, end)
+                    node = OPENERS[code](page, node, name, tag)
             elif closing is not None:
-                if closing == node[0] and node[4] <= BLOCK and node[1] is not None:
-                    if node[4] == BLOCK:
+                if closing == node[0] and node[4] <= PRE and node[1] is not None:
+                    if node[4] >= BLOCK:
                         if run:
                             page.end_run()
                         page.edge = True
@@ -73,7 +71,7 @@ def _walk(page: Page, source: str) -> None:
                 else:
                     node = _close(page, node, closing)
             elif tag:
-                _take_raw(page, node, tag, end - len(tag))
+                _take_raw(page, node, tag, start + len(text))
     page.end_run()
 
 
@@ -96,7 +94,7 @@ def _close(page: Page, node: Node, closing: str) -> Node:
         page.end_block()
         return _close_table_part(page, node, name, code)
     if name == "br":  # read as a start tag
-        return OPENERS[code](page, node, name, "", 0)
+        return OPENERS[code](page, node, name, "")
     if code == OUTER:
         page.end_block()
     return node

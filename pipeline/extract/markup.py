@@ -8,12 +8,13 @@ To read another attribute, add it to ``_own``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from html import unescape
 from typing import Final
 
 from pipeline.extract.elements import HEADINGS, KINDS, LANDMARKS, LISTS, PREFORMATTED, ROLES
-from pipeline.types import BlockKind
+from pipeline.types import BlockKind, Markup
 
 NAME: Final = 0
 PARENT: Final = 1
@@ -31,24 +32,33 @@ _MAX_CLASSES: Final = 1_500  # characters, the nearest words
 _MAX_OWN_CLASSES: Final = 160  # characters of one element: utility class names run to hundreds
 _ATTRIBUTE: Final = re.compile(r"""([^\s"'>/=]++)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>"'][^\s>]*+)))?+""")
 _NAME_OF_TAG: Final = re.compile(r"<[^\s/>]*+")
-_HIDING: Final = re.compile(r"display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden", re.IGNORECASE)
+#: Attributes that say something of a block, looked for without reading the others, which is much faster;
+#: what looks like one within another's value may be taken for one.
+_SAYING: Final = re.compile(
+    r"""[\s"'/](class|id|itemprop|role|style|aria-hidden)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>"']++))"""
+)
+_HIDDEN: Final = re.compile(r"""[\s"'/]hidden(?=[\s=>/])""")
+_MAX_CACHED: Final = 400  # characters of a tag
+_HIDING: Final = re.compile(r"display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Meaning:
-    """What a node says of the blocks in it, inherited from its ancestors where it says nothing itself."""
+    """What a node says of the blocks in it, inherited from its ancestors where it says nothing itself.
 
-    path: tuple[str, ...]
-    classes: str
-    role: str
-    kind: BlockKind
-    level: int
-    n_lists: int
-    hidden: bool
-    preformatted: bool
+    Siblings that are marked up alike share one: ``children`` finds it by the tag as written.
+    """
 
-
-ROOT_MEANING: Final = Meaning((), "", "", BlockKind.PARAGRAPH, 0, 0, False, False)
+    path: tuple[str, ...] = ()
+    classes: str = ""
+    role: str = ""
+    kind: BlockKind = BlockKind.PARAGRAPH
+    level: int = 0
+    n_lists: int = 0
+    preformatted: bool = False  # in a <pre>
+    keeps_space: bool = False  # so that its blocks are code
+    plain: Markup | None = None  # of a block without links, once there is one
+    children: dict[tuple[str, str, str], Meaning] = field(default_factory=dict)
 
 
 def attributes(tag: str) -> dict[str, str]:
@@ -61,35 +71,41 @@ def attributes(tag: str) -> dict[str, str]:
     return found
 
 
-def meaning(node: Node | None) -> Meaning:
+def meaning(node: Node) -> Meaning:
     """What a node says of its blocks. Looks no further than ``_MAX_PATH`` elements up."""
+    if node[MEMO]:
+        return node[MEMO][0]
     chain: list[Node] = []
-    while node is not None and not node[MEMO] and len(chain) < _MAX_PATH:
-        chain.append(node)
-        node = node[PARENT]
-    known = node[MEMO][0] if node is not None and node[MEMO] else ROOT_MEANING
-    while chain:
-        node = chain.pop()
-        known = _child(known, node)
-        node[MEMO].append(known)
+    at: Node | None = node
+    while at is not None and not at[MEMO] and len(chain) < _MAX_PATH:
+        chain.append(at)
+        at = at[PARENT]
+    known = at[MEMO][0] if at is not None and at[MEMO] else Meaning()
+    for at in reversed(chain):
+        tag = at[TAG]
+        if "=" in tag or "hidden" in tag:
+            words, role = _own(tag) if len(tag) < _MAX_CACHED else _own.__wrapped__(tag)
+        else:
+            words = role = ""
+        if at[NAME] == "template" and "shadowroot" not in tag:
+            words = f"{words} hidden".lstrip()
+        key = (at[NAME], words, role)
+        known = known.children.get(key) or known.children.setdefault(key, _child(known, *key))
+        at[MEMO].append(known)
     return known
 
 
-def _child(above: Meaning, node: Node) -> Meaning:
-    name = node[NAME]
-    tag = node[TAG]
-    words, role, hidden = _own(tag) if "=" in tag or "hidden" in tag else ("", "", False)
-    hidden = hidden or (name == "template" and "shadowroot" not in tag)
-    if hidden:
-        words = f"{words} hidden" if words else "hidden"
+def _child(above: Meaning, name: str, words: str, role: str) -> Meaning:
     classes = above.classes
     if words:
         classes = f"{classes} {words}" if classes else words
         if len(classes) > _MAX_CLASSES:
-            classes = classes[-_MAX_CLASSES:].partition(" ")[2]
+            hidden = "hidden " if "hidden" in classes.split() else ""
+            classes = hidden + classes[-_MAX_CLASSES:].partition(" ")[2]
     path = (*above.path, name)
     if len(path) > _MAX_PATH:
         path = path[-_DEEP_PATH:]
+    role = role or LANDMARKS.get(name, above.role)
     kind, level, n_lists = above.kind, above.level, above.n_lists
     if name in LISTS:
         n_lists += 1
@@ -98,32 +114,37 @@ def _child(above: Meaning, node: Node) -> Meaning:
     elif name in KINDS:
         kind = KINDS[name]
         level = max(1, n_lists) if kind is BlockKind.LIST_ITEM else 0
-    return Meaning(
-        path,
-        classes,
-        role or LANDMARKS.get(name, above.role),
-        kind,
-        level,
-        n_lists,
-        above.hidden or hidden,
-        above.preformatted or name in PREFORMATTED,
-    )
+    preformatted = above.preformatted or name in PREFORMATTED
+    keeps_space = preformatted and kind is BlockKind.CODE
+    return Meaning(path, classes, role, kind, level, n_lists, preformatted, keeps_space)
 
 
-def _own(tag: str) -> tuple[str, str, bool]:
-    """Class, id and itemprop words, the role, and whether the element hides its content."""
-    found = attributes(tag)
-    words = ""
-    for name in ("class", "id", "itemprop"):
-        if value := found.get(name):
+def plain_markup(found: Meaning) -> Markup:
+    """The mark-up of a block without links: one value for all that a node and its likes hold."""
+    found.plain = Markup(found.path, found.classes, role=found.role)
+    return found.plain
+
+
+@lru_cache(maxsize=4096)
+def _own(tag: str) -> tuple[str, str]:
+    """Class, id and itemprop words of a start tag, with "hidden" if it hides its content, and its role."""
+    tag = tag.lower()
+    words = role = ""
+    if not ("class" in tag or "id" in tag or "role" in tag or "style" in tag or "itemprop" in tag):
+        return "", ""
+    hidden = "hidden" in tag and _HIDDEN.search(tag) is not None
+    for name, double, single, bare in _SAYING.findall(tag):
+        value = double or single or bare
+        if name == "role":
+            role = value if value in ROLES else ""
+        elif name == "style":
+            hidden = hidden or _HIDING.search(value) is not None
+        elif name == "aria-hidden":
+            hidden = hidden or value == "true"
+        elif value:
             words = f"{words} {value}" if words else value
-    words = " ".join(words.lower().split())
+    if words and not (words.isprintable() and "  " not in words):
+        words = " ".join(words.split())
     if len(words) > _MAX_OWN_CLASSES:
         words = words[:_MAX_OWN_CLASSES].rpartition(" ")[0]
-    role = found.get("role", "").lower()
-    hidden = (
-        "hidden" in found
-        or found.get("aria-hidden", "").lower() == "true"
-        or ("style" in found and _HIDING.search(found["style"]) is not None)
-    )
-    return words, role if role in ROLES else "", hidden
+    return f"{words} hidden".lstrip() if hidden else words, role

@@ -1,7 +1,7 @@
 """What the start tags do that are neither plain blocks nor plain inline elements: one function each.
 
-Each takes the page, the innermost open node, the element's name, the tag as written and the offset past it,
-and returns what is open after it. The table is at the end.
+Each takes the page, the innermost open node, the element's name and the tag as written, and returns what is
+open after it. The table is at the end.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from pipeline.extract.markup import CODE, DEPTH, NAME, Node, attributes, meaning
 from pipeline.extract.page import Page
 from pipeline.extract.tables import Table
 
-Opener = Callable[[Page, Node, str, str, int], Node]
+Opener = Callable[[Page, Node, str, str], Node]
 
 
 def _push(node: Node, name: str, tag: str, code: int) -> Node:
     return (name, node, node[DEPTH] + 1, tag, code, [])
 
 
-def _link(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
+def _link(page: Page, node: Node, name: str, tag: str) -> Node:
     page.link = 0
     if "href" in tag or "HREF" in tag:
         page.n_links += 1
@@ -47,33 +47,33 @@ def _link(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
     return _push(end_link(node), name, tag, LINK)
 
 
-def _break(page: Page, node: Node, _name: str, _tag: str, end: int) -> Node:
+def _break(page: Page, node: Node, _name: str, _tag: str) -> Node:
     if page.keeps_space and meaning(node).preformatted:
         if page.run:
-            page.run.append((end, "\n", node, 0))
+            page.run.append((page.run[-1][0], "\n", node, 0))
         return node
     page.end_run()
     page.n_breaks += 1
     return node
 
 
-def _rule(page: Page, node: Node, _name: str, _tag: str, _end: int) -> Node:
+def _rule(page: Page, node: Node, _name: str, _tag: str) -> Node:
     page.end_block()
     return end_paragraph(node)
 
 
-def _item(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
+def _item(page: Page, node: Node, name: str, tag: str) -> Node:
     page.end_block()
     return _push(end_item(node, name), name, tag, ITEM)
 
 
-def _heading(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
+def _heading(page: Page, node: Node, name: str, tag: str) -> Node:
     page.end_block()
     node = end_paragraph(node)
     return _push(parent(node) if node[CODE] == HEADING else node, name, tag, HEADING)
 
 
-def _option(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
+def _option(page: Page, node: Node, name: str, tag: str) -> Node:
     page.end_block()
     if node[NAME] == "option":
         node = parent(node)
@@ -82,13 +82,13 @@ def _option(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
     return _push(node, name, tag, OPTION)
 
 
-def _pre(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
+def _pre(page: Page, node: Node, name: str, tag: str) -> Node:
     page.end_block()
     page.keeps_space = True
     return _push(end_paragraph(node), name, tag, PRE)
 
 
-def _outer(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
+def _outer(page: Page, node: Node, name: str, tag: str) -> Node:
     page.end_block()
     if name == "html":
         add_tag(page.head, name, tag)
@@ -97,16 +97,16 @@ def _outer(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
     return _push(node, name, tag, OUTER)
 
 
-def _data(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
+def _data(page: Page, node: Node, name: str, tag: str) -> Node:
     add_tag(page.head, name, tag)
     return node
 
 
-def _nothing(_page: Page, node: Node, _name: str, _tag: str, _end: int) -> Node:
+def _nothing(_page: Page, node: Node, _name: str, _tag: str) -> Node:
     return node
 
 
-def _table(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
+def _table(page: Page, node: Node, name: str, tag: str) -> Node:
     page.end_block()
     if page.tables:
         page.tables[-1].layout = True  # it holds a table
@@ -116,7 +116,7 @@ def _table(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
     return opened
 
 
-def _section(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
+def _section(page: Page, node: Node, name: str, tag: str) -> Node:
     page.end_block()
     if not page.tables:
         return node
@@ -127,7 +127,7 @@ def _section(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
     return opened
 
 
-def _row(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
+def _row(page: Page, node: Node, name: str, tag: str) -> Node:
     page.end_block()
     if not page.tables:
         return node
@@ -138,13 +138,13 @@ def _row(page: Page, node: Node, name: str, tag: str, _end: int) -> Node:
     return row
 
 
-def _cell(page: Page, node: Node, name: str, tag: str, end: int) -> Node:
+def _cell(page: Page, node: Node, name: str, tag: str) -> Node:
     page.end_block()
     if not page.tables:
         return node
     page.link = 0
     table = page.tables[-1]
-    row = table.row or _row(page, node, "tr", "", end)
+    row = table.row or _row(page, node, "tr", "")
     table.cell = _push(row, name, tag, CELL)
     table.rows[-1][1].append(len(page.blocks))
     return table.cell

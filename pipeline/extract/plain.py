@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipeline.extract.assemble import RawBlock, assemble
-from pipeline.extract.whitespace import collapse, lead, trail
+from pipeline.extract.whitespace import collapse, edges
 from pipeline.types import BlockKind, Extracted
 
 #: Line ends of text files; the group tells one of them from the next.
@@ -28,10 +28,10 @@ def lines_of(source: str) -> Iterator[tuple[int, int, int]]:
             gap = source[at:start]
             n_ends += len(gap) if "\r\n" not in gap else len(_LINE_END.findall(gap))
         at = end
-        skipped = lead(line)
-        if skipped == len(line):
+        first, last = edges(line)
+        if not last:
             continue
-        yield start + skipped, end - trail(line), max(0, n_ends - 1)
+        yield start + first, start + last, max(0, n_ends - 1)
         n_ends = 0
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from html import unescape
-from itertools import pairwise
 
 from pipeline.extract.assemble import RawBlock
-from pipeline.extract.markup import DEPTH, PARENT, Node, meaning
-from pipeline.extract.whitespace import collapse, lead, trail, visible
-from pipeline.types import BlockKind, Markup
+from pipeline.extract.markup import DEPTH, MEMO, PARENT, Node, meaning, plain_markup
+from pipeline.extract.whitespace import collapse, edges
+from pipeline.types import Markup
 
 #: A text between two tags: place in the source, text as written, its element, number of its link or 0.
 Piece = tuple[int, str, Node, int]
@@ -16,26 +15,28 @@ Piece = tuple[int, str, Node, int]
 
 def block_of(run: list[Piece], n_breaks: int) -> RawBlock | None:
     """The block of a run; None when nothing in it can be seen. The first piece is not white space."""
-    start, text, node, link = run[0]
+    offset, text, node, link = run[0]
     if len(run) == 1:
-        decoded = unescape(text) if "&" in text else text
-        clean = collapse(decoded)
-        end = start + len(text) - trail(text, entities=True)
-        start += lead(text, entities=True)
-        n_links, link_chars = (1, len(clean)) if link else (0, 0)
+        first, last = edges(text, entities=True)
+        start, end = offset + first, offset + last
+        decoded = text[first:last]
+        if "&" in decoded:
+            decoded = unescape(decoded)
     else:
+        start, end = _place(run)
         decoded = "".join([unescape(piece[1]) if "&" in piece[1] else piece[1] for piece in run])
-        clean = collapse(decoded)
-        shown = [piece for piece in run if not piece[1].isspace()]
-        start, end = _place(shown)
-        node = _common(shown)
-        n_links, link_chars = _links(shown)
-    if start >= end or not visible(clean):
+        node = _common(run)
+    if start >= end:
         return None
-    found = meaning(node)
-    if found.preformatted and found.kind is BlockKind.CODE:
-        clean = preformatted(decoded)
-    markup = Markup(found.path, found.classes, n_links, min(link_chars, len(clean)), found.role)
+    clean = collapse(decoded)
+    found = node[MEMO][0] if node[MEMO] else meaning(node)
+    if found.keeps_space:
+        clean = preformatted("".join([unescape(piece[1]) for piece in run]))
+    n_links, chars = _links(run) if len(run) > 1 else (1, len(clean))
+    if n_links and (link or len(run) > 1):
+        markup = Markup(found.path, found.classes, n_links, min(chars, len(clean)), found.role)
+    else:
+        markup = found.plain or plain_markup(found)
     return RawBlock(start, end, clean, found.kind, found.level, n_breaks, markup)
 
 
@@ -45,46 +46,50 @@ def preformatted(text: str) -> str:
     return "\n".join(lines).strip("\n")
 
 
-def _place(shown: list[Piece]) -> tuple[int, int]:
+def _place(run: list[Piece]) -> tuple[int, int]:
     """Where the text begins and ends, without white space, spelled as an entity or not."""
     start = end = 0
-    for offset, text, _, _ in shown:
-        skipped = lead(text, entities=True)
-        if skipped < len(text):
-            start = offset + skipped
+    for offset, text, _, _ in run:
+        first, last = edges(text, entities=True)
+        if last:
+            start = offset + first
             break
-    for offset, text, _, _ in reversed(shown):
-        skipped = trail(text, entities=True)
-        if skipped < len(text):
-            end = offset + len(text) - skipped
+    for offset, text, _, _ in reversed(run):
+        last = edges(text, entities=True)[1]
+        if last:
+            end = offset + last
             break
     return start, end
 
 
-def _common(shown: list[Piece]) -> Node:
-    """The innermost element around all pieces.
+def _common(run: list[Piece]) -> Node:
+    """The innermost element around all pieces but white space.
 
     Neighbours in source order are never further apart in the tree than there are tags between them, so the
     shallowest of their common elements is found in time linear in the source.
     """
-    best = shown[0][2]
-    for (_, _, left, _), (_, _, right, _) in pairwise(shown):
-        while left is not right:
-            if left[DEPTH] >= right[DEPTH]:
-                left = left[PARENT] or right
+    best = left = run[0][2]
+    for _, text, right, _ in run:
+        if right is left or text.isspace():
+            continue
+        at = right
+        while left is not at:
+            if left[DEPTH] >= at[DEPTH]:
+                left = left[PARENT] or at
             else:
-                right = right[PARENT] or left
+                at = at[PARENT] or left
         if left[DEPTH] < best[DEPTH]:
             best = left
+        left = right
     return best
 
 
-def _links(shown: list[Piece]) -> tuple[int, int]:
-    """How many links the pieces lie in and how many characters of theirs."""
-    links = set()
-    chars = 0
-    for _, text, _, link in shown:
-        if link:
-            links.add(link)
+def _links(run: list[Piece]) -> tuple[int, int]:
+    """How many links with text the run has and how many characters lie in them. Links are numbered upwards."""
+    n_links = chars = latest = 0
+    for _, text, _, link in run:
+        if link and not text.isspace():
+            n_links += link != latest
+            latest = link
             chars += len(collapse(unescape(text) if "&" in text else text))
-    return len(links), chars
+    return n_links, chars

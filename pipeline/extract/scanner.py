@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
+from itertools import accumulate, islice
+from operator import add
 from typing import Final
 
 from pipeline.extract.elements import RAW_ELEMENTS
@@ -35,7 +36,9 @@ def _raw(name: str) -> str:
         body = rf"(?:[^<]++|<(?!/script{_END}|!--)|{_ESCAPED})*+"
     else:
         body = rf"(?:[^<]++|<(?!/{name}{_END}))*+"
-    return rf"(?i:{name}(?={_END})(?:{_PLAIN}|{_EXACT}){body}(?:</{name}[^>]*+(?:>|\Z)|\Z))"
+    # The first letter as a class: the matcher then passes over the alternative without entering it.
+    first = f"[{name[0]}{name[0].upper()}]"
+    return rf"{first}(?i:{name[1:]}(?={_END})(?:{_PLAIN}|{_EXACT}){body}(?:</{name}[^>]*+(?:>|\Z)|\Z))"
 
 
 @cache
@@ -64,41 +67,44 @@ _START_TAG: Final = re.compile(rf"<{_NAME}(?:{_PLAIN}|{_EXACT})")
 _BRACKET: Final = re.compile("[<>]")
 _MAX_RESTARTS: Final = 16
 
-Token = tuple[str, str, str | None, str | None]
+Token = tuple[int, str, str, str | None, str | None]
 
 
 def scan(source: str) -> Iterator[tuple[Iterable[Token], bool]]:
-    """Stretches of ``(text, tag, closing, opening)``: the text before a tag, the whole tag, its name.
+    """Stretches of ``(start, text, tag, closing, opening)``: the text before a tag, the whole tag, its name.
 
-    Both names are None for comments, declarations and raw elements (these whole, with their content).
-    Texts and tags joined are the source; the last text has an empty tag. With each stretch comes whether
-    it was cut short because mark-up left open would have swallowed over half of the page.
+    ``start`` is the text's place in the source. Both names are None for comments, declarations and raw
+    elements (these whole, with their content). Texts and tags joined are the source; the last text has an
+    empty tag. With each stretch comes whether it was cut short because mark-up left open would have
+    swallowed over half of the page.
     """
     subset = _SUBSET.match(source)  # of a DTD: has ">" in it
     pos = subset.end() if subset else 0
     if pos:
-        yield [("", source[:pos], None, None)], False
+        yield [(0, "", source[:pos], None, None)], False
     unclosed: frozenset[str] = frozenset()
     lenient = False
     for restart in range(_MAX_RESTARTS + 1):
         parts = _pattern(unclosed, lenient).split(source[pos:] if pos else source)
-        columns = iter(parts)
-        tokens: Iterator[Token] = zip(columns, columns, columns, columns, strict=False)
-        longest = max(map(len, parts[1::4]), default=0)
+        texts, tags = parts[0::4], parts[1::4]
+        lengths = list(map(len, tags))
+        starts = list(accumulate(map(add, map(len, texts), lengths), initial=pos))
+        tokens: Iterator[Token] = zip(starts, texts, tags, parts[2::4], parts[3::4], strict=False)
+        longest = max(lengths, default=0)
         cut = None
         if longest * 2 > len(source) and restart < _MAX_RESTARTS:
-            index = next(i for i in range(1, len(parts), 4) if len(parts[i]) == longest)
-            cut = _cut(parts[index])
+            index = lengths.index(longest)
+            cut = _cut(tags[index])
         if cut is None:
             yield tokens, False
             break
-        head = "".join(parts[j] for i in range(0, index, 4) for j in (i, i + 1) if j < index)
-        yield islice(tokens, index // 4), False
-        yield [(parts[index - 1], parts[index][: cut.length], None, parts[index + 2])], True
-        pos += len(head) + cut.length
+        yield islice(tokens, index), False
+        start = starts[index]
+        yield [(start, texts[index], tags[index][: cut.length], None, parts[index * 4 + 3])], True
+        pos = start + len(texts[index]) + cut.length
         unclosed |= cut.unclosed
         lenient = lenient or cut.lenient or restart > _MAX_RESTARTS // 2
-    yield [(parts[-1], "", None, None)], False
+    yield [(starts[-1], parts[-1], "", None, None)], False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +134,17 @@ def _cut(tag: str) -> _Cut | None:
 
 
 def _cut_raw(tag: str, name: str) -> _Cut | None:
-    """A raw element without its end tag ends at the next tag, and so does a title with tags in it."""
+    """A raw element without its end tag ends at the next tag, and so does a title with tags in it.
+
+    Not so a script or style that is cut off by the end of the page: its rest is code, not text.
+    """
     start = _START_TAG.match(tag)
     content = start.end() if start else len(tag)
     stop = tag.find("<", content)
     closed = tag.lower().rfind(f"</{name}", content)
     if stop < 0 or stop == closed or (closed >= 0 and name != "title"):
+        return None
+    if name in ("script", "style") and not (tag[content:stop].isspace() or stop == content):
         return None
     return _Cut(stop, frozenset() if closed >= 0 else frozenset((name,)))
 

@@ -15,7 +15,9 @@ _WIDE: Final = (
 _WIDE_BREAK: Final = re.compile(rf"(?<=[{_WIDE}])[ \t]{{0,99}}[\r\n][ \t\r\n]{{0,999}}(?=[{_WIDE}])")
 #: Invisible at the edge of a text: zero-width space and joiners, word joiner, byte order mark, soft hyphen.
 INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
-_ENTITY: Final = re.compile(r"&#?\w{1,8};?")
+_DOUBTFUL: Final = INVISIBLE + "&;"
+_ENTITY: Final = re.compile(r"&#?\w{1,24};?")
+_MAX_ENTITY: Final = 24  # characters
 
 
 def collapse(text: str) -> str:
@@ -26,45 +28,53 @@ def collapse(text: str) -> str:
     >>> collapse("  carbon\\n market　中国\\n碳市场 ")
     'carbon market 中国碳市场'
     """
-    words = text.split()
-    if len(words) < 2:
-        return words[0] if words else ""
+    text = text.strip()
+    if text.isprintable() and "  " not in text:  # no white space is printable but the plain space
+        return text
     if "\n" in text and not text.isascii():
-        words = _WIDE_BREAK.sub("", text).split()
-    return " ".join(words)
+        text = _WIDE_BREAK.sub("", text)
+    return " ".join(text.split())
 
 
-def lead(text: str, *, entities: bool = False) -> int:
-    """How many characters at the start of the text are white space or invisible."""
-    stripped = text.lstrip()
-    if stripped and stripped[0] not in INVISIBLE and not (entities and stripped[0] == "&"):
-        return len(text) - len(stripped)
-    while stripped:
-        found = _ENTITY.match(stripped) if entities else None
-        if stripped[0] in INVISIBLE:
-            stripped = stripped[1:].lstrip()
-        elif found and not visible(unescape(found[0])):
-            stripped = stripped[found.end() :].lstrip()
-        else:
+def edges(text: str, *, entities: bool = False) -> tuple[int, int]:
+    """Where what can be seen of the text begins and ends; (0, 0) when nothing can.
+
+    With ``entities`` a space may be spelled as a character reference, as in HTML source.
+
+    >>> edges("　 碳市场\ufeff ")
+    (2, 5)
+    >>> edges("&nbsp;&#12288; R&D&nbsp;", entities=True)
+    (15, 18)
+    """
+    stripped = text.strip()
+    if not stripped:
+        return 0, 0
+    first = stripped[0]
+    if first in _DOUBTFUL or stripped[-1] in _DOUBTFUL:
+        return _doubtful_edges(text, entities)
+    start = text.find(first)
+    return start, start + len(stripped)
+
+
+def _doubtful_edges(text: str, entities: bool) -> tuple[int, int]:
+    """The same, looked for step by step."""
+    start, end = 0, len(text)
+    while start < end and (step := _unseen(text, start, end, entities)):
+        start += step
+    while end > start:
+        at = end - 1
+        if entities and text[at] == ";":
+            at = text.rfind("&", max(start, end - _MAX_ENTITY), end)
+        if at < 0 or _unseen(text, at, end, entities) != end - at:
             break
-    return len(text) - len(stripped)
+        end = at
+    return (start, end) if end > start else (0, 0)
 
 
-def trail(text: str, *, entities: bool = False) -> int:
-    """How many characters at the end of the text are white space or invisible."""
-    stripped = text.rstrip()
-    while stripped:
-        last = stripped[-1]
-        if last in INVISIBLE:
-            stripped = stripped[:-1].rstrip()
-            continue
-        at = stripped.rfind("&", -10) if entities and last == ";" else -1
-        if at < 0 or visible(unescape(stripped[at:])):
-            break
-        stripped = stripped[:at].rstrip()
-    return len(text) - len(stripped)
-
-
-def visible(text: str) -> bool:
-    """Whether anything of the text can be seen."""
-    return bool(text.strip().strip(INVISIBLE).strip())
+def _unseen(text: str, start: int, end: int, entities: bool) -> int:
+    """Length of the space or invisible character at a place of the text; 0 when it can be seen."""
+    first = text[start]
+    if first.isspace() or first in INVISIBLE:
+        return 1
+    found = _ENTITY.match(text, start, end) if entities and first == "&" else None
+    return found.end() - start if found and edges(unescape(found[0])) == (0, 0) else 0

@@ -43,11 +43,11 @@ _PRIORS = (
 _OTHER = 0.4
 PRIORS = {lang: prior for prior, row in _PRIORS for lang in row.split()}
 
-_SURE = 0.95  # probability at which lid.176 needs no second witness
+_SURE = 0.9  # probability at which lid.176 needs no second witness
 _NGRAM_WEIGHT = 0.15  # of a log likelihood: neighbouring n-grams are not independent
 _NO_PROFILE = -6.0  # log likelihood below the best one, for a language without a profile
-_CANDIDATES = 8
-_MAX_CHARS = 480  # of a long text three slices are read: its head, middle and tail
+_CANDIDATES, _LEAST = 8, 0.01  # looked at, at most and from which probability on
+_MAX_CHARS = 300  # of a long text three slices are read: its head, middle and tail
 
 
 @cache
@@ -74,7 +74,7 @@ def _predict(text: str, allowed: tuple[str, ...]) -> dict[str, float]:
     """Probability of each allowed language among the first candidates; empty ``allowed``: the Latin ones."""
     found: dict[str, float] = {}
     k = _CANDIDATES if not allowed else 2 * _CANDIDATES
-    for probability, label in _lid176().predict(text + "\n", k, 0.0, "strict"):
+    for probability, label in _lid176().predict(text + "\n", k, _LEAST, "strict"):
         name = label[len("__label__") :]
         lang = LID_TAGS.get(name, name)
         if lang in allowed if allowed else lang not in _elsewhere():

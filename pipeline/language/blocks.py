@@ -22,7 +22,8 @@ from pipeline.types import (
 )
 
 _CODE = Reading(LanguageGuess("und", 1.0), "", 0)
-_SURE = 0.8  # a short line below this confidence may borrow, a line from it on may lend
+_SURE, _SURE_SHORT = 0.8, 0.95  # a line below it may borrow, a line from it on may lend; up to 14 letters the second
+_VERY_SHORT_LETTERS = 14
 _LIKELIER = 8.0  # how many times, for each of the two nearest lenders
 _UNSEEN = 0.01  # probability of a lender's language that the backend did not name
 _SHORT_LETTERS = 40  # more letters than this decide for themselves
@@ -60,15 +61,19 @@ def _borrow_japanese(readings: Sequence[Reading], place: int) -> LanguageGuess |
     return found if found is not None and found.lang == "ja" else None
 
 
+def _is_sure(reading: Reading) -> bool:
+    bar = _SURE_SHORT if reading.letters <= _VERY_SHORT_LETTERS else _SURE
+    return reading.guess.lang != "und" and reading.guess.confidence >= bar
+
+
 def _borrow_alphabetic(readings: Sequence[Reading], place: int) -> LanguageGuess | None:
     """A short line is likelier in the language of its nearest sure neighbours of the same script."""
     reading = readings[place]
-    sure = reading.guess.lang != "und" and reading.guess.confidence >= _SURE
-    if sure or not reading.candidates or reading.letters > _SHORT_LETTERS:
+    if _is_sure(reading) or not reading.candidates or reading.letters > _SHORT_LETTERS:
         return None
 
     def lends(other: Reading) -> bool:
-        return other.script == reading.script and other.guess.confidence >= _SURE and other.guess.lang != "und"
+        return other.script == reading.script and _is_sure(other)
 
     weights = {candidate.lang: candidate.confidence for candidate in reading.candidates}
     for guess in _nearest(readings, place, _REACH, lends):

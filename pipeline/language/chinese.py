@@ -70,6 +70,16 @@ def han_sets() -> HanSets:
     )
 
 
+@cache
+def _kinds() -> dict[str, str]:
+    """Each character that tells, with the letters of what it is: s, t, j as in ``HanSets``; upper case: foreign."""
+    sets = han_sets()
+    kinds = dict.fromkeys(sets.foreign, "F")
+    for kind, members in (("s", sets.simplified), ("t", sets.traditional), ("j", sets.japanese)):
+        kinds.update((char, kind.upper() if char in sets.foreign else kind) for char in members)
+    return kinds
+
+
 def han_evidence(text: str) -> HanEvidence:
     """What the characters of a text say.
 
@@ -77,10 +87,8 @@ def han_evidence(text: str) -> HanEvidence:
     >>> evidence.simplified, evidence.traditional, evidence.may_be_japanese
     (1, 0, False)
     """
-    sets = han_sets()
-    return HanEvidence(
-        simplified=sum(map(sets.simplified.__contains__, text)),
-        traditional=sum(map(sets.traditional.__contains__, text)),
-        japanese=sum(map(sets.japanese.__contains__, text)),
-        foreign=sum(map(sets.foreign.__contains__, text)),
-    )
+    get = _kinds().get
+    found = "".join(kind for kind in map(get, text) if kind)
+    foreign = sum(map(found.count, "FST"))
+    simplified, traditional = found.count("s") + found.count("S"), found.count("t") + found.count("T")
+    return HanEvidence(simplified, traditional, found.count("j"), foreign)

@@ -17,9 +17,11 @@ _FEW_LETTERS = 4  # below this many letters of a script that several languages s
 _SHORT = 14  # up to this many letters ...
 _BAR_SHORT, _BAR = 0.5, 0.3  # ... a guess below the first bar is "und", beyond them one below the second
 _KANA_SHARE = 10  # one kana in ten letters makes Japanese; a の in a Chinese shop sign does not
+_SHOUTED_WORDS = 3
 _CACHED_CHARS = 100
-_SPACES = re.compile(r"\s+")
-#: Words whose letters tell nothing: with digits in them (COP29, 2.3MB) or of capitals only up to six (UNFCCC).
+_MAX_CHARS = 20_000  # of a text that are read; what follows costs time and changes nothing
+#: Words whose letters tell nothing: with digits in them (COP29, 2.3MB) or of capitals only up to six (UNFCCC);
+#: but a line of three words and more in capitals is a line that shouts.
 _OPAQUE = re.compile(r"\b(?:[^\W\d_]{0,20}\d\w{0,40}|[A-Z]{1,6})\b")
 
 
@@ -58,10 +60,18 @@ def _read_han(text: str, counts: ScriptCount) -> Reading:
     return Reading(LanguageGuess(lang, purity * counts.share), "CJK", counts.letters, evidence)
 
 
+def _telling_letters(text: str, counts: ScriptCount) -> int:
+    """Letters of the script outside opaque words. Counted on short texts only: it decides nothing on others."""
+    shouted = text.isupper() and len(text.split()) >= _SHOUTED_WORDS
+    if shouted or counts.letters > 2 * _SHORT:
+        return counts.letters
+    return count_scripts(_OPAQUE.sub(" ", text)).letters
+
+
 def _read_shared(text: str, counts: ScriptCount, backend: Backend, seed: int) -> Reading:
     """A text in a script that several languages share."""
     script = counts.script
-    letters = count_scripts(_OPAQUE.sub(" ", text)).letters if counts.letters <= 4 * _SHORT else counts.letters
+    letters = _telling_letters(text, counts)
     if letters < _FEW_LETTERS:
         return Reading(LanguageGuess("und", 1.0), script, letters)
     candidates = BACKENDS[backend](text, LANGUAGES.get(script, ()), seed)
@@ -72,6 +82,7 @@ def _read_shared(text: str, counts: ScriptCount, backend: Backend, seed: int) ->
 
 
 def _read(text: str, backend: Backend, seed: int) -> Reading:
+    text = text[:_MAX_CHARS]
     line = strip_addresses(text)
     counts = count_scripts(line)
     if counts.script == "Latin" and counts.han:  # acronyms do not make a Chinese line English
@@ -89,7 +100,7 @@ def _read(text: str, backend: Backend, seed: int) -> Reading:
         if counts.han:  # what is not code in such a line is Chinese or Japanese
             return _read_han(line, counts)
         return Reading(LanguageGuess("und", 0.9), "", 0)
-    return _read_shared(_SPACES.sub(" ", line).strip(), counts, backend, seed)
+    return _read_shared(" ".join(line.split()), counts, backend, seed)
 
 
 _read_cached = lru_cache(maxsize=16384)(_read)  # menus and footers recur from page to page

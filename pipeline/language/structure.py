@@ -16,7 +16,7 @@ _ADDRESS = re.compile(
     r"|(?<![\w/])[\w-]{1,63}(?:\.[\w-]{1,63}){0,6}\.(?:com|cn|org|net|gov|edu|io|dev|html?|php|pdf|docx?|xlsx?)\b"
     r"|(?<!\w)[@#][A-Za-z0-9_]{2,40}"
 )
-_ADDRESS_HINT = re.compile(r"[@#]|://|\w\.\w")
+_ADDRESS_HINT = re.compile(r"[@#]|:/|\.\w")
 
 #: Signs that a line is source code or a command.
 _CODE_MARKS = re.compile(

@@ -59,13 +59,17 @@ def read_file(raw: Path, relative: str, *, limits: ReadLimits = DEFAULT_LIMITS) 
     """
     try:
         with open_raw(raw, relative) as file:
-            for number, outcome in enumerate(_read_open(file, relative, limits)):
+            n_read = 0
+            for outcome in _read_open(file, relative, limits):
                 if file.changed():
                     raise changed_failure()
-                if number == limits.max_records:
+                if n_read == limits.max_records:
                     what = f"It holds more than {limits.max_records:,} records; the rest is not read."
                     raise ReadFailure(Reason.TOO_LARGE, f"{what} Split it, or raise the limit in the settings.")
                 yield outcome
+                n_read += 1
+            if not n_read:
+                raise ReadFailure(Reason.EMPTY, "There is no document in it.")
     except ReadFailure as failure:
         yield reject(relative, None, failure.reason, failure.message)
 
@@ -81,8 +85,8 @@ def detect_format(relative: str, head: bytes) -> str | None:
     if found := next((name for name, known in READERS.items() if known.magic and known.magic(head)), None):
         return found
     suffix = _suffix(relative)
-    if suffix == ".gz":
-        return detect_format(_without_gz(relative), head)
+    if suffix == ".gz":  # text that only has the name, or gzip with a damaged beginning
+        return "gzip" if is_binary(head) else detect_format(_without_gz(relative), head)
     if suffix:
         return _BY_SUFFIX.get(suffix)
     if is_binary(head):

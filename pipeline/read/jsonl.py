@@ -36,6 +36,7 @@ PUBLISHED_FIELDS: Final = (
 
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_BOM = b"\xef\xbb\xbf"
+_BLANK = re.compile(rb"[ \t\r\n]*")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
@@ -68,7 +69,7 @@ def read_jsonl(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[O
 
 
 def _lines(stream: Stream, limits: ReadLimits) -> Iterator[tuple[int, bytes | ReadFailure]]:
-    r"""Yield each line with its number; of one that is too long, the failure. Splits on b"\n" and nothing else.
+    r"""Yield each line that is not blank with its number, or what is wrong with it. Splits on b"\n" and nothing else.
 
     The start of a line that a damaged stream cuts off is given before the failure is raised.
     """
@@ -82,20 +83,34 @@ def _lines(stream: Stream, limits: ReadLimits) -> Iterator[tuple[int, bytes | Re
             chunk, cut = b"", error
         if not chunk:
             break
-        *ends, rest = chunk.split(b"\n")
-        for end in ends:
-            failure = failure or _bounds(len(tail) + len(end), stream.consumed - start, limits)
-            yield number, failure or (bytes(tail) + end)
-            number, start, failure = number + 1, stream.consumed, None
-            tail.clear()
-        tail += rest
-        failure = failure or _bounds(len(tail), stream.consumed - start, limits)
+        at = 0
+        while at < len(chunk):
+            if not (tail or failure):
+                blank_to = _blank_to(chunk, at)
+                number += chunk.count(b"\n", at, blank_to)
+                at = blank_to
+            end = chunk.find(b"\n", at)
+            tail += chunk[at:] if end < 0 else chunk[at:end]
+            failure = failure or _bounds(len(tail), stream.consumed - start, limits)
+            if end < 0:
+                break
+            if tail or failure:
+                yield number, failure or bytes(tail)
+                number, start, failure = number + 1, stream.consumed, None
+                tail.clear()
+            at = end + 1
         if failure:
             tail.clear()
     if tail or failure:
         yield number, failure or bytes(tail)
     if cut:
         raise cut
+
+
+def _blank_to(chunk: bytes, at: int) -> int:
+    """Return where the white space that begins at ``at`` ends."""
+    match = _BLANK.match(chunk, at)
+    return match.end() if match else at
 
 
 def _bounds(size: int, stored: int, limits: ReadLimits) -> ReadFailure | None:
@@ -109,6 +124,9 @@ def _bounds(size: int, stored: int, limits: ReadLimits) -> ReadFailure | None:
 def _outcome(line: bytes, member: str, origin: Origin, limits: ReadLimits) -> Outcome:
     """Turn one line into what it comes to."""
     flags = origin.flags
+    if sum(map(line.count, (b",", b"[", b"{"))) > limits.max_json_values:
+        what = f"it holds more than {limits.max_json_values:,} values"
+        return reject(origin.path, member, Reason.TOO_LARGE, f"Line {member}: {what}. Leave out what is no text.")
     try:
         source = line.decode("utf-8")
     except UnicodeDecodeError:

@@ -40,6 +40,7 @@ class ReadLimits:
     ratio_after_bytes: int = 1 * MIB  # of output, before which the ratio is not looked at
     max_records: int = 1_000_000  # of one file
     max_json_depth: int = 100  # of nested lists and objects in a line
+    max_json_values: int = 4_000_000  # commas and brackets in a line: what it may unfold to in memory, 70 bytes each
     max_header_bytes: int = 4 * MIB  # of a WARC record's header
     max_damages: int = 1_000  # damaged places in a container before the rest of it is given up
 

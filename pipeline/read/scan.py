@@ -26,9 +26,9 @@ from pipeline.types import RawInput
 
 ScannedFile: TypeAlias = RawInput | Rejection | Skipped
 
-# names that are never documents, with the reason; a leading dot is "hidden" before these are looked at
+# names that are never documents, with the reason; two leading dots come from crawlers that escape "../"
 PASSED_OVER: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
-    ("hidden", re.compile(r"\..*", re.DOTALL)),
+    ("hidden", re.compile(r"\.(?!\.).*", re.DOTALL)),
     ("temporary", re.compile(r".*(?:~|\.tmp|\.temp|\.part|\.partial|\.crdownload|\.swp)", re.DOTALL | re.IGNORECASE)),
     ("temporary", re.compile(r"~\$.*|thumbs\.db|desktop\.ini|__macosx|lost\+found|@eadir", re.DOTALL | re.IGNORECASE)),
 )

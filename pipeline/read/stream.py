@@ -6,6 +6,7 @@ class with the same five members as ``Stream``.
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from pipeline.errors import Reason
 from pipeline.read.outcome import KIB, ReadFailure, ReadLimits
 
 GZIP_MAGIC = b"\x1f\x8b\x08"  # RFC 1952: ID1, ID2, CM = deflate, the only method there is
+_HEADER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")  # with the reserved flag bits zero, as they must be
 GZIP_WBITS, ZLIB_WBITS, DEFLATE_WBITS = 31, 15, -15
 _OUTPUT = 64 * KIB  # bytes out a read
 _FIRST_OUTPUT = 64  # bytes out of a member at first: enough to see what it is, before damage further in is met
@@ -39,6 +41,10 @@ class CutStream(DamagedStream):
     """Compressed data that ends in the middle."""
 
 
+class ForeignTail(DamagedStream):
+    """Whole members, and something behind them that is not compressed data."""
+
+
 class Stream(Protocol):
     """Bytes of a file in order."""
 
@@ -49,10 +55,6 @@ class Stream(Protocol):
     @property
     def member(self) -> int:
         """Offset in the file of the compressed member that is being read; 0 when there are none."""
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        """What was noticed on the way."""
 
     def read(self) -> bytes:
         """Return the next bytes, none at the end. Raises ReadFailure, DamagedStream, OSError."""
@@ -65,7 +67,6 @@ class StoredStream:
     """A file's bytes as they are."""
 
     member = 0
-    flags: tuple[str, ...] = ()
 
     def __init__(self, file: Seekable) -> None:
         file.seek(0)
@@ -92,10 +93,10 @@ class GzipStream:
         self._wbits = wbits
         self._out = 0
         self._damages = 0
+        self._reread = 0  # bytes read for nothing
         self._damage: DamagedStream | None = None
         self._pending = b""
         self._wanted = _FIRST_OUTPUT
-        self.flags: tuple[str, ...] = ()
         self._restart(0)
 
     @property
@@ -128,19 +129,19 @@ class GzipStream:
     def resync(self) -> bool:
         """Go on at the next gzip header after the start of the damaged member, which may have swallowed others."""
         self._damages += 1
-        if self._damages > self._limits.max_damages:
+        self._reread += self._position - self.member
+        if self._damages > self._limits.max_damages or self._reread > self._limits.max_expanded_bytes:
             return False
         start = self.member + 1
         self._file.seek(start)
         window = b""
         while data := self._file.read(_OUTPUT):
             window += data
-            found = window.find(GZIP_MAGIC)
-            if found >= 0:
-                self._restart(start + found)
+            if found := _HEADER.search(window):
+                self._restart(start + found.start())
                 return True
-            start += max(len(window) - 2, 0)
-            window = window[-2:]
+            start += max(len(window) - 3, 0)
+            window = window[-3:]
         return False
 
     def _counted(self, data: bytes) -> bytes:
@@ -181,8 +182,9 @@ class GzipStream:
             rest += self._fill()
         self._pending = rest
         if not rest.startswith(GZIP_MAGIC):
-            self.flags = ("trailing_garbage",)
-            return False
+            self.member = self.consumed
+            self._damage = ForeignTail(f"What follows from byte {self.member:,} on is not compressed data.")
+            raise self._damage
         self._begin(self.consumed)
         return True
 
@@ -201,22 +203,22 @@ def read_head(stream: Stream, size: int) -> bytes:
 def read_whole(stream: Stream, *, limits: ReadLimits) -> tuple[bytes, tuple[str, ...]]:
     """Return all bytes of a stream that holds one document, and what was noticed.
 
-    A stream that ends in the middle gives what there is, with the flag "truncated".
+    A stream that ends in the middle gives what there is, with the flag "truncated"; one with something else behind
+    it, the flag "trailing_garbage".
     Raises ReadFailure: TOO_LARGE, DECOMPRESSION_BOMB, BROKEN_CONTAINER.
     """
     parts: list[bytes] = []
     size = 0
-    flags: tuple[str, ...] = ()
     try:
         while data := stream.read():
             parts.append(data)
             size += len(data)
             check_size(size, stream.consumed, limits=limits)
-    except CutStream:
+    except (CutStream, ForeignTail) as failure:
         if not parts:
             raise
-        flags = ("truncated",)
-    return b"".join(parts), (*flags, *stream.flags)
+        return b"".join(parts), ("truncated" if isinstance(failure, CutStream) else "trailing_garbage",)
+    return b"".join(parts), ()
 
 
 def check_size(size: int, stored: int, *, limits: ReadLimits) -> None:

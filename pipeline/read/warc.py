@@ -115,7 +115,7 @@ def _decoded(body: BytesIO, head: StatusAndHeaders, limits: ReadLimits) -> tuple
         if coding in _GZIP_NAMES and content.startswith(b"\x1f\x8b"):
             content, noticed = read_whole(GzipStream(BytesIO(content), limits=limits), limits=limits)
             flags = (*flags, *noticed)
-        elif coding == "deflate" and is_binary(content):
+        elif coding == "deflate" and not _is_utf8(content):
             content, noticed = _undeflated(content, limits)
             flags = (*flags, *noticed)
         elif coding != "identity" and is_binary(content):
@@ -132,6 +132,14 @@ def _undeflated(content: bytes, limits: ReadLimits) -> tuple[bytes, tuple[str, .
         return read_whole(GzipStream(BytesIO(content), limits=limits, wbits=ZLIB_WBITS), limits=limits)
     except DamagedStream:
         return read_whole(GzipStream(BytesIO(content), limits=limits, wbits=DEFLATE_WBITS), limits=limits)
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _dechunked(body: BytesIO) -> bytes:

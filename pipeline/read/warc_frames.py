@@ -219,11 +219,19 @@ def _glimpse(window: _Window, frame: Frame, length: int, place: int, limits: Rea
 
 
 def _ends_here(window: _Window, position: int) -> bool:
-    """Whether line ends and then a record or the end of the stream follow. Reads on, so that checksums are met."""
-    while window.fill(position + 1):
+    """Whether a block may end here: before the end of the stream or its compressed member, two line ends, or a record.
+
+    Reads on for that, so that the checksum of a compressed record is met.
+    """
+    start, member = position, window.stream.member
+    while position < start + _RECORD_MOST:
+        is_news = len(window.ahead) <= position
+        if not window.fill(position + 1) or (is_news and window.stream.member != member):
+            return True
         if window.ahead[position] not in b"\r\n":
             window.fill(position + _RECORD_MOST)
-            return _VERSION.match(window.ahead, position) is not None
+            two_ends = window.ahead[start:position].replace(b"\r\n", b"\n").count(b"\n") >= 2
+            return two_ends or _VERSION.match(window.ahead, position) is not None
         position += 1
     return True
 

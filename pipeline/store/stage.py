@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.assemble import sort_rows
-from pipeline.plan import code_fingerprint
 from pipeline.schema import DATASETS, RUNS, SCHEMA_VERSION
 from pipeline.settings import Settings
+from pipeline.shards.assemble import sort_rows
+from pipeline.shards.plan import code_fingerprint
 from pipeline.store.chunks import chunk_names, write_table
 from pipeline.store.snapshots import Part, Snapshot, staged_part
 from pipeline.version import VERSION

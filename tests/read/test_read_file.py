@@ -59,9 +59,7 @@ def reason_of(folder: Path, name: str, limits: ReadLimits = SMALL) -> Reason:
         ("第1.5节", "text/plain"),
     ],
 )
-def test_a_file_is_one_record_with_its_bytes_untouched(
-    tmp_path: Path, text: str, name: str, media_type: str
-) -> None:
+def test_a_file_is_one_record_with_its_bytes_untouched(tmp_path: Path, text: str, name: str, media_type: str) -> None:
     for content in (text.encode("utf-8"), text.encode("gb18030"), text.encode("utf-16")):
         write(tmp_path, name, content)
         assert read(tmp_path, name) == [Record(name, None, content, media_type)]
@@ -325,6 +323,7 @@ def test_any_bytes_come_to_something_and_nothing_is_raised(
         assert len(members) == len(set(members))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.binary(min_size=1, max_size=40).filter(lambda b: b"/" not in b and b"\0" not in b))
 def test_any_file_name_has_a_clean_path_that_can_be_turned_back(name: bytes) -> None:
     native = os.fsdecode(name)
@@ -334,11 +333,11 @@ def test_any_file_name_has_a_clean_path_that_can_be_turned_back(name: bytes) -> 
 
 
 def test_a_file_name_in_gbk_is_read(tmp_path: Path) -> None:
-    native = os.fsdecode("通知.txt".encode("gbk"))
+    native = os.fsdecode("政策.txt".encode("gbk"))
     (tmp_path / native).write_text(CHINESE)
     (record,) = read(tmp_path, portable_path(native))
     assert isinstance(record, Record)
-    assert record.path.startswith("\\xcd\\xa8")
+    assert record.path.startswith("\\xd5\\xfe")
     assert record.path.isprintable()
 
 
@@ -351,6 +350,8 @@ def test_the_table_has_every_format_and_no_suffix_twice() -> None:
             assert detect_format(f"a{suffix}", head) == name
 
 
-@pytest.mark.parametrize("bait", [b"<!--" * 25_000, b"<?xml " * 20_000, b" " * 100_000, b"<" * 100_000, b"\n\0" * 50_000])
+@pytest.mark.parametrize(
+    "bait", [b"<!--" * 25_000, b"<?xml " * 20_000, b" " * 100_000, b"<" * 100_000, b"\n\0" * 50_000]
+)
 def test_looking_at_a_head_is_linear(bait: bytes) -> None:
     assert detect_format("a", bait) in {"plain", "html", None}

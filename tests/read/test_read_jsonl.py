@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,9 @@ def test_a_sign_in_the_text_is_no_markup(tmp_path: Path, text: str) -> None:
 
 
 def test_origin_is_taken_from_the_other_fields(tmp_path: Path) -> None:
-    record = only(tmp_path, {"text": "x", "link": "https://example.org/碳", "标题": "碳 市场", "pubdate": "2024年5月1日"})
+    record = only(
+        tmp_path, {"text": "x", "link": "https://example.org/碳", "标题": "碳 市场", "pubdate": "2024年5月1日"}
+    )
     assert (record.url, record.title, record.published) == ("https://example.org/碳", "碳 市场", "2024年5月1日")
     assert only(tmp_path, {"text": "x", "time": 1714521600}).published == "1714521600"
 
@@ -116,7 +119,9 @@ def test_a_bad_line_costs_itself_alone(tmp_path: Path, line: bytes, reason: Reas
     assert "Line 2" in outcomes[1].message
 
 
-@pytest.mark.parametrize("line", ['{"text": "x", "n": ' + "9" * 5000 + "}", '{"text": "x", "n": NaN}', '{"text": "a\tb"}'])
+@pytest.mark.parametrize(
+    "line", ['{"text": "x", "n": ' + "9" * 5000 + "}", '{"text": "x", "n": NaN}', '{"text": "a\tb"}']
+)
 def test_what_no_text_depends_on_is_let_through(tmp_path: Path, line: str) -> None:
     assert shape(read(tmp_path, line)) == [("1", None)]
 
@@ -145,6 +150,23 @@ def test_a_line_that_expands_too_much_costs_itself_alone(tmp_path: Path) -> None
 def test_many_alike_lines_are_no_bomb(tmp_path: Path) -> None:
     outcomes = read(tmp_path, gzip.compress(f"{GOOD}\n".encode() * 20_000), SMALL, "a.jsonl.gz")
     assert shape(outcomes) == [(str(n), None) for n in range(1, 20_001)]
+
+
+def test_a_line_that_would_unfold_to_too_much_memory_is_rejected(tmp_path: Path) -> None:
+    content = GOOD + '\n{"text": "x", "a": [' + "[]," * 600 + "[]]}\n" + GOOD
+    assert shape(read(tmp_path, content, ReadLimits(max_json_values=500)))[1] == ("2", Reason.TOO_LARGE)
+
+
+def test_nothing_but_blank_lines_is_empty(tmp_path: Path) -> None:
+    assert shape(read(tmp_path, "\n \r\n")) == [(None, Reason.EMPTY)]
+
+
+def test_blank_lines_cost_next_to_nothing(tmp_path: Path) -> None:
+    content = gzip.compress(b"\n" * 20_000_000 + GOOD.encode() + b"\r\n" * 5_000_000 + GOOD.encode(), 1)
+    start = time.process_time()
+    outcomes = read(tmp_path, content, ReadLimits(), "a.jsonl.gz")
+    assert time.process_time() - start < 2
+    assert shape(outcomes) == [("20000001", None), ("25000001", None)]
 
 
 def test_the_number_of_records_is_bounded_and_the_rest_is_reported(tmp_path: Path) -> None:
@@ -190,7 +212,7 @@ def test_good_lines_survive_in_order_whatever_their_neighbours(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("lines")
-    outcomes = read(folder, "\n".join(lines) or "\n\n ")
+    outcomes = read(folder, "\n".join(lines) + "\n")
     expected = {str(n): json.loads(line)["text"] for n, line in enumerate(lines, 1) if line.startswith('{"text": "')}
     expected = {member: text for member, text in expected.items() if text}
     found = {o.member: o.content.decode() for o in outcomes if isinstance(o, Record)}

@@ -19,15 +19,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.assemble import assemble_parts
 from pipeline.boilerplate.rules import load_rules
 from pipeline.boilerplate.templates import match_templates
 from pipeline.errors import Reason, Rejection
-from pipeline.handover import cleaned_tables, cleaned_values, left_out_table
 from pipeline.journal import READING, SKIPPING, WORKING, Journal, Place, Span
 from pipeline.read import ReadLimits, Skipped, read_file
+from pipeline.read.rawfile import native_path
 from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish_record
-from pipeline.rows import finished_tables
+from pipeline.shards.assemble import assemble_parts
+from pipeline.shards.handover import cleaned_tables, cleaned_values, left_out_table
+from pipeline.shards.rows import finished_tables
 from pipeline.store.chunks import chunk_names, write_table
 from pipeline.types import Record
 

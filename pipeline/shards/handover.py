@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.columns import add_row, new_columns
 from pipeline.errors import Reason, Rejection
 from pipeline.recipe import Cleaned
+from pipeline.shards.columns import add_row, new_columns
 from pipeline.tokens import count_tokens
 from pipeline.types import Block, BlockKind, Decision, Extracted, Label, Markup, PageHead, Record
 

@@ -9,25 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.columns import add_row, new_columns
 from pipeline.dedup.signature import to_bytes
+from pipeline.ids import section_id
 from pipeline.recipe import Contentless, Finished
 from pipeline.schema import BLOCKS, DOCUMENTS, SECTIONS
+from pipeline.shards.columns import SIGNATURES, add_row, new_columns
 
 _EPOCH = date(1970, 1, 1).toordinal()
-
-SIGNATURES = pa.schema(
-    [
-        ("id", pa.string()),  # doc_id, or section_id of a digest's story
-        ("doc_id", pa.string()),
-        ("text_sha256", pa.string()),
-        ("minhash", pa.binary()),
-        ("shingles", pa.binary()),
-        ("n_shingles", pa.int64()),
-        ("n_tokens", pa.int64()),
-        ("day", pa.int32()),  # of published_at or of the event, days since 1970-01-01; -1 when unknown
-    ]
-)
 
 
 def document_row(one: Finished, *, raw_sha256: str, version: str) -> dict[str, Any]:
@@ -72,7 +60,7 @@ def section_rows(one: Finished) -> Iterator[dict[str, Any]]:
     doc_id = one.cleaned.doc_id
     for ordinal, (section, placed) in enumerate(zip(one.sectioning.sections, one.sections, strict=True)):
         yield {
-            "section_id": f"{doc_id}-{ordinal}",
+            "section_id": section_id(doc_id, ordinal),
             "doc_id": doc_id,
             "ordinal": ordinal,
             "title": section.title,
@@ -118,7 +106,7 @@ def signature_rows(one: Finished) -> Iterator[dict[str, Any]]:
     stories = zip(one.section_signatures, one.sectioning.sections, strict=False)
     units = [(doc_id, one.signature, None if published is None else published.date())]
     for ordinal, (signature, section) in enumerate(stories):
-        units.append((f"{doc_id}-{ordinal}", signature, section.event_date))
+        units.append((section_id(doc_id, ordinal), signature, section.event_date))
     for unit_id, signature, day in units:
         yield {
             "id": unit_id,

@@ -1,0 +1,52 @@
+"""Inline Markdown to plain text: one substitution a line of ``_SUBSTITUTIONS``, in order.
+
+Every expression stops at the sign it begins with, so that each character is looked at a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Final
+
+from pipeline.extract.whitespace import collapse
+
+_TARGET: Final = r"\((?:[^()\n]|\([^()\n]{0,300}\)){0,2000}+\)"
+_SUBSTITUTIONS: Final = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"<!--(?:[^-]|-(?!->)){0,5000}+-->", ""),  # comment
+        (r"<((?:https?|ftp|mailto):[^<>\s]{1,2000})>", r"\1"),  # address as its own link
+        (r"</?[a-zA-Z][a-zA-Z0-9]{0,20}(?:\s[^<>]{0,1000})?/?>", ""),  # HTML tag
+        (rf"!\[[^\[\]]{{0,1000}}\]{_TARGET}", ""),  # image
+        (r"!\[[^\[\]]{0,1000}\]\[[^\[\]]{0,200}\]", ""),  # image by reference
+        (rf"\[([^\[\]]{{0,1000}})\]{_TARGET}", r"\1"),  # link
+        (r"\[([^\[\]]{1,1000})\]\[[^\[\]]{0,200}\]", r"\1"),  # link by reference
+        (r"\[\^[^\[\]\s]{1,60}\]:?", ""),  # footnote
+        (r"(?<!\\)\*{2,3}", ""),  # strong
+        (r"(?<![\\\w])\*(?=[^\s*])([^*]++)(?<=\S)\*", r"\1"),  # emphasis
+        (r"(?<![\\\w])_{1,3}(?=[^\s_])([^_]++)(?<=\S)_{1,3}(?!\w)", r"\1"),
+        (r"~~", ""),  # struck out
+        (r"\\([!-/:-@\[-`{-~])", r"\1"),  # escaped sign
+    )
+)
+_CODE: Final = re.compile(r"(`+[^`]++`+)")
+_MARKS: Final = re.compile(r"[\[\]<*_~\\`&]")
+
+
+def plain_text(text: str) -> str:
+    """The text without inline mark-up, white space collapsed.
+
+    >>> plain_text("See [碳市场](https://example.org/a_(b)) and **`a*b*c`** ![图](x.png)")
+    'See 碳市场 and a*b*c'
+    """
+    if _MARKS.search(text) is None:
+        return collapse(text)
+    parts = _CODE.split(text)
+    return collapse("".join(part.strip("`") if i % 2 else _marked(part) for i, part in enumerate(parts)))
+
+
+def _marked(text: str) -> str:
+    for pattern, replacement in _SUBSTITUTIONS:
+        text = pattern.sub(replacement, text)
+    return unescape(text) if "&" in text else text

@@ -1,0 +1,87 @@
+"""The block model: loads fast, says the same twice, tells prose from menus in both scripts."""
+
+import time
+
+import numpy as np
+import pytest
+
+from pipeline.boilerplate.features import FEATURES, block_features
+from pipeline.boilerplate.model import MODEL_ID, load_weights, predict, score_blocks
+from pipeline.types import Block, BlockKind, Markup
+
+EN = [
+    "Home | News | About us | Contact",
+    "The ministry said on Monday that trading in the national carbon market would be extended to the cement and "
+    "steel sectors, and that the first compliance period would end in December next year.",
+    "Companies will have to report their emissions every quarter. The data will be checked by third parties, "
+    "and those who report late will be fined, according to the rules that were published last week.",
+    "Analysts expect that prices will rise as the number of free allowances falls. They pointed to the "
+    "experience of other markets, where it took several years before the price had any effect.",
+    "Copyright 2024 All rights reserved | Privacy policy | Terms of use",
+]
+ZH = [
+    "首页 | 新闻 | 政策法规 | 联系我们",
+    "生态环境部周一表示，全国碳市场将扩大到水泥和钢铁行业，第一个履约期将于明年十二月结束，有关企业应当提前做好准备工作。",
+    "企业每个季度都要报告排放数据，数据由第三方机构核查。根据上周公布的办法，没有按时报告的企业将被处以罚款，情节严重的还会被通报。",
+    "分析人士认为，随着免费配额的减少，碳价将会上涨。他们提到了其他市场的经验：价格真正起作用往往需要好几年的时间。",
+    "版权所有 | 隐私政策 | 网站地图 | 京ICP备00000000号",
+]
+
+
+def flat(texts: list[str]) -> list[Block]:
+    return [Block(at, text, BlockKind.PARAGRAPH, 0, len(text), n_breaks=1) for at, text in enumerate(texts)]
+
+
+def marked(texts: list[str]) -> list[Block]:
+    frames = [
+        Markup(("body", "div", "nav", "ul", "li", "a"), "page top-nav", 4, len(texts[0]), "navigation"),
+        *[Markup(("body", "div", "article", "p"), "page main article-content")] * 3,
+        Markup(("body", "div", "footer", "p"), "page footer", 3, 30, "contentinfo"),
+    ]
+    return [
+        Block(at, text, BlockKind.PARAGRAPH, 0, len(text), n_breaks=1, markup=frame)
+        for at, (text, frame) in enumerate(zip(texts, frames, strict=True))
+    ]
+
+
+@pytest.mark.parametrize("blocks", [flat(EN), flat(ZH), marked(EN), marked(ZH)], ids=["en", "zh", "en-html", "zh-html"])
+def test_prose_scores_above_its_frame(blocks: list[Block]) -> None:
+    scores = score_blocks(blocks)
+    assert min(scores[1:4]) > 0.6
+    assert max(scores[0], scores[4]) < 0.4
+
+
+def test_one_probability_a_block() -> None:
+    scores = score_blocks(flat(EN + ZH))
+    assert len(scores) == len(EN + ZH)
+    assert all(isinstance(score, float) and 0 <= score <= 1 for score in scores)
+    assert score_blocks([]) == []
+
+
+def test_same_blocks_same_scores() -> None:
+    assert score_blocks(marked(ZH)) == score_blocks(marked(ZH))
+
+
+def test_weights_fit_the_features_and_load_fast() -> None:
+    load_weights.cache_clear()
+    start = time.process_time()
+    both = [load_weights(mode) for mode in ("markup", "plain")]
+    assert time.process_time() - start < 0.05
+    assert all(len(weights.mean) == len(weights.w1) == len(FEATURES) for weights in both)
+
+
+def test_weights_are_finite() -> None:
+    for mode in ("markup", "plain"):
+        weights = load_weights(mode)
+        assert all(np.isfinite(getattr(weights, name)).all() for name in weights.__slots__)
+
+
+def test_a_page_is_scored_by_its_own_blocks_alone() -> None:
+    """Windows and page means end at the page: an extreme row elsewhere in memory changes nothing."""
+    table = block_features(flat(EN))
+    weights = load_weights("plain")
+    assert np.allclose(predict(weights, table), predict(weights, table.copy(order="F")), atol=1e-5)
+
+
+def test_model_is_named() -> None:
+    assert MODEL_ID.startswith("model:")

@@ -1,0 +1,168 @@
+import gzip
+import json
+import os
+import random
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import OutputError, RawFolderError, RuleError
+from pipeline.local import local_runner
+from pipeline.run import run
+from pipeline.settings import Settings
+from pipeline.store.check import check_snapshot
+
+PARAGRAPH = {
+    "en": "The {n} provinces agreed on a plan to cut emissions, and officials said that work on it would begin at once. "
+    "Observers from {n} countries welcomed the step and asked for yearly figures that anybody can look up.",
+    "zh": "第{n}次会议讨论了全国碳排放权交易市场的建设进展，与会代表认为，应当进一步完善制度体系，提高数据质量。"
+    "会议要求各地区在{n}日之内提交自查报告，并公布企业名单，接受社会监督。",
+}
+
+
+def article(lang, n):
+    return "\n".join(PARAGRAPH[lang].format(n=n * 7 + i) + f" ({n}-{i})" for i in range(4))
+
+
+def page(lang, n):
+    body = "".join(f"<p>{line}</p>" for line in article(lang, n).split("\n"))
+    return (
+        f"<html><head><title>Notice {n}</title></head><body><div class=nav><a href=/>Home</a> | <a href=/n>News</a></div>"
+        f"<h1>Notice number {n}</h1><article>{body}</article><div class=footer>Copyright 2024 example.org</div></body></html>"
+    )
+
+
+@pytest.fixture
+def raw(tmp_path):
+    folder = tmp_path / "raw"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.txt").write_text(article("en", 1), "utf-8")
+    (folder / "b.html").write_text(page("zh", 2), "utf-8")
+    (folder / "deep" / "gbk.txt").write_bytes(article("zh", 3).encode("gbk"))
+    (folder / "copy-of-a.txt").write_text(article("en", 1), "utf-8")
+    (folder / "c.txt.gz").write_bytes(gzip.compress(article("en", 4).encode()))
+    lines = [json.dumps({"text": article("zh", n), "url": f"https://news.example.cn/{n}"}) for n in (5, 6)]
+    (folder / "d.jsonl").write_text("\n".join([*lines, "{not json", ""]), "utf-8")
+    (folder / "empty.txt").write_text("")
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    (folder / ".hidden").write_text("x")
+    return folder
+
+
+def do(raw, out, **options):
+    settings = Settings(**{"workers": 2, **options.pop("settings", {})})
+    with local_runner(settings.n_workers) as (runner, on_stage):
+        return run(raw, out, settings=settings, runner=runner, on_stage=on_stage, **options)
+
+
+def content(snapshot):
+    """All rows but what the clock decides."""
+    found = {}
+    for name in ("documents", "sections", "blocks", "duplicates", "quarantine", "inputs"):
+        rows = [{k: v for k, v in row.items() if k != "first_seen_at"} for row in snapshot.table(name).to_pylist()]
+        found[name] = sorted(rows, key=lambda row: json.dumps(row, default=str))
+    return found
+
+
+def test_every_record_ends_in_exactly_one_place(raw, tmp_path):
+    report = do(raw, tmp_path / "out")
+    assert report.counts == {
+        "files": 9,
+        "records": 11,
+        "documents": 6,
+        "duplicates": 1,
+        "quarantined": 2,
+        "skipped": 2,
+    }
+    inputs = {row["path"]: row for row in report.snapshot.table("inputs").to_pylist()}
+    assert set(inputs) == {str(p.relative_to(raw)) for p in raw.rglob("*") if p.is_file()}
+    assert inputs["d.jsonl"]["outcome"] == "mixed"
+    assert inputs["picture.png"]["outcome"] == "skipped"
+    quarantine = {(row["path"], row["member"]): row["reason"] for row in report.snapshot.table("quarantine").to_pylist()}
+    assert quarantine == {("d.jsonl", "3"): "broken_json", ("empty.txt", None): "empty"}
+    assert check_snapshot(report.snapshot) > 5
+
+
+def test_a_copy_is_a_duplicate_of_the_document_that_stays(raw, tmp_path):
+    snapshot = do(raw, tmp_path / "out").snapshot
+    (duplicate,) = snapshot.table("duplicates").to_pylist()
+    documents = {row["doc_id"]: row for row in snapshot.table("documents").to_pylist()}
+    original = documents[duplicate["duplicate_of"]]
+    assert {duplicate["path"], original["path"]} == {"a.txt", "copy-of-a.txt"}
+    assert (duplicate["method"], duplicate["jaccard"], original["n_duplicates"]) == ("exact", 1.0, 1)
+
+
+def test_a_second_run_with_nothing_new_publishes_nothing(raw, tmp_path):
+    first = do(raw, tmp_path / "out")
+    os.utime(raw / "a.txt")  # touched, but the same bytes
+    second = do(raw, tmp_path / "out")
+    assert (second.published, second.snapshot.name, second.counts) == (False, first.snapshot.name, first.counts)
+
+
+def test_the_result_does_not_depend_on_workers_shards_or_kept_results(raw, tmp_path):
+    expected = content(do(raw, tmp_path / "one", settings={"workers": 1}).snapshot)
+    assert content(do(raw, tmp_path / "many", settings={"workers": 3, "shard_files": 2}).snapshot) == expected
+    assert content(do(raw, tmp_path / "one", full=True).snapshot) == expected
+
+
+def test_after_random_changes_the_next_run_equals_a_run_from_nothing(raw, tmp_path):
+    rng = random.Random(3)
+    do(raw, tmp_path / "out")
+    for step in range(3):
+        for path in rng.sample(sorted(p for p in raw.rglob("*.txt")), 2):
+            match rng.choice(["delete", "edit", "rename"]):
+                case "delete":
+                    path.unlink()
+                case "edit":
+                    path.write_text(article("en", 20 + step), "utf-8")
+                case "rename":
+                    path.rename(path.with_name(f"renamed-{step}-{path.name}"))
+        (raw / f"new-{step}.txt").write_text(article("zh", 40 + step), "utf-8")
+        incremental = do(raw, tmp_path / "out").snapshot
+        assert content(incremental) == content(do(raw, tmp_path / f"fresh-{step}").snapshot)
+
+
+def test_first_seen_is_kept_from_run_to_run(raw, tmp_path):
+    def times(snapshot):
+        return {row["doc_id"]: row["first_seen_at"] for row in snapshot.table("documents").to_pylist()}
+
+    before = times(do(raw, tmp_path / "out").snapshot)
+    (raw / "new.txt").write_text(article("en", 9), "utf-8")
+    after = times(do(raw, tmp_path / "out").snapshot)
+    assert {doc_id: after[doc_id] for doc_id in before} == before
+    (new,) = set(after) - set(before)
+    assert after[new] > max(before.values())
+
+
+def test_a_page_of_nothing_but_navigation_is_quarantined_with_its_blocks(raw, tmp_path):
+    (raw / "nav.html").write_text("<ul class=nav>" + "<li><a href=/x>Home</a></li>" * 30 + "</ul>", "utf-8")
+    snapshot = do(raw, tmp_path / "out").snapshot
+    (row,) = [row for row in snapshot.table("quarantine").to_pylist() if row["path"] == "nav.html"]
+    assert row["reason"] == "no_content"
+    assert [b for b in snapshot.table("blocks").to_pylist() if b["doc_id"] == row["doc_id"]]
+
+
+def test_what_can_be_mended_is_said_before_anything_is_written(raw, tmp_path):
+    with pytest.raises(RawFolderError):
+        do(tmp_path / "missing", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RawFolderError):
+        do(tmp_path / "empty", tmp_path / "out")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "mine.toml").write_text("[[rule]]\nid = 'x'\n")
+    with pytest.raises(RuleError, match=r"mine\.toml"):
+        do(raw, tmp_path / "out", settings={"rules": tmp_path / "rules"})
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        do(raw, tmp_path / "file")
+
+
+def test_parts_are_zstd_and_sorted(raw, tmp_path):
+    snapshot = do(raw, tmp_path / "out").snapshot
+    for file in snapshot.files("documents"):
+        assert pq.read_metadata(file).row_group(0).column(0).compression == "ZSTD"
+        rows = pq.read_table(file, columns=["site", "doc_id"]).to_pylist()
+        assert rows == sorted(rows, key=lambda row: (row["site"] is None, row["site"] or "", row["doc_id"]))
+
+
