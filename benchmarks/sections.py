@@ -1,12 +1,12 @@
 """Stories in digests: boundary F1, exact titles, digest recall, and how many single articles are split.
 
-    python -m benchmarks.sections [--data ../shared/data/sections] [--articles FILE] [--fit]
+    python -m benchmarks.sections [--data ../shared/data/sections] [--articles FILE]
 
 ``docs.jsonl`` in the data folder has one document a line: archive, kind (digest or single), blocks with role
 (title of a story, body, ...) and text. Each is flattened to lines four ways, with and without headings and blank
 lines. A boundary is the line a story begins with. ``--articles`` names a JSON-lines file of main texts (``set``,
-``gold``) that are single articles of many sites. ``--fit`` refits the weights of ``pipeline.digests`` on one half of
-the archives at a time and prints how they do on the other half.
+``gold``) that are single articles of many sites. ``benchmarks.sections_fit`` fits the weights and has the figures on
+archives that they were not fitted on.
 """
 
 from __future__ import annotations
@@ -20,22 +20,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from pipeline.digests import INTERCEPT, MIN_STORIES, THRESHOLD, WEIGHTS, features, is_announced
 from pipeline.metadata import find_metadata
-from pipeline.outline import headline_candidates
 from pipeline.sections import split_sections
 from pipeline.types import Block, BlockKind, Decision, DocumentKind, Extracted, Label, Record
 
 DATA = Path("../shared/data/sections")
 ARTICLES = Path("../shared/data/extraction/gold.jsonl")
 NEWS = ("bbc-mix", "xwlb")  # digests of news; the others are newsletters
-#: Archives of one origin stay in one half.
-HALVES = (
-    ("bbc-mix", "bbc-single", "optech-en", "optech-zh", "lctt-en", "iosweekly"),
-    ("xwlb", "swiftweekly", "twir", "lctt-zh", "articles"),
-)
 _KEEP = Decision(Label.CONTENT, "benchmark", 1.0)
 
 
@@ -65,13 +56,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--articles", type=Path, default=ARTICLES)
-    parser.add_argument("--fit", action="store_true")
     options = parser.parse_args()
     documents = [json.loads(line) for line in (options.data / "docs.jsonl").open(encoding="utf-8")]
-    articles = list(_articles(options.articles)) if options.articles.exists() else []
-    if options.fit:
-        fit([*(flatten(one, headings=True, blank=False) for one in documents), *articles])
-        return
+    articles = list(read_articles(options.articles)) if options.articles.exists() else []
     for headings in (True, False):
         for blank in (True, False):
             extra = articles if headings else []
@@ -102,22 +89,20 @@ def flatten(document: dict[str, object], *, headings: bool, blank: bool) -> Case
         pending = False
         texts.append(text)
     digest = document["kind"] == "digest"
-    return Case(
-        str(document["archive"]), digest, _blocks(texts, blank=blank), frozenset(starts), frozenset(titles)
-    )
+    return Case(str(document["archive"]), digest, lines_of(texts, blank=blank), frozenset(starts), frozenset(titles))
 
 
-def _articles(path: Path) -> Iterator[Case]:
+def read_articles(path: Path) -> Iterator[Case]:
     """Single articles of many sites, as lines."""
     for line in path.open(encoding="utf-8"):
         page = json.loads(line)
         if "article" in page["set"] or page["set"] == "gne":
             texts = [" ".join(text.split()) for text in page["gold"].split("\n") if text.strip()]
             if len(texts) >= 3:
-                yield Case("articles", False, _blocks(texts, blank=False), frozenset(), frozenset())
+                yield Case("articles", False, lines_of(texts, blank=False), frozenset(), frozenset())
 
 
-def _blocks(texts: Sequence[str], *, blank: bool) -> tuple[Block, ...]:
+def lines_of(texts: Sequence[str], *, blank: bool) -> tuple[Block, ...]:
     return tuple(Block(i, text, BlockKind.PARAGRAPH, 0, len(text), n_breaks=int(blank)) for i, text in enumerate(texts))
 
 
@@ -132,7 +117,9 @@ def run(case: Case) -> Outcome:
     seconds = time.process_time() - begin
     stories = found.sections if found.kind is DocumentKind.DIGEST else ()
     starts = frozenset(s.ordinals[0] if s.title_ordinal is None else s.title_ordinal for s in stories)
-    titles = frozenset((s.title_ordinal, s.title) for s in stories if s.title_ordinal is not None and s.title is not None)
+    titles = frozenset(
+        (s.title_ordinal, s.title) for s in stories if s.title_ordinal is not None and s.title is not None
+    )
     return Outcome(case, found.kind is DocumentKind.DIGEST, starts, titles, seconds)
 
 
@@ -167,47 +154,6 @@ def _figures(found: Sequence[Outcome]) -> str:
         f"recall {split:6.1%} of {len(found)}  F1 {2 * right / max(1, said + true):.3f} P {right / max(1, said):.3f} "
         f"R {right / max(1, true):.3f} titles {exact:.3f} {cost}"
     )
-
-
-def fit(cases: Sequence[Case]) -> None:
-    """Refit the weights on each half of the archives and try them on the other, then on all."""
-    rows = [(case, heads) for case in cases if len(heads := headline_candidates(case.blocks)) >= MIN_STORIES]
-    values = [features(case.blocks, heads) for case, heads in rows]
-    names = [name for name in values[0] if name != "dated"]
-    matrix = np.array([[row[name] for name in names] for row in values])
-    digest = np.array([case.digest for case, _ in rows])
-    # Columns of newsletters are not headlines: only news digests teach what a headline is.
-    usable = np.array([case.archive in NEWS or not case.digest for case, _ in rows])
-    announced = np.array([is_announced(case.blocks) for case, _ in rows])
-    archives = np.array([case.archive for case, _ in rows])
-    for half in HALVES:
-        held = ~np.isin(archives, half)
-        weights = _logistic(matrix[usable & ~held], digest[usable & ~held], archives[usable & ~held])
-        score = matrix @ weights[:-1] + weights[-1]
-        found = announced | (score > THRESHOLD)
-        print(f"fitted on {', '.join(half)}")
-        for archive in sorted(set(archives[held])):
-            share = found[archives == archive].mean()
-            print(f"   {archive:12} {'called a digest'} {share:6.1%} of those with {MIN_STORIES} headings")
-    weights = _logistic(matrix[usable], digest[usable], archives[usable])
-    print("on all:", {name: round(float(w), 1) for name, w in zip([*names, "INTERCEPT"], weights, strict=True)})
-    print("in use:", WEIGHTS, INTERCEPT)
-
-
-def _logistic(x: np.ndarray, y: np.ndarray, archives: np.ndarray, *, ridge: float = 1.0) -> np.ndarray:
-    """Logistic regression by Newton's method, both kinds weighing the same, archives by the root of their size."""
-    weight = np.array([1 / math.sqrt(np.sum(archives == archive)) for archive in archives])
-    for kind in (True, False):
-        weight[y == kind] /= weight[y == kind].sum()
-    weight *= len(y) / weight.sum()
-    x = np.hstack([x, np.ones((len(x), 1))])
-    penalty = np.diag([ridge] * (x.shape[1] - 1) + [1e-6])
-    beta = np.zeros(x.shape[1])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
-        gradient = x.T @ (weight * (p - y)) + penalty @ beta
-        beta -= np.linalg.solve((x * (weight * p * (1 - p))[:, None]).T @ x + penalty, gradient)
-    return beta
 
 
 if __name__ == "__main__":

@@ -125,6 +125,14 @@ def settings() -> None:
         click.echo(f"{name} = {getattr(values, name)!r}  # {field.description}")
 
 
+@winnow.command()
+def dictionary() -> None:
+    """Print the data dictionary: every dataset and column."""
+    from pipeline.dictionary import data_dictionary
+
+    click.echo(data_dictionary(), nl=False)
+
+
 @winnow.group()
 def rules() -> None:
     """List and test the boilerplate rules."""

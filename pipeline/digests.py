@@ -1,7 +1,7 @@
 """Digest of several stories, or one article with subheadings: decided on the whole document.
 
 A linear score over the features of ``features``; their weights are the table ``WEIGHTS``, fitted by
-``python -m benchmarks.sections --fit``. Splitting an article is worse than leaving a digest whole, so the thresholds
+``python -m benchmarks.sections_fit``. Splitting an article is worse than leaving a digest whole, so the thresholds
 sit where few articles are split. To add a sign of either, add a feature and fit again.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, pairwise
 
 from pipeline.headings import ends_sentence, has_cjk, is_heading_text
 from pipeline.outline import NUMBERED
@@ -51,7 +51,7 @@ OUTLINE_WORDS = re.compile(
     r"|如何|什么是|为什么)",
     re.IGNORECASE,
 )
-#: Log-odds of a digest, on ``features``. Fitted (``python -m benchmarks.sections --fit``) but for ``dated``, of which the
+#: Log-odds of a digest, on ``features``. Fitted (``python -m benchmarks.sections_fit``) but for ``dated``, of which the
 #: archives have too little: stories that each open with a date of their own are set to outweigh a common topic.
 WEIGHTS = {
     "shared": -8.0, "cover": -3.9, "own": 2.6, "dateline": 2.3, "dated": 3.0, "long": 1.4, "numbered": -1.5, "outline": -1.8,
@@ -223,7 +223,7 @@ def terms(text: str) -> set[str]:
     """Words that carry a topic: longer Latin words in lower case, pairs of CJK characters."""
     found = {word.lower().rstrip("s") for word in _WORD.findall(text)} - _STOP
     for run in _RUN.findall(text):
-        found.update(map("".join, zip(run, run[1:], strict=False)))
+        found.update(map("".join, pairwise(run)))
     return found
 
 

@@ -124,9 +124,7 @@ def _headless_digest(
     """A section a story, none with a title; the document's title stands above them."""
     ends = [*starts[1:], len(body)]
     stories = [(None, None, list(body[start:end])) for start, end in zip(starts, ends, strict=True)]
-    return Sectioning(
-        DocumentKind.DIGEST, metadata.title, metadata.title_ordinal, _sections(stories, kept, metadata)
-    )
+    return Sectioning(DocumentKind.DIGEST, metadata.title, metadata.title_ordinal, _sections(stories, kept, metadata))
 
 
 def _sections(

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Reason, Rejection, WinnowError
-from pipeline.journal import WORKING, Follower, Place, Span
+from pipeline.journal import WORKING, Follower, Noted, Place, Span
 
 #: Wall-clock seconds without a word from the child, as a multiple of the CPU budget of a record.
 PATIENCE = 4
@@ -56,7 +56,7 @@ class JobResult:
 
 
 class WorkerError(WinnowError):
-    """A child failed before it touched any record: a bug or a broken installation, not the data."""
+    """A child failed, and not on a record: a bug or a broken installation, not the data."""
 
 
 def run_job(job: Job, nursery: Nursery, on_progress: Callable[[int], None] = lambda n: None) -> JobResult:
@@ -94,18 +94,31 @@ def _run_spans(
         results.append(ended)
         if ended.fine:
             continue
-        place, noted = ended.follower.last.at, ended.follower.last
-        if place is None:
-            raise WorkerError(f"Stage {job.stage} failed before the first record: {ended.cause}")
-        after: Place = (place[0], place[1] + 1) if noted.phase == WORKING else (place[0] + 1, 0)
+        found = _suspect(ended.follower.last, span)
+        if found is None:
+            raise WorkerError(f"Stage {job.stage} of shard {job.name} failed, and on no record: {ended.cause}")
+        place, after = found
         if alone and place == span.start:
             given_up.append(_rejection(job, ended))
             continue
         todo.append((Span(after, span.stop), False))
         todo.append((Span(place, after), True))
-        if noted.safe < place:
-            todo.append((Span(noted.safe, place), False))
+        if ended.follower.last.safe < place:
+            todo.append((Span(ended.follower.last.safe, place), False))
     return given_up, results
+
+
+def _suspect(noted: Noted, span: Span) -> tuple[Place, Place] | None:
+    """Where the child died and where to go on after it; None when it died on no record of the span.
+
+    A file whose reading kills the child is given up from that record on: its reader cannot get past it.
+    """
+    if noted.at is None or (noted.phase == WORKING and not span.holds(noted.at)):
+        return None
+    number, index = noted.at
+    if noted.phase == WORKING:
+        return noted.at, (number, index + 1)
+    return max(noted.at, span.start), (number + 1, 0)
 
 
 def _rejection(job: Job, ended: Ended) -> Rejection:

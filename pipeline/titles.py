@@ -78,11 +78,10 @@ def _is_tail(title: str, starts: list[int], ends: list[int], last: int, known: s
     name = normalised(part)
     if not name or name in known or any(len(k) > 3 and (k in name or name in k) for k in known if len(name) > 2):
         return True
-    shorter = count_tokens(part) * 2 <= count_tokens(head) and count_tokens(part) <= 12
-    separator = title[ends[last - 1] : starts[last]]
-    if _SURE.search(separator):
-        return shorter
-    return shorter and _SITE_WORD.search(part.strip()) is not None
+    size, rest = count_tokens(part), count_tokens(head)
+    if size <= min(rest, 12) and _SITE_WORD.search(part.strip()):
+        return True
+    return _SURE.search(title[ends[last - 1] : starts[last]]) is not None and 2 * size <= min(rest, 24)
 
 
 def find_title(

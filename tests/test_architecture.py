@@ -20,7 +20,7 @@ LAYERS = (
     ("supervise",),
     ("collection", "outcomes"),
     ("run",),
-    ("local", "report", "explain"),
+    ("local", "report", "explain", "dictionary"),
     ("cli",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

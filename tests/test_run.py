@@ -78,7 +78,9 @@ def test_every_record_ends_in_exactly_one_place(raw, tmp_path):
     assert set(inputs) == {str(p.relative_to(raw)) for p in raw.rglob("*") if p.is_file()}
     assert inputs["d.jsonl"]["outcome"] == "mixed"
     assert inputs["picture.png"]["outcome"] == "skipped"
-    quarantine = {(row["path"], row["member"]): row["reason"] for row in report.snapshot.table("quarantine").to_pylist()}
+    quarantine = {
+        (row["path"], row["member"]): row["reason"] for row in report.snapshot.table("quarantine").to_pylist()
+    }
     assert quarantine == {("d.jsonl", "3"): "broken_json", ("empty.txt", None): "empty"}
     assert check_snapshot(report.snapshot) > 5
 
@@ -164,5 +166,3 @@ def test_parts_are_zstd_and_sorted(raw, tmp_path):
         assert pq.read_metadata(file).row_group(0).column(0).compression == "ZSTD"
         rows = pq.read_table(file, columns=["site", "doc_id"]).to_pylist()
         assert rows == sorted(rows, key=lambda row: (row["site"] is None, row["site"] or "", row["doc_id"]))
-
-

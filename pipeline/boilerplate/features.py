@@ -44,6 +44,7 @@ _ANCESTORS = (
     "article", "main", "section", "aside", "nav", "header", "footer", "form", "table", "ul", "figure", "blockquote",
     "dl", "button", "select",
 )  # fmt: skip
+#: The block's own element, and the nearest one above it that is not inline.
 _OWN = ("p", "div", "span", "li", "a", "td", "h1", "h2", "h3", "dd")
 _ROLES = ("main", "navigation", "contentinfo", "banner", "complementary", "search", "form", "dialog", "article")
 _MARKUP = (
@@ -151,10 +152,11 @@ def _chain_masks(classes: str) -> tuple[int, ...]:
 def _path_row(path: tuple[str, ...], role: str) -> tuple[float, ...]:
     """The mark-up columns from "depth" to the last "role_"."""
     own = path[-1] if path else ""
+    box = next((tag for tag in reversed(path) if tag not in _INLINE), "")
     return (
         len(path) / 20,
         *(float(tag in path) for tag in _ANCESTORS),
-        *(float(tag == own) for tag in _OWN),
+        *(float(tag in (own, box)) for tag in _OWN),
         *(float(name == role) for name in _ROLES),
     )
 

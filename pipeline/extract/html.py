@@ -8,13 +8,16 @@ said in ``_OPENERS``, at the end. Implied end tags follow the WHATWG standard (h
 
 from __future__ import annotations
 
+from math import inf
+
 from pipeline.extract.assemble import assemble
 from pipeline.extract.closing import end_block, end_inline, end_paragraph
 from pipeline.extract.elements import BLOCK, CELL, ELEMENTS, INLINE, LINK, OUTER, PRE, ROW, TABLE, VOID
+from pipeline.extract.fallback import deep_blocks
 from pipeline.extract.head import add_script, add_title
 from pipeline.extract.markup import Meaning, Node, meaning
 from pipeline.extract.openers import OPENERS
-from pipeline.extract.page import Page
+from pipeline.extract.page import Page, TooDeepError
 from pipeline.extract.scanner import raw_parts, scan
 from pipeline.extract.tables import join_rows
 from pipeline.types import Extracted
@@ -27,7 +30,17 @@ def extract_html(source: str) -> Extracted:
     scripts and other raw elements, and white space. Never raises; the time is linear in the source.
     """
     page = Page()
-    _walk(page, source)
+    try:
+        _walk(page, source)
+    except TooDeepError:
+        page.flags.add("deep_nesting")
+        blocks = deep_blocks(source)
+        if blocks is None:
+            page = Page(max_depth=inf, flags=page.flags)
+            _walk(page, source)
+        else:
+            page.blocks, page.tables = blocks, []
+            page.flags.add("html_fallback_parser")
     for table in reversed(page.tables):
         join_rows(table, page.blocks)
     if any("hidden" in block.markup.classes for block in page.blocks if block.markup):

@@ -15,7 +15,6 @@ _TARGET: Final = r"\((?:[^()\n]|\([^()\n]{0,300}\)){0,2000}+\)"
 _SUBSTITUTIONS: Final = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (r"<!--(?:[^-]|-(?!->)){0,5000}+-->", ""),  # comment
         (r"<((?:https?|ftp|mailto):[^<>\s]{1,2000})>", r"\1"),  # address as its own link
         (r"</?[a-zA-Z][a-zA-Z0-9]{0,20}(?:\s[^<>]{0,1000})?/?>", ""),  # HTML tag
         (rf"!\[[^\[\]]{{0,1000}}\]{_TARGET}", ""),  # image
@@ -46,7 +45,18 @@ def plain_text(text: str) -> str:
     return collapse("".join(part.strip("`") if i % 2 else _marked(part) for i, part in enumerate(parts)))
 
 
+def _without_comments(text: str) -> str:
+    kept = []
+    at = 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        kept.append(text[at:start])
+        at = end + 3
+    return "".join((*kept, text[at:]))
+
+
 def _marked(text: str) -> str:
+    if "<!--" in text:
+        text = _without_comments(text)
     for pattern, replacement in _SUBSTITUTIONS:
         text = pattern.sub(replacement, text)
     return unescape(text) if "&" in text else text

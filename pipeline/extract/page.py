@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 
 from pipeline.extract.assemble import RawBlock
 from pipeline.extract.head import HeadParts
+from pipeline.extract.markup import DEPTH
 from pipeline.extract.runs import Piece, block_of
 from pipeline.extract.tables import Table
+
+
+class TooDeepError(Exception):
+    """A text lies deeper than ``Page.max_depth``."""
 
 
 @dataclass(slots=True)
@@ -24,10 +29,13 @@ class Page:
     edge: bool = False  # a block element began or ended since the last block
     keeps_space: bool = False  # a <pre> was seen
     flags: set[str] = field(default_factory=set)
+    max_depth: float = 5_000  # elements around a text
 
     def end_run(self) -> None:
-        """Make a block of the run, if anything in it can be seen."""
+        """Make a block of the run, if anything in it can be seen. Raises TooDeepError."""
         if self.run:
+            if self.run[0][2][DEPTH] > self.max_depth:
+                raise TooDeepError
             block = block_of(self.run, self.n_breaks + self.edge)
             self.run.clear()
             if block is not None:

@@ -32,10 +32,8 @@ _ESCAPED: Final = rf"<!(?=--)(?:[^<-]++|-(?!->)|<(?!/?script{_END})|{_DOUBLE})*+
 
 def _raw(name: str) -> str:
     """The expression of a raw element from its name to the end of its end tag, or of the source."""
-    if name == "script":
-        body = rf"(?:[^<]++|<(?!/script{_END}|!--)|{_ESCAPED})*+"
-    else:
-        body = rf"(?:[^<]++|<(?!/{name}{_END}))*+"
+    plain = rf"(?:[^<]++|<(?!/{name}{_END}))*+"
+    body = rf"(?:[^<]++|<(?!/script{_END}|!--)|{_ESCAPED})*+" if name == "script" else plain
     # The first letter as a class: the matcher then passes over the alternative without entering it.
     first = f"[{name[0]}{name[0].upper()}]"
     return rf"{first}(?i:{name[1:]}(?={_END})(?:{_PLAIN}|{_EXACT}){body}(?:</{name}[^>]*+(?:>|\Z)|\Z))"

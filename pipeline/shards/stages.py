@@ -9,23 +9,23 @@ Chunks are named by the place of their first record, so that their order is the 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.rules import load_rules
-from pipeline.boilerplate.templates import match_templates
+from pipeline.boilerplate.templates import index_templates, match_templates
 from pipeline.errors import Reason, Rejection
 from pipeline.journal import READING, SKIPPING, WORKING, Journal, Place, Span
 from pipeline.read import ReadLimits, Skipped, read_file
 from pipeline.read.rawfile import native_path
 from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish_record
+from pipeline.schema import DATASETS
 from pipeline.shards.assemble import assemble_parts
 from pipeline.shards.handover import cleaned_tables, cleaned_values, left_out_table
 from pipeline.shards.rows import finished_tables
@@ -134,7 +134,7 @@ def _write_chunk(tables: Mapping[str, pa.Table], chunk: _Chunk, work: Path, jour
 
 def finish_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
     """Label each cleaned record with the site templates known, and make its dataset rows."""
-    templates = pq.read_table(spec["templates"], use_threads=False)
+    templates = index_templates(pq.read_table(spec["templates"], use_threads=False))
     finish = partial(finish_record, backend=spec["backend"], seed=spec["seed"])
     chunk = _Chunk(span.start)
     folder = Path(spec["cleaned"])
@@ -149,7 +149,7 @@ def finish_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journ
             if not span.holds(place):
                 continue
             journal.begin(place, WORKING, cleaned.record.path, cleaned.record.member)
-            hits = match_templates(templates, cleaned.site, np.array(cleaned.keys, dtype=np.uint64))
+            hits = match_templates(templates, cleaned.site, cleaned.keys)
             chunk.take(finish(cleaned, template_hits=hits), raw_sha256)
         chunk = _write_finished(chunk, work, journal, (number + 1, 0), spec["version"])
     _write_finished(chunk, work, journal, (len(chunks), 0), spec["version"])
@@ -161,22 +161,22 @@ def _write_finished(chunk: _Chunk, work: Path, journal: Journal, after: Place, v
 
 
 def assemble_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
-    """Make the shard's parts of documents, sections, blocks and duplicates."""
-    journal.begin((0, 0), WORKING, spec["name"])
+    """Make the shard's parts of documents, sections, blocks and duplicates. Nothing untrusted is parsed here."""
 
-    def read(table: str) -> Sequence[pa.Table]:
-        return [pq.read_table(path, use_threads=False) for path in chunk_names(Path(spec["finished"]), table)]
+    def read(table: str) -> pa.Table:
+        journal.safe(span.start)  # a sign of life
+        chunks = (pq.read_table(path, use_threads=False) for path in chunk_names(Path(spec["finished"]), table))
+        return pa.concat_tables([DATASETS[table].empty_table(), *chunks])
 
-    duplicates = pq.read_table(spec["duplicates"], use_threads=False)
-    first_seen = pq.read_table(spec["first_seen"], use_threads=False)
     tables = assemble_parts(
-        documents=pa.concat_tables(read("documents")),
-        sections=pa.concat_tables(read("sections")),
-        blocks=pa.concat_tables(read("blocks")),
-        duplicates=duplicates,
-        first_seen=first_seen,
+        documents=read("documents"),
+        sections=read("sections"),
+        blocks=read("blocks"),
+        duplicates=pq.read_table(spec["duplicates"], use_threads=False),
+        first_seen=pq.read_table(spec["first_seen"], use_threads=False),
         started_at=spec["started_at"],
     )
     for name, table in tables.items():
+        journal.safe(span.start)
         if table.num_rows:
             write_table(table, work / f"part.{name}.parquet")

@@ -15,15 +15,17 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 
 from pipeline.errors import OutputError, SnapshotError
 from pipeline.schema import DATASETS, SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 LATEST, CURRENT, SNAPSHOTS, MANIFEST = "LATEST", "current", "snapshots", "_manifest.json"
 
@@ -67,8 +69,10 @@ class Snapshot:
         """The dataset, or some of its columns, in memory."""
         return self.dataset(name).to_table(columns=None if columns is None else list(columns))
 
-    def duckdb(self) -> duckdb.DuckDBPyConnection:
+    def duckdb(self) -> DuckDBPyConnection:
         """A DuckDB connection with one view a dataset."""
+        import duckdb  # a fifth of a second that children and other readers need not spend
+
         connection = duckdb.connect()
         for name in DATASETS:
             files = [str(file) for file in self.files(name)]
