@@ -13,7 +13,6 @@ import queue
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 from prefect import flow, get_run_logger, task
@@ -96,8 +95,8 @@ def main(raw: str, out: str, full: bool, strict: bool) -> None:
     """Run the ingest flow once; settings come from the environment and winnow.toml."""
     try:
         settings = load_settings()
-        threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=settings.n_workers)
-        configured = ingest.with_options(task_runner=threads)
+        threads = ThreadPoolTaskRunner[JobResult](max_workers=settings.n_workers)
+        configured = ingest.with_options(task_runner=threads)  # type: ignore[arg-type]  # Prefect declares it invariant
         configured(raw, out, settings, full, strict)
     except WinnowError as error:
         click.echo(f"winnow: {error}", err=True)

@@ -6,7 +6,7 @@ call in the order a reader would expect; nothing here knows files, processes or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -30,6 +30,7 @@ from pipeline.tokens import count_tokens
 from pipeline.types import (
     Block,
     Decision,
+    Decoded,
     DocumentLanguage,
     Extracted,
     Label,
@@ -102,18 +103,28 @@ def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
     if not extracted.blocks:
         return Rejection(record.path, record.member, "extract", Reason.EMPTY, "There is no text in it.")
     site = site_of(url=record.url, path=record.path, blocks=extracted.blocks)
-    flags = [*extracted.flags, *(["undecodable_bytes"] if decoded.n_replaced else [])]
+    flags = (*extracted.flags, *_doubts(decoded, extracted))
     return Cleaned(
         doc_id=document_id(record.path, record.member),
         record=replace(record, content=b""),
         encoding=decoded.encoding,
         encoding_confidence=decoded.confidence,
-        extracted=replace(extracted, flags=tuple(flags)),
+        extracted=replace(extracted, flags=flags),
         site=site,
         rule_decisions=tuple(apply_rules(rules, extracted.blocks, site=site)),
         scores=tuple(score_blocks(extracted.blocks)),
         keys=tuple(np.asarray(line_keys(extracted.blocks)).tolist()),
     )
+
+
+def _doubts(decoded: Decoded, extracted: Extracted) -> Iterator[str]:
+    """Flags for what decoding and repair had to guess or give up."""
+    if decoded.method == "mixed":
+        yield "mixed_encoding"
+    if decoded.n_replaced:
+        yield "decode_replacements"
+    if "mojibake" in extracted.repairs:
+        yield "mojibake_repaired"
 
 
 def finish_record(

@@ -85,7 +85,7 @@ class Decoded:
     text: str  # no lone surrogates; nothing else is changed
     encoding: str  # WHATWG name in lower case: "utf-8", "gb18030", "big5", ...
     confidence: float  # 0 to 1; 1.0 for a byte order mark or strict UTF-8
-    method: str  # "bom", "utf-8", "http", "meta", "detected", "fallback"
+    method: str  # "bom", "utf-8", "http", "meta", "detected", "mixed", "fallback"
     n_replaced: int = 0  # U+FFFD put in place of undecodable bytes
 
 

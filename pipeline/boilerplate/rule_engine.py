@@ -6,15 +6,13 @@ alone, or in ``_page_conditions`` when it looks at the block's place in the page
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-import re2
-
-from pipeline.boilerplate.rule_format import SEPARATORS, Match, Rule, re2_options
+from pipeline.boilerplate.rule_format import SEPARATORS, Match, Rule
+from pipeline.boilerplate.rule_search import Search, finder, is_found, search_bytes
 from pipeline.boilerplate.zones import Zone, zones
 from pipeline.tokens import count_cjk, count_tokens
 from pipeline.types import KEPT_LABELS, Block, Decision
@@ -35,7 +33,7 @@ class Pack:
     """Rules that are asked together, the first first."""
 
     rules: tuple[Rule, ...]
-    patterns: tuple[str, ...]  # one a rule
+    searches: tuple[Search, ...]  # their patterns, each with the index of its rule
     max_chars: int  # a longer block can match none
     bare: tuple[int, ...]  # indexes of the rules that look at mark-up alone
     bare_roles: frozenset[str] | None  # the roles that these ask for; None when one of them asks for none
@@ -55,8 +53,8 @@ def pack_rules(rules: Sequence[Rule]) -> Pack:
     bare = tuple(i for i, rule in enumerate(rules) if rule.match.is_bare)
     roles = [rules[i].match.role for i in bare]
     bare_roles = frozenset(chain.from_iterable(roles)) if all(roles) else None
-    patterns = tuple(rule.match.search for rule in rules)
-    return Pack(tuple(rules), patterns, most * CHARS_PER_TOKEN, bare, bare_roles)
+    searches = tuple((i, how, pattern) for i, rule in enumerate(rules) for how, pattern in rule.match.searches)
+    return Pack(tuple(rules), searches, most * CHARS_PER_TOKEN, bare, bare_roles)
 
 
 def all_rules(rules: RuleSet) -> tuple[Rule, ...]:
@@ -180,18 +178,3 @@ def _is_cjk(texts: Iterable[str]) -> bool | None:
         n_tokens += count_tokens(text)
         n_cjk += count_cjk(text)
     return 2 * n_cjk >= n_tokens if n_tokens else None
-
-
-@functools.lru_cache(maxsize=256)
-def _matcher(patterns: tuple[str, ...]) -> Callable[[str], Sequence[int]]:
-    """A function from a text to the indexes of the patterns found in it, in one linear pass."""
-    found = re2.Set.SearchSet(re2_options())
-    for pattern in patterns:
-        found.Add(pattern)
-    found.Compile()
-
-    def match(text: str) -> Sequence[int]:
-        plain = text.replace("\u3000", " ").replace("\xa0", " ")  # \s of RE2 knows ASCII only
-        return found.Match(plain.encode("utf-8", "replace")) or ()
-
-    return match

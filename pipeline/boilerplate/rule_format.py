@@ -14,6 +14,7 @@ from typing import Any
 
 import re2
 
+from pipeline.boilerplate.rule_search import How, how_anchored, re2_options
 from pipeline.errors import RuleError
 from pipeline.types import Label
 
@@ -28,7 +29,6 @@ TAKEN = "> "
 SEPARATORS = "|｜¦│/／·・•‧】>›»＞→"
 
 _OUTER = r"[\pP\pS\pZ\pC]*"  # punctuation, symbols, space, controls
-_NEVER = r"\z."
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RULE_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 
@@ -37,7 +37,7 @@ _RULE_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 class Match:
     """What a block must be for a rule to take it: every condition that is set must hold."""
 
-    pattern: str = ""  # RE2 syntax, found anywhere in the block, upper and lower case alike; "" for none
+    pattern: tuple[str, ...] = ()  # RE2 syntax, any of them found in the block, upper and lower case alike
     whole: bool = False  # the pattern covers the block, but for outer punctuation and space
     row: int = 0  # the block is the pattern so many times or more, with punctuation between, and nothing else
     unless: str = ""  # a pattern that must not be found in the block
@@ -62,15 +62,16 @@ class Match:
         return not (self.pattern or self.separators)
 
     @property
-    def search(self) -> str:
-        """The RE2 pattern to search for; one that fits the separators, or nothing, where none is given."""
+    def searches(self) -> tuple[tuple[How, str], ...]:
+        """What to search a block's text for, any of which is enough; nothing for a bare match."""
+        either = "|".join(f"(?:{pattern})" for pattern in self.pattern)
         if self.row:
-            return rf"\A{_OUTER}(?:(?:{self.pattern}){_OUTER}){{{self.row},}}\z"
+            return ((How.COVERS, f"{_OUTER}(?:(?:{either}){_OUTER}){{{self.row},}}"),)
         if self.whole:
-            return rf"\A{_OUTER}(?:{self.pattern}){_OUTER}\z"
-        if self.pattern:
-            return self.pattern
-        return f"(?:[{SEPARATORS}][^{SEPARATORS}]*){{{self.separators}}}" if self.separators else _NEVER
+            return ((How.COVERS, f"{_OUTER}(?:{either}){_OUTER}"),)
+        if self.separators and not self.pattern:
+            return ((How.ANYWHERE, f"(?:[{SEPARATORS}][^{SEPARATORS}]*){{{self.separators}}}"),)
+        return tuple((how_anchored(pattern), pattern) for pattern in self.pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +214,14 @@ def _value(key: str, value: object, place: _Place) -> object:
         words = [value] if isinstance(value, str) and "pattern" in kind else value
         if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
             raise wrong
-        return _pattern(key, words, place) if "pattern" in kind else tuple(word.lower() for word in words)
+        if "pattern" not in kind:
+            return tuple(word.lower() for word in words)
+        _check_patterns(key, words, place)
+        return tuple(words) if key == "pattern" else "|".join(f"(?:{word})" for word in words)
     return value
 
 
-def _pattern(key: str, alternatives: list[str], place: _Place) -> str:
+def _check_patterns(key: str, alternatives: list[str], place: _Place) -> None:
     for pattern in alternatives:
         if r"\W" in pattern:
             mend = r"Write [^\pL\pN] for signs and spaces: \W of RE2 takes Chinese characters too."
@@ -228,17 +232,6 @@ def _pattern(key: str, alternatives: list[str], place: _Place) -> str:
             reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
             mend = "RE2 syntax has no look-around and no back-references; a repeat goes up to 1000."
             raise place.error(f"match.{key} {pattern!r}: {reason}.", mend) from error
-    return "|".join(f"(?:{pattern})" for pattern in alternatives) if len(alternatives) > 1 else alternatives[0]
-
-
-def re2_options() -> re2.Options:
-    """Options all patterns are compiled with: upper and lower case alike, a dot takes any character."""
-    options = re2.Options()
-    options.case_sensitive = False
-    options.dot_nl = True
-    options.log_errors = False
-    options.max_mem = 64 << 20  # bytes; for the automaton of the whole set
-    return options
 
 
 def _refuse_unknown(

@@ -71,7 +71,6 @@ def finder(searches: tuple[Search, ...]) -> Finder:
     return find
 
 
-@functools.lru_cache(maxsize=1024)
 def is_found(pattern: str, text: bytes) -> bool:
     """Whether one pattern is found anywhere in a text."""
     return _compiled(pattern).search(text) is not None

@@ -9,7 +9,7 @@ from pipeline.extract.markup import CODE, DEPTH, NAME, PARENT, Node
 
 #: How far up an end tag looks for its element. Bounds the time on hostile input; no page nests as deep
 #: between the two.
-_MAX_WALK: Final = 256
+_MAX_WALK: Final = 100
 
 _ITEM_NAMES: Final = {"li": ("li",), "dd": ("dd", "dt"), "dt": ("dd", "dt")}
 

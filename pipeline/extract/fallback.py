@@ -20,21 +20,21 @@ from pipeline.extract.markup import DEPTH, Node
 from pipeline.extract.runs import Piece, block_of
 from pipeline.extract.scanner import raw_parts, scan
 
-#: More start tags than this take more than about a second; the stack machine is as good for them.
+#: Pages of more elements than this take more than about a second; the stack machine is as good for them.
 MAX_TAGS: Final = 20_000
-_MAX_PATH: Final = 32  # elements around a text that are looked at, nearest first
+_MAX_PATH: Final = 12  # elements around a text that are looked at, nearest first
 
 
 def deep_blocks(source: str) -> list[RawBlock] | None:
-    """The blocks of a page of any depth; None when it has more tags than ``MAX_TAGS``.
+    """The blocks of a page of any depth; None when it has more than twice ``MAX_TAGS`` tags.
 
     Offsets are code points of ``source``. Path, classes and role are those of the nearest elements only.
     """
+    if source.count("<") > 2 * MAX_TAGS:
+        return None
     texts: list[tuple[int, str]] = []
     tags: list[str] = []
     skeleton = "".join(_skeleton(source, texts, tags))
-    if len(tags) > MAX_TAGS:
-        return None
     blocks: list[RawBlock | None] = []
     run: list[Piece] = []
     around: Tag | None = None
