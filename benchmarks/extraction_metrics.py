@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 from publicsuffixlist import PublicSuffixList
 
 from pipeline.tokens import tokens
@@ -74,33 +75,57 @@ def brand(site: str) -> str:
 def align(texts: Sequence[str], gold: str) -> list[float]:
     """Share of each block that the gold text holds as a run, 0 to 1; one number a block.
 
-    Long blocks are found by their shingles, each as often as the gold has them. A short one (title, list
+    Long blocks are found by their shingles, each as often as the gold has them. Where the page says a thing
+    twice (a summary in a share box), the blocks that follow the gold's order have it. A short one (title, list
     item) must occur whole between the places of the long blocks around it, so that "Home" in the menu is
     not found in the middle of the article.
     """
     wanted = tokens(gold.lower())
     words = [tokens(text.lower()) for text in texts]
-    places = _places(wanted)
+    places, left = _places(wanted), shingles(wanted)
     shares = [0.0] * len(texts)
     spans: list[tuple[int, int] | None] = [None] * len(texts)
-    left = shingles(wanted)
-    order = sorted(range(len(texts)), key=lambda at: -len(words[at]))
-    for at in order:
-        if len(words[at]) < _LONG:
-            break
-        mine = shingles(words[at])
-        share = (mine & left).total() / mine.total()
-        if share >= _COVERED:
-            left -= mine
-            spans[at] = _span(words[at], places)
-        shares[at] = share
+    long = [at for at, mine in enumerate(words) if len(mine) >= _LONG]
+    whole = {at: _share(words[at], left) for at in long}
+    found = {at: span for at in long if whole[at] >= _COVERED and (span := _span(words[at], places))}
+    chain = set(_in_order(found))
+    for at in sorted(long, key=lambda at: (at not in chain, -len(words[at]))):
+        shares[at] = _share(words[at], left)
+        if shares[at] >= _COVERED:
+            left -= shingles(words[at])
+            spans[at] = found.get(at)
     joined = Joined(wanted)
     for at, (low, high) in enumerate(_gaps(spans, len(wanted))):
         if len(words[at]) < _LONG and words[at]:
-            found = joined.find(words[at], low, high)
-            if found is not None:
-                shares[at], spans[at] = 1.0, (found, found + len(words[at]))
+            place = joined.find(words[at], low, high)
+            if place is not None:
+                shares[at], spans[at] = 1.0, (place, place + len(words[at]))
     return shares
+
+
+def _share(words: Sequence[str], left: Counter[tuple[str, ...]]) -> float:
+    mine = shingles(words)
+    return sum(min(count, left[key]) for key, count in mine.items()) / mine.total()
+
+
+def _in_order(found: Mapping[int, tuple[int, int]]) -> list[int]:
+    """The blocks of most tokens whose places in the gold text ascend in page order."""
+    blocks = sorted(found)
+    starts = np.array([found[at][0] for at in blocks])
+    sizes = np.array([found[at][1] - found[at][0] for at in blocks])
+    best, before = sizes.copy(), np.full(len(blocks), -1)
+    for place in range(1, len(blocks)):
+        reach = np.where(starts[:place] < starts[place], best[:place], 0)
+        top = int(reach.argmax())
+        if reach[top]:
+            best[place] += reach[top]
+            before[place] = top
+    chain = []
+    place = int(best.argmax()) if blocks else -1
+    while place >= 0:
+        chain.append(blocks[place])
+        place = int(before[place])
+    return chain
 
 
 def _places(wanted: Sequence[str]) -> dict[tuple[str, ...], int]:

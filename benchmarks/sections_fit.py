@@ -24,8 +24,9 @@ import numpy as np
 
 from benchmarks.sections import Case, flatten, lines_of
 from pipeline import digests, openings
+from pipeline.digests import script_of
 from pipeline.headings import is_heading_text, is_prose
-from pipeline.openings import opening_features, script_of
+from pipeline.openings import opening_features
 from pipeline.outline import headline_candidates
 from pipeline.titles import cut_site_name
 
@@ -82,9 +83,15 @@ def _wire_articles(path: Path) -> Iterator[list[str]]:
             yield body
 
 
-def _glue(pool: Sequence[tuple[str, str, list[str]]], lang: str, n: int, draw: random.Random, *, heads: bool) -> Iterator[Case]:
+def _glue(
+    pool: Sequence[tuple[str, str, list[str]]], lang: str, n: int, draw: random.Random, *, heads: bool
+) -> Iterator[Case]:
     """Digests of three to nine articles, the first paragraphs of each."""
-    usable = [one for one in pool if one[0] == lang and (not heads or (one[1] and is_heading_text(one[1]) and "\ufffd" not in one[1]))]
+    usable = [
+        one
+        for one in pool
+        if one[0] == lang and (not heads or (one[1] and is_heading_text(one[1]) and "\ufffd" not in one[1]))
+    ]
     for _ in range(n):
         stories = [
             (title if heads else None, (body if heads else _without_headings(body))[: draw.randint(2, 7)])
@@ -117,13 +124,14 @@ def _fit_headlines(cases: Sequence[Case]) -> None:
     matrix = np.array([[row[name] for name in names] for row in values])
     digest = np.array([case.digest for case, _ in rows])
     archives = np.array([case.archive for case, _ in rows])
-    announced = np.array([digests.is_announced(case.blocks) for case, _ in rows])
+    announced = np.array([digests.is_announced(case.blocks, heads) for case, heads in rows])
     usable = (np.isin(archives, NEWS) | ~digest) & ~(announced & digest)
     score = _left_out(matrix, digest, archives, usable)
+    enough = score > np.array([digests.THRESHOLD[script_of(case.blocks)] for case, _ in rows])
     for archive in dict.fromkeys(archives):
         here = archives == archive
         total = sum(case.archive == archive for case in cases)
-        alone, both = (score[here] > digests.THRESHOLD).sum(), (announced[here] | (score[here] > digests.THRESHOLD)).sum()
+        alone, both = enough[here].sum(), (announced | enough)[here].sum()
         print(f"   {archive:12} called a digest {both / total:6.1%} of {total}, by its score {alone / total:6.1%}")
     _print_weights(names, _logistic(matrix[usable], digest[usable], archives[usable]))
 
@@ -144,13 +152,18 @@ def _fit_openings(cases: Sequence[Case]) -> None:
         score = _left_out(matrix, start, archives, usable, by_kind=False)
         for i in here:
             own = score[owner == i]
-            found[i] = (0, *(int(k) + 1 for k in np.flatnonzero(own > openings.THRESHOLD))), float(np.sort(own)[-3:].mean())
+            found[i] = (
+                (0, *(int(k) + 1 for k in np.flatnonzero(own > openings.THRESHOLD))),
+                float(np.sort(own)[-3:].mean()),
+            )
         print(script, end=" ")
         _print_weights(names, _logistic(matrix[usable], start[usable], archives[usable], by_kind=False))
     _report_openings(cases, scripts, found)
 
 
-def _report_openings(cases: Sequence[Case], scripts: np.ndarray, found: dict[int, tuple[tuple[int, ...], float]]) -> None:
+def _report_openings(
+    cases: Sequence[Case], scripts: np.ndarray, found: dict[int, tuple[tuple[int, ...], float]]
+) -> None:
     """Shares called a digest with the weights in use, on openings found with weights that did not see the archive."""
     for archive in dict.fromkeys(case.archive for case in cases):
         here = [i for i, case in enumerate(cases) if case.archive == archive]
@@ -160,12 +173,17 @@ def _report_openings(cases: Sequence[Case], scripts: np.ndarray, found: dict[int
             for i in here
         ]
         right = sum(len((set(found[i][0]) & cases[i].starts) - {0}) for i in here)
-        said, true = (sum(len(set(which) - {0}) for which in one) for one in ([found[i][0] for i in here], [cases[i].starts for i in here]))
+        said, true = (
+            sum(len(set(which) - {0}) for which in one)
+            for one in ([found[i][0] for i in here], [cases[i].starts for i in here])
+        )
         f1 = f"F1 of the openings {2 * right / max(1, said + true):.3f}" if true else ""
         print(f"   {archive:12} called a digest {np.mean(called):6.1%} of {len(here)}  {f1}")
 
 
-def _left_out(x: np.ndarray, y: np.ndarray, archives: np.ndarray, usable: np.ndarray, *, by_kind: bool = True) -> np.ndarray:
+def _left_out(
+    x: np.ndarray, y: np.ndarray, archives: np.ndarray, usable: np.ndarray, *, by_kind: bool = True
+) -> np.ndarray:
     """Log-odds of each row by weights fitted without its group."""
     score = np.zeros(len(y))
     for group in GROUPS:
@@ -177,7 +195,9 @@ def _left_out(x: np.ndarray, y: np.ndarray, archives: np.ndarray, usable: np.nda
     return score
 
 
-def _logistic(x: np.ndarray, y: np.ndarray, archives: np.ndarray, *, by_kind: bool = True, ridge: float = 1.0) -> np.ndarray:
+def _logistic(
+    x: np.ndarray, y: np.ndarray, archives: np.ndarray, *, by_kind: bool = True, ridge: float = 1.0
+) -> np.ndarray:
     """Ridge logistic regression by Newton's method on standardised columns; the weights returned are for raw ones.
 
     Archives weigh the root of their size; with ``by_kind`` both kinds weigh the same in all.
@@ -193,7 +213,9 @@ def _logistic(x: np.ndarray, y: np.ndarray, archives: np.ndarray, *, by_kind: bo
     beta = np.zeros(z.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(z @ beta, -30, 30)))
-        step = np.linalg.solve((z * (weight * p * (1 - p))[:, None]).T @ z + penalty, z.T @ (weight * (p - y)) + penalty @ beta)
+        step = np.linalg.solve(
+            (z * (weight * p * (1 - p))[:, None]).T @ z + penalty, z.T @ (weight * (p - y)) + penalty @ beta
+        )
         beta -= step
         if np.abs(step).max() < 1e-8:
             break
@@ -202,7 +224,10 @@ def _logistic(x: np.ndarray, y: np.ndarray, archives: np.ndarray, *, by_kind: bo
 
 
 def _print_weights(names: Sequence[str], weights: np.ndarray) -> None:
-    print("   fitted on all: " + str({name: round(float(w), 1) for name, w in zip([*names, "INTERCEPT"], weights, strict=True)}))
+    print(
+        "   fitted on all: "
+        + str({name: round(float(w), 1) for name, w in zip([*names, "INTERCEPT"], weights, strict=True)})
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What needs the whole collection at once, on narrow columns: site templates and duplicates."""
+"""Duplicates over the whole collection, on narrow columns, and what they mean for each pack."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,46 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.boilerplate.templates import LINES_SCHEMA, learn_templates
 from pipeline.dedup.clusters import Index, find_duplicates
 from pipeline.dedup.signature import N_HASHES, Words, from_bytes
 from pipeline.shards.assemble import VERDICTS
 from pipeline.shards.columns import SIGNATURES
-from pipeline.store.chunks import chunk_names
+from pipeline.shards.plan import fingerprint
+from pipeline.store.chunks import chunk_names, read_columns
 
 
-def learn(cleaned: Sequence[Path], *, min_documents: int, min_share: float) -> pa.Table:
-    """The site templates of a collection, from the folders that ``clean`` made."""
-    lines = [_lines(chunk) for folder in cleaned for chunk in chunk_names(folder, "records")]
-    table = pa.concat_tables([LINES_SCHEMA.empty_table(), *lines])
-    return learn_templates(table, min_documents=min_documents, min_share=min_share)
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The finished records of one pack: where they lie, and the documents in it that are not live."""
 
-
-def _lines(chunk: Path) -> pa.Table:
-    """A row a block of the documents whose site is known, with the keys of its neighbours (0 at the ends)."""
-    columns = ["doc_id", "site", "blocks_hash", "n_blocks"]
-    records = pq.read_table(chunk, columns=columns)
-    blocks = pq.read_table(
-        chunk.with_name(chunk.name.replace(".records.", ".blocks.")), columns=["key", "n_tokens", "score"]
-    )
-    n_blocks = records["n_blocks"].to_numpy()
-    of_record = np.repeat(np.arange(len(n_blocks)), n_blocks)
-    keys = blocks["key"].to_numpy()
-    same = of_record[1:] == of_record[:-1]
-    before, after = np.zeros_like(keys), np.zeros_like(keys)
-    before[1:][same] = keys[:-1][same]
-    after[:-1][same] = keys[1:][same]
-    spread = records.select(["site", "doc_id", "blocks_hash"]).take(pa.array(of_record))
-    arrays = [
-        *spread.columns,
-        blocks["key"],
-        pa.array(before),
-        pa.array(after),
-        blocks["n_tokens"],
-        blocks["score"].cast(pa.float32()),
-    ]
-    table = pa.table(arrays, schema=LINES_SCHEMA)
-    return table.filter(pc.is_valid(table["site"]))
+    folder: Path
+    dead: Sequence[str]  # doc_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +65,7 @@ class _Units:
         return found
 
 
-def deduplicate(finished: Sequence[Path], *, jaccard: float, containment: float) -> pa.Table:
+def deduplicate(finished: Sequence[Finished], *, jaccard: float, containment: float) -> pa.Table:
     """VERDICTS on the documents that are duplicates and on the stories that repeat another document's."""
     units = _load(finished)
     stories = np.asarray(pc.not_equal(units.columns["id"], units.columns["doc_id"]))
@@ -105,15 +80,21 @@ def deduplicate(finished: Sequence[Path], *, jaccard: float, containment: float)
     return pa.concat_tables([documents, repeated])
 
 
-def _load(finished: Sequence[Path]) -> _Units:
+def _load(finished: Sequence[Finished]) -> _Units:
     narrow = pa.schema([field for field in SIGNATURES if field.name != "shingles"])
-    files = [chunk for folder in finished for chunk in chunk_names(folder, "signatures")]
+    files = [chunk for one in finished for chunk in chunk_names(one.folder, "signatures")]
     tables = [pq.read_table(file, columns=narrow.names) for file in files]
     sizes = [table.num_rows for table in tables]
     columns = pa.concat_tables([narrow.empty_table(), *tables]).combine_chunks()
     file_of = np.repeat(np.arange(len(files)), sizes)
     row_of = np.concatenate([np.zeros(0, np.int64), *(np.arange(size) for size in sizes)])
-    return _Units(columns, files, file_of, row_of)
+    units = _Units(columns, files, file_of, row_of)
+    return units.filter(np.concatenate([np.zeros(0, bool), *(_alive(one) for one in finished)]))
+
+
+def _alive(one: Finished) -> npt.NDArray[np.bool_]:
+    rows = read_columns(chunk_names(one.folder, "signatures"), ["doc_id"])
+    return ~np.asarray(pc.is_in(rows["doc_id"], value_set=pa.array(one.dead, pa.string())))
 
 
 def _as_sections(units: _Units) -> _Units:
@@ -137,3 +118,19 @@ def _verdicts(units: _Units, *, jaccard: float, containment: float) -> pa.Table:
         },
         schema=VERDICTS,
     )
+
+
+def verdict_fingerprints(finished: Sequence[Finished], verdicts: pa.Table) -> list[str]:
+    """For each pack, what the verdicts say of its documents, its stories and what its documents stand for."""
+    counts = Counter(verdicts["cluster_id"].to_pylist())
+    said = [(row["id"].partition("-")[0], [*row.values()]) for row in verdicts.to_pylist()]
+    said += [(cluster.partition("-")[0], [cluster, n]) for cluster, n in counts.items()]
+    by_document: dict[str, list[list[object]]] = {}
+    for doc_id, values in said:
+        by_document.setdefault(doc_id, []).append(values)
+    found = []
+    for one in finished:
+        rows = read_columns(chunk_names(one.folder, "signatures"), ["doc_id"])["doc_id"].to_pylist()
+        mine = set(rows).difference(one.dead) & by_document.keys()
+        found.append(fingerprint([sorted(by_document[doc_id], key=repr) for doc_id in sorted(mine)], sorted(one.dead)))
+    return found

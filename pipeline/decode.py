@@ -18,6 +18,7 @@ from pipeline.types import Decoded
 
 DECLARATION_BYTES = 4096  # WHATWG looks at 1,024; real pages put it later
 _NUL_SAMPLE_BYTES = 4096
+_MAX_WIDE_BITS = 12  # a character of what is taken for UTF-16: Chinese has up to 10, other bytes read so over 13
 
 _BOMS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xef\xbb\xbf", "utf-8", "utf-8"),
@@ -100,11 +101,22 @@ def _try_nul_pattern(content: bytes) -> Decoded | None:
         return None
     encoding, codec = ("utf-16be", "utf-16-be") if even > odd else ("utf-16le", "utf-16-le")
     text = content.decode(codec, "replace")
-    if text[:2000].count("\ufffd") * 20 > len(text[:2000]):
+    start = text[: len(head) // 2]
+    if start.count("\ufffd") * 20 > len(start):
         return None
-    if charset.cost(text[:2000]) > 9 * len(text[:2000]) and charset.count_high(head) > len(head) // 4:
-        return None
+    bits = charset.cost(start)
+    if bits > _MAX_WIDE_BITS * len(start) or bits > charset.cost(_as_bytes(head)):
+        return None  # stray NULs in text of one byte a character
     return Decoded(text, encoding, 0.9, "detected", text.count("\ufffd"))
+
+
+def _as_bytes(head: bytes) -> str:
+    """The beginning of a text read as if it were not UTF-16: UTF-8 if it can be, else the likeliest other."""
+    whole = len(head) < _NUL_SAMPLE_BYTES
+    try:
+        return head.decode() if whole else head[:-3].decode()
+    except UnicodeDecodeError:
+        return charset.decode_as(head, charset.guess(head).encoding)
 
 
 def _try_escapes(content: bytes) -> Decoded | None:

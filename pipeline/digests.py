@@ -25,10 +25,14 @@ ANNOUNCING_TITLE = re.compile(
 )
 #: Opening sentences that do.
 ANNOUNCING_PROSE = re.compile(
-    r"周报|本期(?:简报|快报|周刊|要闻|主要内容|内容)|newsletter|this week['’]s (?:news|issue|edition|digest|updates)"
+    r"周报[，。：》”]|(?:本周|本期|上期)的?周报|本期(?:简报|快报|周刊|要闻|主要内容|内容)"
+    r"|(?:this|week['’]s|month['’]s|today['’]s|latest|本周的?|本期) ?newsletter"
+    r"|this week['’]s (?:news|issue|edition|digest|updates)"
     r"|in (?:this|today['’]s|the latest) (?:issue|edition|digest|newsletter)\b|today['’]s issue\b|issue of this week\b"
     r"|(?:main|top) (?:headlines|stories)"
 )
+#: An offer to subscribe announces nothing.
+_OFFER = re.compile(r"sign up|subscri|signup|join|inbox|订阅|关注我们")
 #: Columns that newsletters have. Two of them announce one.
 COLUMN = re.compile(
     r"\W{0,4}(?:(?:the |this week'?s? |latest |other |more |general |community |upcoming |industry |company |world |local |business "
@@ -45,21 +49,23 @@ DATELINE = re.compile(
 )
 #: Subheadings of one article.
 OUTLINE_WORDS = re.compile(
-    r"\W*(?:introduction|conclusions?|summary|background|overview|prerequisites?|requirements|install(?:ation|ing)?|setup"
+    r"\W{0,4}(?:introduction|conclusions?|summary|background|overview|prerequisites?|requirements|install(?:ation|ing)?|setup"
     r"|getting started|usage|configuration|faqs?|frequently|references|final (?:words|thoughts)|wrap|next steps|before you begin"
     r"|examples?|methods?|results|discussion|总结|结论|背景|简介|概述|前言|引言|安装|使用|配置|示例|参考|结语|小结|准备|先决条件|前提|介绍|附录"
     r"|如何|什么是|为什么)",
     re.IGNORECASE,
 )
+
 #: Log-odds of a digest, on ``features``. Fitted (``python -m benchmarks.sections_fit``) but for ``dated``, of which the
 #: archives have too little: stories that each open with a date of their own are set to outweigh a common topic.
 WEIGHTS = {
-    "shared": -8.0, "cover": -3.9, "own": 2.6, "dateline": 2.3, "dated": 3.0, "long": 1.4, "numbered": -1.5, "outline": -1.8,
+    "shared": -13.7, "cover": -9.9, "own": 4.7, "dateline": 6.0, "dated": 4.0, "long": 5.0, "numbered": -4.3, "outline": -1.5,
 }  # fmt: skip
-INTERCEPT = 2.6
-#: Log-odds above which a document is split: one that announces itself as a digest, and any other.
-ANNOUNCED_THRESHOLD = -6.0
-THRESHOLD = 0.25
+INTERCEPT = 3.4
+#: Log-odds above which a document is split: one that announces itself as a digest, and any other, by script.
+ANNOUNCED_THRESHOLD = -10.0
+THRESHOLD = {"latin": 0.25, "cjk": 2.0}
+TITLE_ABOVE = 2.0  # more for one under a title that announces nothing: most such are articles
 MIN_STORIES = 3  # of a digest that does not announce itself
 
 _MAX_COLUMN = 60  # characters of a column's heading
@@ -142,44 +148,54 @@ _STOP = frozenset(
 )
 
 
-def is_digest(blocks: Sequence[Block], heads: Sequence[int], *, title: str | None = None) -> bool:
+def is_digest(blocks: Sequence[Block], heads: Sequence[int], *, title: str | None = None, above: bool = False) -> bool:
     """Whether the content blocks of a document are several stories under the headlines at ``heads``.
 
     Args:
         blocks: the content of the document, its title included where it is a block.
         heads: indices into ``blocks`` of the candidates, as ``headline_candidates`` gives them.
-        title: of the document, where it is not among the blocks.
+        title: of the document, if it has one; above: whether it stands above the blocks rather than among them.
     """
     if len(heads) < 2:
         return False
-    score = digest_score(blocks, heads)
-    if is_announced(blocks, title=title):
+    score = digest_score(blocks, heads, title=title if above else None)
+    if is_announced(blocks, heads, title=title):
         return score > ANNOUNCED_THRESHOLD
-    return len(heads) >= MIN_STORIES and score > THRESHOLD
+    threshold = THRESHOLD[script_of(blocks)] + (TITLE_ABOVE if above else 0)
+    return len(heads) >= MIN_STORIES and score > threshold
 
 
-def is_announced(blocks: Sequence[Block], *, title: str | None = None) -> bool:
-    """Whether the title or the first lines of a document call it a digest."""
+def script_of(blocks: Sequence[Block]) -> str:
+    """Which numbers fit a document: "cjk" if most of its blocks have such characters, else "latin"."""
+    return "cjk" if 2 * sum(has_cjk(block.text[:200]) for block in blocks) > len(blocks) else "latin"
+
+
+def is_announced(blocks: Sequence[Block], heads: Sequence[int] = (), *, title: str | None = None) -> bool:
+    """Whether the title, the first lines or the columns (at ``heads``) of a document call it a digest."""
     if title and ANNOUNCING_TITLE.search(title.lower()):
         return True
     for block in blocks[:_TOP]:
         text = block.text[:300].lower()
         short = is_heading_text(block.text) or (len(text) < 60 and not ends_sentence(text))
-        if (ANNOUNCING_TITLE if short else ANNOUNCING_PROSE).search(text):
+        if (
+            (ANNOUNCING_TITLE if short else ANNOUNCING_PROSE).search(text)
+            and not _OFFER.search(text)
+            and count_tokens(text) > 1
+        ):
             return True
-    short_lines = {block.text.lower() for block in blocks if len(block.text) <= _MAX_COLUMN}
-    return sum(COLUMN.match(line) is not None for line in short_lines) >= 2
+    columns = {blocks[i].text.lower() for i in heads if len(blocks[i].text) <= _MAX_COLUMN}
+    return sum(COLUMN.match(line) is not None for line in columns) >= 2
 
 
-def digest_score(blocks: Sequence[Block], heads: Sequence[int]) -> float:
+def digest_score(blocks: Sequence[Block], heads: Sequence[int], *, title: str | None = None) -> float:
     """Log-odds that the candidates are headlines of stories rather than subheadings of one."""
-    return INTERCEPT + sum(WEIGHTS[name] * value for name, value in features(blocks, heads).items())
+    return INTERCEPT + sum(WEIGHTS[name] * value for name, value in features(blocks, heads, title=title).items())
 
 
-def features(blocks: Sequence[Block], heads: Sequence[int]) -> dict[str, float]:
+def features(blocks: Sequence[Block], heads: Sequence[int], *, title: str | None = None) -> dict[str, float]:
     """What tells stories from parts of one story, each from 0 to about 1.
 
-    ``shared``: of a story's words, how many another story has; ``cover``: of the first line's words, how many any
+    ``shared``: of a story's words, how many another story has; ``cover``: of the words of the title above, or the first line, how many any
     later story has; ``own``: of a headline's words, how many its own body has; ``dateline``: stories that open like
     one; ``dated``: with a date; ``long``: headings as long as headlines; ``numbered`` and ``outline``: headings of the
     parts of one text.
@@ -190,7 +206,7 @@ def features(blocks: Sequence[Block], heads: Sequence[int]) -> dict[str, float]:
     bodies = [terms(" ".join(text[1:])[:_SAMPLE]) for text in texts]
     titles = [terms(text[0]) for text in texts]
     stories = [body | title for body, title in zip(bodies, titles, strict=True)]
-    first = terms(blocks[0].text[:200])
+    first = terms((title or blocks[0].text)[:200])
     n = len(stories)
     openings = [text[1][:160] for text in texts]
     headings = [text[0] for text in texts]

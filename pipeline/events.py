@@ -25,8 +25,10 @@ _COP_LAST = 60  # a greater number is no conference
 _COP = re.compile(r"COP[ -]?(\d{1,2})(?!\d)")
 #: A document number: [2022] No. 149, 〔2022〕149号, (2022) 12 号.
 _DOCUMENT_NUMBER = re.compile(r"[\[〔［【(（](\d{4})[\]〕］】)）]\s{0,2}(?:No\.?\s?|第)?\d{1,5}(?:\s?号)?")
+#: A year by itself, but for targets ("by 2030", 到2030年) and amounts.
 _YEAR = re.compile(
-    r"(?<![\d.,-])(?<!\bby )(?<!before )(?<!until )(?<!到)(?<!至)((?:19|20)\d{2})(?:\s?年(?!代)|(?![\d.,-]|\s?(?:年代|kg|km|MW|GW|tons?|people|元|吨|人|家|个|万|%)))"
+    r"(?<![\d.,-])(?<!\bby )(?<!before )(?<!until )(?<!到)(?<!至)((?:19[5-9]|20[0-4])\d)"
+    r"(?:\s?年(?!代)|(?=[\s,.;:)])(?![\d.,-]\d|\s?(?:年代|kg|km|MW|GW|tons?|people|元|吨|人|家|个|万|%)))"
 )
 _ANY_YEAR = re.compile(r"[12１２][0-9０-９]{3}|COP|[〇零]")  # a cheap look
 _RELATIVE_YEAR = re.compile(

@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.collection import learn
+from pipeline.boilerplate.templates import TEMPLATES_SCHEMA
 from pipeline.errors import RawFolderError, Rejection
 from pipeline.outcomes import LeftOut, left_out_in, quarantined
 from pipeline.read.rawfile import portable_path
@@ -62,7 +62,7 @@ def _results(file: Path, scratch: Path, settings: Settings) -> tuple[list[dict[s
     with contextlib.closing(Nursery()) as nursery:
         limits = {"memory_mb": settings.memory_mb, "record_seconds": settings.record_seconds}
         cleaned = run_job(Job("clean", "0001", str(scratch / "clean"), spec, 1, **limits), nursery).folder
-        write_table(learn([], min_documents=2, min_share=1.0), scratch / "templates.parquet")
+        write_table(TEMPLATES_SCHEMA.empty_table(), scratch / "templates.parquet")
         spec = {
             "cleaned": cleaned,
             "templates": str(scratch / "templates.parquet"),
@@ -72,7 +72,7 @@ def _results(file: Path, scratch: Path, settings: Settings) -> tuple[list[dict[s
         }
         finished = run_job(Job("finish", "0001", str(scratch / "finish"), spec, 1, **limits), nursery).folder
     folders = [Path(cleaned), Path(finished)]
-    return list(_documents(folders[1])), left_out_in(folders)
+    return list(_documents(folders[1])), [one for folder in folders for one in left_out_in(folder)]
 
 
 def _documents(folder: Path) -> Iterator[dict[str, Any]]:

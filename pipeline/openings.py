@@ -12,8 +12,8 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pipeline.digests import DATED, DATELINE, shared_words, terms
-from pipeline.headings import has_cjk, is_prose
+from pipeline.digests import DATED, DATELINE, script_of, shared_words, terms
+from pipeline.headings import is_prose
 from pipeline.tokens import count_tokens
 from pipeline.types import Block
 
@@ -31,15 +31,15 @@ PRONOUN = re.compile(r"\b(?:Mr|Ms|Mrs|he|she|him)\b|[他她]")
 #: Log-odds that a paragraph opens a story, on ``opening_features``. Fitted; see the module's docstring.
 WEIGHTS = {
     "latin": {
-        "seen": -9.9, "ahead": 4.2, "before_seen": 2.6, "crossing": -80.1, "dateline": 1.0, "dated": -0.4, "anaphora": -1.1,
-        "quotation": -2.1, "pronoun": -0.6, "length": 0.1, "length_before": 0.7, "length_after": 0.4, "lead": 1.0, "prose": 4.9,
+        "seen": -10.2, "ahead": 4.1, "before_seen": 3.3, "crossing": -85.1, "dateline": 1.0, "dated": 0.1, "anaphora": -1.1,
+        "quotation": -1.7, "pronoun": -0.5, "length": -0.2, "length_before": 1.1, "length_after": 0.5, "lead": 0.8, "prose": 4.8,
     },
     "cjk": {
-        "seen": -1.4, "ahead": 4.3, "before_seen": 2.5, "crossing": -70.5, "dateline": 2.4, "dated": 1.1, "anaphora": -1.1,
-        "quotation": -0.1, "pronoun": -0.2, "length": 0.2, "length_before": 0.2, "length_after": 0.2, "lead": 0.5, "prose": 1.3,
+        "seen": -1.6, "ahead": 3.8, "before_seen": 2.3, "crossing": -62.7, "dateline": 2.6, "dated": 0.8, "anaphora": -0.9,
+        "quotation": 0.0, "pronoun": -0.5, "length": 0.1, "length_before": 0.3, "length_after": 0.2, "lead": 0.4, "prose": 1.4,
     },
 }  # fmt: skip
-INTERCEPT = {"latin": -9.2, "cjk": -5.2}
+INTERCEPT = {"latin": -9.6, "cjk": -5.0}
 #: Log-odds from which a paragraph does.
 THRESHOLD = -1.0
 #: Log-odds that a document cut like this is a digest: words that its stories share (more telling in CJK scripts), the
@@ -51,16 +51,12 @@ DIGEST_THRESHOLD = 1.0
 
 MIN_BLOCKS = 6  # of a document that is looked at
 MIN_STORIES = 3
+MIN_TERMS = 8  # of a story that is compared at all
 _LEAD = 400  # characters of the first paragraphs
 #: Share of the lead's words that come again in the second half of an article; of the digests 4 % have so many.
 MAX_LEAD_REPEATED = 0.38
 _BACK, _AHEAD = 5, 3  # paragraphs on each side that are compared
 _SAMPLE = 600  # characters of a paragraph that are
-
-
-def script_of(blocks: Sequence[Block]) -> str:
-    """Which table of weights fits: "cjk" if most blocks have such characters, else "latin"."""
-    return "cjk" if 2 * sum(has_cjk(block.text[:200]) for block in blocks) > len(blocks) else "latin"
 
 
 def find_openings(blocks: Sequence[Block]) -> tuple[int, ...]:
@@ -95,6 +91,8 @@ def digest_odds(blocks: Sequence[Block], starts: Sequence[int], best: float, scr
         terms(" ".join(block.text[:_SAMPLE] for block in blocks[start:end])[: 2 * _SAMPLE])
         for start, end in zip(starts, ends, strict=True)
     ]
+    if sum(len(story) >= MIN_TERMS for story in stories) < len(stories) / 2:
+        return -math.inf  # no running text
     datelines = sum(DATELINE.search(blocks[start].text[:160]) is not None for start in starts)
     return (
         DIGEST_INTERCEPT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pipeline.read.outcome import Skipped
 from pipeline.schema import INPUTS, QUARANTINE
 from pipeline.shards.assemble import sort_rows
 from pipeline.store.chunks import chunk_names
+from pipeline.store.snapshots import Snapshot
 from pipeline.supervise import given_up_in
 from pipeline.types import RawInput
 
@@ -43,14 +44,11 @@ class LeftOut:
     attempts: int
 
 
-def left_out_in(folders: Iterable[Path]) -> list[LeftOut]:
-    """What the shards of a stage quarantined, skipped or gave up."""
-    found = []
-    for folder in folders:
-        for chunk in chunk_names(folder, "left_out"):
-            found += [LeftOut(**row) for row in pq.read_table(chunk).to_pylist()]
-        found += [quarantined(one) for one in given_up_in(folder)]
-    return found
+def left_out_in(folder: Path, live: Container[str] | None = None) -> list[LeftOut]:
+    """What a stage quarantined, skipped or gave up in a folder of results; of live files only, where given."""
+    found = [LeftOut(**row) for chunk in chunk_names(folder, "left_out") for row in pq.read_table(chunk).to_pylist()]
+    found += [quarantined(one) for one in given_up_in(folder)]
+    return [one for one in found if live is None or one.path in live]
 
 
 def left_out_by_scan(scanned: Iterable[RawInput | Rejection | Skipped]) -> list[LeftOut]:
@@ -75,14 +73,15 @@ def settle(
     left_out: Sequence[LeftOut],
     documents: Iterable[str],
     duplicates: Iterable[str],
-    first_seen: Mapping[tuple[str, str | None], int],
+    parent: Snapshot | None,
     started_at: int,
 ) -> Outcomes:
     """The inputs and quarantine datasets; ``documents`` and ``duplicates`` are the path of each row.
 
-    ``first_seen`` maps (path, member) of rows quarantined before to microseconds UTC.
+    ``parent``, the live snapshot, tells when a row was quarantined first; ``started_at`` is in microseconds UTC.
     """
     known = {one.path: one for one in inputs}
+    first_seen = _first_seen(parent)
     tally = {
         "n_documents": Counter(documents),
         "n_duplicates": Counter(duplicates),
@@ -103,6 +102,20 @@ def settle(
         quarantine=sort_rows("quarantine", pa.Table.from_pylist(quarantine, schema=QUARANTINE)),
         counts={"files": len(paths), "records": sum(row["n_records"] for row in rows), **counts},
     )
+
+
+def quarantined_before(snapshot: Snapshot) -> list[LeftOut]:
+    """What is in quarantine in a snapshot."""
+    columns = [name for name in LeftOut.__slots__ if name != "outcome"]
+    return [LeftOut(**row, outcome="quarantine") for row in snapshot.table("quarantine", columns).to_pylist()]
+
+
+def _first_seen(parent: Snapshot | None) -> dict[tuple[str, str | None], int]:
+    if parent is None:
+        return {}
+    rows = parent.table("quarantine", ["path", "member", "first_seen_at"])
+    names = zip(rows["path"].to_pylist(), rows["member"].to_pylist(), strict=True)
+    return dict(zip(names, rows["first_seen_at"].cast(pa.int64()).to_pylist(), strict=True))
 
 
 def _input_row(path: str, one: RawInput | None, tally: Mapping[str, int], reasons: Mapping[str, str]) -> dict[str, Any]:

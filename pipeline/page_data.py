@@ -38,7 +38,7 @@ _WRAPPING = re.compile(
 )
 _NOBODY = re.compile(
     r"(?:admin(?:istrator)?|editor|webmaster|root|user|unknown|anonymous|none|null|n/a|guest|system|管理员|佚名|未知|本站|"
-    r"本网|网络|匿名|无)\Z",
+    r"本网|网络|匿名|无|发布|编辑|作者|来源)\Z",
     re.IGNORECASE,
 )
 _URL = re.compile(r"(?:https?:)?//|www\.|@", re.IGNORECASE)

@@ -13,42 +13,42 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.rules import load_rules
-from pipeline.collection import deduplicate, learn
+from pipeline.collection import Finished, deduplicate, verdict_fingerprints
 from pipeline.errors import InvariantError, Reason
-from pipeline.outcomes import LeftOut, Outcomes, left_out_by_scan, left_out_in, settle
+from pipeline.jobs import Work, assemble_jobs, clean_jobs, finish_jobs
+from pipeline.learning import Learned, learn, load_learned, save_learned
+from pipeline.outcomes import LeftOut, Outcomes, left_out_by_scan, left_out_in, quarantined_before, settle
 from pipeline.read.scan import ScannedFile, scan
-from pipeline.schema import DATASETS, SCHEMA_VERSION
+from pipeline.schema import DATASETS
 from pipeline.settings import Settings
-from pipeline.shards.plan import (
-    clean_fingerprint,
-    clean_spec,
-    fingerprint,
-    finish_fingerprint,
-    make_shards,
-    rules_fingerprint,
-)
+from pipeline.shards.plan import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
 from pipeline.store.check import check_parts
-from pipeline.store.chunks import chunk_names, write_table
+from pipeline.store.chunks import chunk_names
 from pipeline.store.lock import locked
+from pipeline.store.packs import Pack, drop_others, seal, sites_in, take_packs
 from pipeline.store.snapshots import Snapshot, latest_or_none, publish
-from pipeline.store.stage import RunFacts, manifest_head, runs_table, stage_parts
+from pipeline.store.stage import (
+    RunFacts,
+    Staged,
+    manifest_head,
+    published_parts,
+    runs_table,
+    stage_assembled,
+    stage_small,
+)
 from pipeline.supervise import Job, JobResult
 from pipeline.types import RawInput
-from pipeline.version import VERSION
 
 StageRunner = Callable[[Sequence[Job]], list[JobResult]]
 
-#: Reasons that may be gone the next time: a shard with one of them is not reused.
-_PASSING = frozenset({Reason.FILE_CHANGED.value, Reason.UNREADABLE.value})
-#: A run in which this many records, and most of all, crash their parser has a broken installation.
-_TOO_MANY_CRASHES = 20
+#: Reasons that may be gone the next time: a file with one of them is read again by the next run.
+PASSING = frozenset({Reason.FILE_CHANGED.value, Reason.UNREADABLE.value})
+#: A run in which this many records crash their parser, and more than are read, has a broken installation.
+TOO_MANY_CRASHES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class _Clock:
 
     on_stage: Callable[[str], None]
     seconds: dict[str, float] = field(default_factory=dict)
+    results: list[JobResult] = field(default_factory=list)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -78,30 +79,10 @@ class _Clock:
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
 
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """The settings of a run and where it keeps what it works on."""
-
-    raw: Path
-    out: Path
-    settings: Settings
-    runner: StageRunner
-    started: datetime
-
-    @property
-    def state(self) -> Path:
-        """What a later run may reuse; may be deleted at any time at the cost of work."""
-        return self.out / ".state"
-
-    @property
-    def scratch(self) -> Path:
-        """What only this run needs."""
-        return self.state / "run"
-
-    def job(self, stage: str, name: str, folder: Path, spec: Mapping[str, Any], n_records: int) -> Job:
-        limits = {"memory_mb": self.settings.memory_mb, "record_seconds": self.settings.record_seconds}
-        return Job(stage, name, str(folder), spec, n_records, **limits)
+    def done(self, results: list[JobResult]) -> list[Path]:
+        """Count what jobs cost; the folders of their results."""
+        self.results += results
+        return [Path(one.folder) for one in results]
 
 
 def run(
@@ -120,163 +101,132 @@ def run(
     """
     clock = _Clock(on_stage)
     load_rules(settings.rules)  # a broken rule stops the run before anything is read
-    scanning = scan(raw)
-    with clock.stage("scan"):
-        scanned = list(scanning)
+    next(scan(raw, max_file_bytes=0))  # so does a raw folder that is missing or empty; nothing is hashed yet
     with locked(out):
-        work = _Work(raw.absolute(), out.absolute(), settings, runner, datetime.now(UTC))
+        work = Work(raw.absolute(), out.absolute(), settings, datetime.now(UTC))
         shutil.rmtree(work.state if full else work.scratch, ignore_errors=True)
         work.scratch.mkdir(parents=True)
-        report = _run(work, scanned, clock)
+        with clock.stage("scan"):
+            scanned = list(scan(raw, work.known_inputs(), max_file_bytes=settings.max_file_mb << 20))
+        report = _run(work, scanned, runner, clock, parent=None if full else latest_or_none(out))
         shutil.rmtree(work.scratch)
     return report
 
 
-def _run(work: _Work, scanned: Sequence[ScannedFile], clock: _Clock) -> RunReport:
+def _run(
+    work: Work, scanned: Sequence[ScannedFile], runner: StageRunner, clock: _Clock, *, parent: Snapshot | None
+) -> RunReport:
     inputs = [one for one in scanned if isinstance(one, RawInput)]
-    results: list[JobResult] = []
+    left_out = left_out_by_scan(scanned)
+    recipe, settings = recipe_of(work.settings), work.settings
+    collection = collection_fingerprint(inputs, [(one.path, one.reason) for one in left_out], recipe, settings)
+    if parent is not None and parent.manifest["collection"] == collection:
+        return _report(parent, False, parent.manifest["counts"], clock, [*left_out, *quarantined_before(parent)])
     with clock.stage("clean"):
-        cleaned = _clean(work, inputs, results)
+        packs = _clean(work, inputs, recipe, runner, clock)
     with clock.stage("learn"):
-        templates = learn(
-            cleaned, min_documents=work.settings.template_documents, min_share=work.settings.template_share
-        )
+        learned = _learn(work, packs)
     with clock.stage("finish"):
-        finished = _finish(work, cleaned, templates, results)
-    left_out = [*left_out_by_scan(scanned), *left_out_in([*cleaned, *finished])]
-    _stop_if_broken(left_out, sum(pq.read_metadata(c).num_rows for f in cleaned for c in chunk_names(f, "records")))
-    parent = latest_or_none(work.out)
-    collection = _collection(work, finished, left_out)
-    if parent is not None and parent.manifest.get("collection") == collection:
-        return _report(parent, False, parent.manifest["counts"], clock, left_out, results)
+        finished = _finish(work, packs, learned, runner, clock)
+    left_out += [one for pack in packs for one in left_out_in(pack.folder, pack.live)]
+    left_out += [one for pack, done in zip(packs, finished, strict=True) for one in left_out_in(done.folder, pack.live)]
+    _stop_if_broken(left_out, packs)
     with clock.stage("dedup"):
-        settings = work.settings
         verdicts = deduplicate(finished, jaccard=settings.near_jaccard, containment=settings.near_containment)
     with clock.stage("assemble"):
-        assembled = _assemble(work, finished, verdicts, parent, results)
-        outcomes = _settle(work, inputs, left_out, assembled, parent)
-        about = RunFacts(work.started, outcomes.counts, settings)
-        runs = runs_table(about, seconds=clock.seconds, parent=parent)
-        small = {"inputs": outcomes.inputs, "quarantine": outcomes.quarantine, "runs": runs}
-        staged = stage_parts(assembled, small, work.scratch / "parts")
+        keys = _assembly_keys(finished, verdict_fingerprints(finished, verdicts))
+        known = published_parts(parent)
+        missing = [n for n, key in enumerate(keys) if key not in known]
+        jobs = assemble_jobs(work, [finished[n] for n in missing], verdicts, latest_or_none(work.out))
+        made = dict(zip(missing, map(stage_assembled, clock.done(runner(jobs))), strict=True))
+        assembled = {key: made.get(n) or known.get(key, []) for n, key in enumerate(keys)}
+        outcomes = _settle(work, inputs, left_out, assembled)
     with clock.stage("check"):
+        staged = _stage(work, assembled, outcomes, clock)
+        old = {file for parts in known.values() for _, file in parts}
         files = {name: [file for part, file in staged if part.dataset == name] for name in DATASETS}
-        check_parts(files, threads=settings.n_workers)
+        check_parts(
+            files,
+            {name: [file for file in paths if file not in old] for name, paths in files.items()},
+            threads=settings.n_workers,
+        )
     with clock.stage("publish"):
-        manifest = manifest_head(about, collection=collection)
+        lasting = not any(one.reason in PASSING for one in left_out)
+        facts = RunFacts(work.started, outcomes.counts, settings)
+        manifest = manifest_head(facts, collection=collection if lasting else "", assembled=assembled)
         snapshot = publish(work.out, staged, manifest=manifest, keep=settings.keep_snapshots)
-        _forget(work, cleaned, finished, left_out)
-    return _report(snapshot, True, outcomes.counts, clock, left_out, results)
+        work.keep_inputs(inputs)
+        drop_others(work.packs, [pack.name for pack in packs])
+        drop_others(work.finished, [done.folder.name for done in finished])
+    return _report(snapshot, True, outcomes.counts, clock, left_out)
 
 
-def _clean(work: _Work, inputs: Sequence[RawInput], results: list[JobResult]) -> list[Path]:
+def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, runner: StageRunner, clock: _Clock) -> list[Pack]:
+    """Packs with the cleaned records of every input: those of earlier runs, and new ones for the rest."""
+    packs, rest = take_packs(work.packs, inputs, made_with=recipe.made_with, rules_of=recipe.rules_of)
+    jobs, shards = clean_jobs(work, rest, recipe)
+    for folder, shard in zip(clock.done(runner(jobs)), shards, strict=True):
+        passing = {one.path for one in left_out_in(folder) if one.reason in PASSING}
+        files = {one.path: one.sha256 for one in shard.inputs}
+        lasting = {path: sha256 for path, sha256 in files.items() if path not in passing}
+        rules = {site: recipe.rules_of(site) for site in sites_in(folder)}
+        seal(folder, made_with=recipe.made_with, rules=rules, files=lasting)
+        packs.append(Pack(folder, files, frozenset(files)))
+    return sorted(packs, key=lambda pack: pack.name)
+
+
+def _learn(work: Work, packs: Sequence[Pack]) -> Learned:
     settings = work.settings
-    rules = rules_fingerprint(settings.rules)
-    shards = make_shards(inputs, max_bytes=settings.shard_mb << 20, max_files=settings.shard_files)
-    jobs = []
-    for shard in shards:
-        spec = clean_spec(shard, raw=work.raw, settings=settings)
-        folder = work.state / "clean" / clean_fingerprint(spec, rules=rules)
-        jobs.append(work.job("clean", shard.name, folder, spec, len(shard.inputs)))
-    return _do(work, jobs, results)
+    made_with = fingerprint(code_fingerprint(), settings.template_documents, settings.template_share)
+    before = load_learned(work.state, made_with)
+    learned = learn(packs, before, min_documents=settings.template_documents, min_share=settings.template_share)
+    save_learned(learned, work.state, made_with)
+    return learned
 
 
-def _finish(work: _Work, cleaned: Sequence[Path], templates: pa.Table, results: list[JobResult]) -> list[Path]:
-    jobs = []
-    for number, folder in enumerate(cleaned, 1):
-        records = [pq.read_table(chunk, columns=["site"]) for chunk in chunk_names(folder, "records")]
-        sites = pc.unique(pa.chunked_array([c for r in records for c in r["site"].chunks], pa.string()))
-        mine = templates.filter(pc.is_in(templates["site"], value_set=sites))
-        name = finish_fingerprint(folder.name, templates=mine, settings=work.settings)
-        write_table(mine, work.scratch / f"templates-{name}.parquet")
-        spec = {
-            "cleaned": str(folder),
-            "templates": str(work.scratch / f"templates-{name}.parquet"),
-            "backend": work.settings.language_backend,
-            "seed": work.settings.language_seed,
-            "version": VERSION,
-        }
-        n_records = sum(len(one) for one in records)
-        jobs.append(work.job("finish", f"{number:04d}", work.state / "finish" / name, spec, n_records))
-    return _do(work, jobs, results)
+def _finish(work: Work, packs: Sequence[Pack], learned: Learned, runner: StageRunner, clock: _Clock) -> list[Finished]:
+    folders = clock.done(runner(finish_jobs(work, packs, learned)))
+    return [Finished(folder, pack.dead_ids()) for folder, pack in zip(folders, packs, strict=True)]
 
 
-def _assemble(
-    work: _Work, finished: Sequence[Path], verdicts: pa.Table, parent: Snapshot | None, results: list[JobResult]
-) -> list[Path]:
-    write_table(verdicts, work.scratch / "verdicts.parquet")
-    columns = ["doc_id", "first_seen_at"]
-    known = parent.table("documents", columns) if parent else DATASETS["documents"].empty_table().select(columns)
-    write_table(known, work.scratch / "first_seen.parquet")
-    jobs = []
-    for number, folder in enumerate(finished, 1):
-        name = f"{number:04d}"
-        spec = {
-            "name": name,
-            "finished": str(folder),
-            "duplicates": str(work.scratch / "verdicts.parquet"),
-            "first_seen": str(work.scratch / "first_seen.parquet"),
-            "started_at": _microseconds(work.started),
-        }
-        jobs.append(work.job("assemble", name, work.scratch / "assemble" / name, spec, 1))
-    return _do(work, jobs, results)
-
-
-def _do(work: _Work, jobs: Sequence[Job], results: list[JobResult]) -> list[Path]:
-    done = work.runner(jobs)
-    results += done
-    return [Path(one.folder) for one in done]
+def _assembly_keys(finished: Sequence[Finished], verdicts: Sequence[str]) -> list[str]:
+    """By pack, the fingerprint of all that its parts depend on: finished rows, live ones, verdicts on them."""
+    return [fingerprint(one.folder.name, said) for one, said in zip(finished, verdicts, strict=True)]
 
 
 def _settle(
-    work: _Work,
-    inputs: Sequence[RawInput],
-    left_out: Sequence[LeftOut],
-    assembled: Sequence[Path],
-    parent: Snapshot | None,
+    work: Work, inputs: Sequence[RawInput], left_out: Sequence[LeftOut], assembled: Mapping[str, Staged]
 ) -> Outcomes:
     def paths(dataset: str) -> Iterator[str]:
-        for folder in assembled:
-            for part in chunk_names(folder, dataset):
-                yield from pq.read_table(part, columns=["path"])["path"].to_pylist()
+        for part, file in (one for staged in assembled.values() for one in staged):
+            if part.dataset == dataset:
+                yield from pq.read_table(file, columns=["path"])["path"].to_pylist()
 
-    seen = parent.table("quarantine", ["path", "member", "first_seen_at"]) if parent else None
-    columns = [] if seen is None else [seen["path"].to_pylist(), seen["member"].to_pylist()]
-    times = [] if seen is None else seen["first_seen_at"].cast(pa.int64()).to_pylist()
     return settle(
         inputs=inputs,
         left_out=left_out,
         documents=paths("documents"),
         duplicates=paths("duplicates"),
-        first_seen=dict(zip(zip(*columns, strict=True), times, strict=True)) if columns else {},
-        started_at=_microseconds(work.started),
+        parent=latest_or_none(work.out),
+        started_at=work.started_at,
     )
 
 
-def _collection(work: _Work, finished: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
-    """What the datasets depend on, clock and modification times aside: equal means there is nothing new."""
-    gone = sorted((one.path, one.member or "", one.reason) for one in left_out)
-    thresholds = [work.settings.near_jaccard, work.settings.near_containment]
-    return fingerprint(SCHEMA_VERSION, VERSION, [folder.name for folder in finished], gone, thresholds)
+def _stage(work: Work, assembled: Mapping[str, Staged], outcomes: Outcomes, clock: _Clock) -> Staged:
+    """Every part of the snapshot to be, at least one a dataset, with the file that holds it."""
+    staged = [one for parts in assembled.values() for one in parts]
+    there = {part.dataset for part, _ in staged}
+    facts = RunFacts(work.started, outcomes.counts, work.settings)
+    small = {name: schema.empty_table() for name, schema in DATASETS.items() if name not in there}
+    small |= {"inputs": outcomes.inputs, "quarantine": outcomes.quarantine}
+    small["runs"] = runs_table(facts, seconds=clock.seconds, parent=latest_or_none(work.out))
+    return [*staged, *stage_small(small, work.scratch / "parts")]
 
 
-def _forget(work: _Work, cleaned: Sequence[Path], finished: Sequence[Path], left_out: Sequence[LeftOut]) -> None:
-    """Drop kept results that this run did not use, and those whose trouble may have passed by the next."""
-    passing = {one.path for one in left_out if one.reason in _PASSING}
-    for stage, used in (("clean", cleaned), ("finish", finished)):
-        keep = {
-            folder.name
-            for folder in used
-            if not passing & {one.path for one in (left_out_in([folder]) if passing else ())}
-        }
-        for folder in (work.state / stage).glob("*"):
-            if folder.name not in keep:
-                shutil.rmtree(folder)
-
-
-def _stop_if_broken(left_out: Sequence[LeftOut], n_records: int) -> None:
+def _stop_if_broken(left_out: Sequence[LeftOut], packs: Sequence[Pack]) -> None:
     crashes = [one for one in left_out if one.reason == Reason.PARSER_CRASH.value]
-    if len(crashes) >= _TOO_MANY_CRASHES and len(crashes) > n_records:
+    n_records = sum(pq.read_metadata(chunk).num_rows for one in packs for chunk in chunk_names(one.folder, "records"))
+    if len(crashes) >= TOO_MANY_CRASHES and len(crashes) > n_records:
         raise InvariantError(
             f"{len(crashes)} records crashed their parser and only {n_records} were read, so nothing was published; "
             f"the first: {crashes[0].path}: {crashes[0].message}",
@@ -285,12 +235,7 @@ def _stop_if_broken(left_out: Sequence[LeftOut], n_records: int) -> None:
 
 
 def _report(
-    snapshot: Snapshot,
-    published: bool,
-    counts: Mapping[str, int],
-    clock: _Clock,
-    left_out: Sequence[LeftOut],
-    results: Sequence[JobResult],
+    snapshot: Snapshot, published: bool, counts: Mapping[str, int], clock: _Clock, left_out: Sequence[LeftOut]
 ) -> RunReport:
     return RunReport(
         snapshot=snapshot,
@@ -298,10 +243,6 @@ def _report(
         counts=counts,
         seconds=dict(clock.seconds),
         left_out=tuple(left_out),
-        cpu_seconds=sum(one.cpu_seconds for one in results),
-        peak_mb=max((one.peak_mb for one in results), default=0.0),
+        cpu_seconds=sum(one.cpu_seconds for one in clock.results),
+        peak_mb=max((one.peak_mb for one in clock.results), default=0.0),
     )
-
-
-def _microseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000_000)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pipeline.digests import MIN_STORIES, is_announced, is_digest
 from pipeline.events import event_dates
-from pipeline.headings import is_heading, is_prose
+from pipeline.headings import is_prose
 from pipeline.openings import find_openings
 from pipeline.outline import headline_candidates
 from pipeline.titles import normalised
@@ -41,44 +41,34 @@ def split_sections(blocks: Sequence[Block], decisions: Sequence[Decision], metad
         for block, decision in zip(blocks, decisions, strict=True)
         if decision.label is Label.CONTENT or block.ordinal == metadata.title_ordinal
     ]
-    content = {b.ordinal for b, d in zip(blocks, decisions, strict=True) if d.label is Label.CONTENT}
-    if not content:
+    if not any(decision.label is Label.CONTENT for decision in decisions):
         return Sectioning(DocumentKind.NOTICE, metadata.title, metadata.title_ordinal, ())
     heads = headline_candidates(kept)
     above = _title_above(kept, heads, metadata)
+    below = [block for block in kept if block.ordinal != above]
     if above is not None:
-        heads = tuple(i for i in heads if kept[i].ordinal != above)
-    if is_digest(kept, heads, title=metadata.title):
-        return _digest(kept, heads, above, metadata)
+        heads = headline_candidates(below)
+    if is_digest(below, heads, title=metadata.title, above=above is not None):
+        return _digest(below, heads, above, metadata)
     body = [block for block in kept if block.ordinal != metadata.title_ordinal]
     starts = find_openings(body) if len(heads) < MIN_STORIES else ()
     if starts:
-        return _headless_digest(body, starts, kept, metadata)
-    return _single(kept, content, metadata)
+        return _headless_digest(body, starts, metadata)
+    return _single(kept, metadata)
 
 
 def _title_above(kept: Sequence[Block], heads: Sequence[int], metadata: Metadata) -> int | None:
     """The ordinal of the title if it stands above all stories of a digest, not above the first of them only.
 
-    It does if its heading is of a higher level than the headlines, announces a digest, or has the first headline
-    right under it.
+    It does if it is no headline (another follows at once, or its level is higher), or announces a digest.
     """
-    ordinal = metadata.title_ordinal
-    index = next((i for i, block in enumerate(kept) if block.ordinal == ordinal), None)
-    if ordinal is None or index is None or not heads:
+    index = next((i for i, block in enumerate(kept) if block.ordinal == metadata.title_ordinal), None)
+    if index is None:
         return None
-    title = kept[index]
-    if title.kind is BlockKind.HEADING:
-        levels = [kept[i].level for i in heads if i != index and kept[i].kind is BlockKind.HEADING]
-        if levels:
-            return ordinal if title.level < min(levels) else None
-    first = next((i for i in heads if i > index), None)
-    if index not in heads and first is not None and first - index == 1:
-        return ordinal
-    return ordinal if is_announced([title]) else None
+    return metadata.title_ordinal if index not in heads or is_announced([kept[index]]) else None
 
 
-def _single(kept: Sequence[Block], content: set[int], metadata: Metadata) -> Sectioning:
+def _single(kept: Sequence[Block], metadata: Metadata) -> Sectioning:
     """One section with all the content. A title with nothing under it is the content itself."""
     title_ordinal = metadata.title_ordinal
     body = [block for block in kept if block.ordinal != title_ordinal]
@@ -105,12 +95,10 @@ def _kind(body: Sequence[Block]) -> DocumentKind:
 def _digest(kept: Sequence[Block], heads: Sequence[int], above: int | None, metadata: Metadata) -> Sectioning:
     """A section a story; what stands before the first headline is one without a title."""
     stories: list[tuple[str | None, int | None, list[Block]]] = []
-    leading = [block for block in kept[: heads[0]] if block.ordinal != above]
-    if leading:
-        stories.append((None, None, leading))
+    if heads[0] > 0:
+        stories.append((None, None, list(kept[: heads[0]])))
     for head, end in zip(heads, [*heads[1:], len(kept)], strict=True):
-        body = [block for block in kept[head + 1 : end] if block.ordinal != above]
-        stories.append((kept[head].text, kept[head].ordinal, body))
+        stories.append((kept[head].text, kept[head].ordinal, list(kept[head + 1 : end])))
     first_headline = kept[heads[0]]
     title = metadata.title
     if above is None and title is not None and normalised(title) == normalised(first_headline.text):
@@ -118,13 +106,13 @@ def _digest(kept: Sequence[Block], heads: Sequence[int], above: int | None, meta
     return Sectioning(DocumentKind.DIGEST, title, above, _sections(stories, kept, metadata))
 
 
-def _headless_digest(
-    body: Sequence[Block], starts: Sequence[int], kept: Sequence[Block], metadata: Metadata
-) -> Sectioning:
+def _headless_digest(body: Sequence[Block], starts: Sequence[int], metadata: Metadata) -> Sectioning:
     """A section a story, none with a title; the document's title stands above them."""
     ends = [*starts[1:], len(body)]
-    stories = [(None, None, list(body[start:end])) for start, end in zip(starts, ends, strict=True)]
-    return Sectioning(DocumentKind.DIGEST, metadata.title, metadata.title_ordinal, _sections(stories, kept, metadata))
+    stories: list[tuple[str | None, int | None, list[Block]]] = [
+        (None, None, list(body[start:end])) for start, end in zip(starts, ends, strict=True)
+    ]
+    return Sectioning(DocumentKind.DIGEST, metadata.title, metadata.title_ordinal, _sections(stories, body, metadata))
 
 
 def _sections(
@@ -148,6 +136,6 @@ def _sections(
 def _without_headings(body: Sequence[Block]) -> Sequence[Block]:
     """The body without headings at its end: they belong to what follows."""
     end = len(body)
-    while end > 1 and is_heading(body[end - 1]) and count_tokens(body[end - 1].text) < 10:
+    while end > 1 and body[end - 1].kind is BlockKind.HEADING:
         end -= 1
     return body[:end]

@@ -27,6 +27,10 @@ _SIGN_OFF = re.compile(
 _SIGN_OFF_END = re.compile(
     r"[（(【\[](?:完|全文完|待续|本文完|[^（）()]{0,30}(?:记者|报道|编辑|供稿|作者|来源|图|文|摄|通讯员))|https?://|@[a-z0-9-]{1,40}\.|[|｜]"
 )
+#: A whole sentence with a credit behind it: "…。（某某局）", "…world.” — Jane Doe, writer".
+_CREDITED = re.compile(
+    r"[.!?。！？][\"”’」]?\s?(?:[（(【\[][^（）()]{1,60}[)）】\]]|[—–-]{1,2}\s?[^.!?。！？]{2,80})\Z"
+)
 _END_REACH = 120  # characters from the end in which one stands
 _LIST_START = re.compile(
     r"\W{0,2}(?:[•·●○◆■□▪*→–-]|[（(]?(?:\d{1,3}|[一二三四五六七八九十]{1,3}|[a-zA-Z])[.、．)）])\s?"
@@ -60,7 +64,8 @@ def is_truncated(blocks: Sequence[Block]) -> bool:
         return True
     if count_tokens(text) < MIN_TOKENS or _SIGN_OFF.match(text) or _LIST_START.match(text) or _CODE.search(text):
         return False
-    if _SIGN_OFF_END.search(text, max(0, len(text) - _END_REACH)):
+    reach = max(0, len(text) - _END_REACH)
+    if _SIGN_OFF_END.search(text, reach) or _CREDITED.search(text, reach):
         return False
     return not _is_signature(text) and _continues_prose(text, blocks[:-1])
 

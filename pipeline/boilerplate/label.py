@@ -20,7 +20,6 @@ import re
 from collections.abc import Sequence
 
 from pipeline.boilerplate.model import MODEL_ID
-from pipeline.boilerplate.zones import is_prose
 from pipeline.tokens import count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label
 
@@ -31,8 +30,11 @@ GAP_SHARE = 0.5  # ... are kept when each scores this share of the threshold
 HEADING_SHARE = 0.25  # a heading right before kept prose needs only this share of the threshold
 NOTICE_TOKENS = 120  # a page of no more tokens is one short notice: its sentences are kept
 TITLE_CHARS = 220  # longest line that may be a title (headlines of real digests reach it)
+PROSE_TOKENS = 20  # a block this long with a sentence's end in it is prose; a CJK character is one
 LINK_DENSE = 0.6  # share of a block's characters inside links that makes it a menu entry
 
+_ENOUGH = 40 * PROSE_TOKENS  # code points in which that many tokens are found, or the text is no prose
+_END = re.compile(r"[.!?。！？…]")
 _SENTENCE_END = re.compile(r"[.!?。！？…؟।][\"'”’」』)）\]》 ]{0,3}$")
 _SEPARATORS = re.compile(r"[|｜/／»›>＞·【】┊]")
 _NO_TITLE = re.compile(r"[|｜»›┊【】©]|[:：]\s*$|\d{4}[-/年.]\d{1,2}[-/月.]\d{1,2}")
@@ -69,17 +71,19 @@ def decide(
     )
 
 
-def page_threshold(scores: Sequence[float], tokens: Sequence[int]) -> float:
-    """The score from which keeping blocks makes the expected token F1 of the page largest, within THRESHOLDS.
+def page_threshold(scores: Sequence[float], lengths: Sequence[int]) -> float:
+    """The score from which keeping blocks makes the expected F1 of the page largest, within THRESHOLDS.
+
+    Lengths weigh the blocks; code points do as well as tokens (same F1) and need no counting.
 
     So a page of doubtful blocks keeps its best ones and a page with a clear body drops doubtful ones
     (Ye et al. 2012, Optimizing F-measures: the expectation is taken over the probabilities themselves).
     """
     low, high = THRESHOLDS
-    total = sum(score * size for score, size in zip(scores, tokens, strict=True))
+    total = sum(score * size for score, size in zip(scores, lengths, strict=True))
     hit = size = 0.0
     best, threshold = 0.0, high
-    for score, length in sorted(zip(scores, tokens, strict=True), reverse=True):
+    for score, length in sorted(zip(scores, lengths, strict=True), reverse=True):
         hit += score * length
         size += length
         expected = 2 * hit / (size + total) if size else 0.0
@@ -93,7 +97,7 @@ def _kept_by_model(
 ) -> dict[int, str]:
     """Undecided blocks that are kept, with what kept them beside the score: "", "/gap", "/heading" and so on."""
     free = [at for at, one in enumerate(fixed) if one is None]
-    threshold = page_threshold([scores[at] for at in free], [count_tokens(blocks[at].text) for at in free])
+    threshold = page_threshold([scores[at] for at in free], [len(blocks[at].text) for at in free])
     kept = [one is not None and one.label in KEPT_LABELS for one in fixed]
     why = {at: "" for at in free if scores[at] >= threshold}
     for at in why:
@@ -159,6 +163,13 @@ def _title(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool
     if blocks[first - 1].markup is None and _may_be_title(blocks[first - 1]):
         return [first - 1]
     return []
+
+
+def is_prose(block: Block) -> bool:
+    """A sentence or more of running text: long enough, with an end, most of it outside links."""
+    if len(block.text) < PROSE_TOKENS or not _END.search(block.text) or _link_density(block) >= LINK_DENSE:
+        return False
+    return count_tokens(block.text[:_ENOUGH]) >= PROSE_TOKENS
 
 
 def _may_be_title(block: Block) -> bool:

@@ -1,4 +1,4 @@
-"""Rules onto blocks: all patterns are matched in one pass, and the few that hit check their conditions.
+"""Rules onto blocks: all patterns are searched for at once, and the few rules that hit check their conditions.
 
 A new condition is one field of ``Match`` (rule_format.py) and one line in ``_fits`` when it looks at the block
 alone, or in ``_page_conditions`` when it looks at the block's place in the page.
@@ -7,15 +7,15 @@ alone, or in ``_page_conditions`` when it looks at the block's place in the page
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 from pipeline.boilerplate.rule_format import SEPARATORS, Match, Rule
 from pipeline.boilerplate.rule_search import Search, finder, is_found, search_bytes
 from pipeline.boilerplate.zones import Zone, zones
 from pipeline.tokens import count_cjk, count_tokens
-from pipeline.types import KEPT_LABELS, Block, Decision
+from pipeline.types import KEPT_LABELS, Block, Decision, Markup
 
 #: How many blocks away a taken block still counts as near.
 NEAR_BLOCKS = 2
@@ -23,6 +23,9 @@ NEAR_BLOCKS = 2
 MAX_ITEM_TOKENS = 8
 #: A block with more characters a token than this times a rule set's largest max_tokens is not looked at.
 CHARS_PER_TOKEN = 10
+#: How much of the body is looked at to tell its script.
+SAMPLE_BLOCKS = 20
+SAMPLE_CHARS = 200
 
 _SEPARATOR = re.compile(f"[{SEPARATORS}]")
 _SENTENCE = re.compile(r"[。！？；]|[.!?](?:\s|\Z)")
@@ -34,7 +37,7 @@ class Pack:
 
     rules: tuple[Rule, ...]
     searches: tuple[Search, ...]  # their patterns, each with the index of its rule
-    max_chars: int  # a longer block can match none
+    max_chars: int  # a longer block is not looked at
     bare: tuple[int, ...]  # indexes of the rules that look at mark-up alone
     bare_roles: frozenset[str] | None  # the roles that these ask for; None when one of them asks for none
 
@@ -71,7 +74,7 @@ def apply_rules(rules: RuleSet, blocks: Sequence[Block], *, site: str | None = N
     other rule took: once down the page and once up, so that a block they take vouches for the next.
     """
     packs = (*_site_packs(rules, site), rules.general)
-    claims = {i: found for i, block in enumerate(blocks) if (found := _claims(packs, block))}
+    claims = _claims(packs, blocks)
     if not claims:
         return [None] * len(blocks)
     holds = _page_conditions(blocks, claims)
@@ -103,31 +106,38 @@ def _site_packs(rules: RuleSet, site: str | None) -> tuple[Pack, ...]:
     return tuple(rules.sites[domain] for domain in domains if domain in rules.sites)
 
 
-def _claims(packs: Iterable[Pack], block: Block) -> tuple[Rule, ...]:
-    """The rules whose conditions on the block alone hold, in the order they are asked."""
-    found: list[Rule] = []
-    for pack in packs:
-        if len(block.text) <= pack.max_chars:
-            hits = [*_matcher(pack.patterns)(block.text), *_bare(pack, block)]
+def _claims(packs: Iterable[Pack], blocks: Sequence[Block]) -> dict[int, list[Rule]]:
+    """By index of the block, the rules whose conditions on the block alone hold, in the order they are asked."""
+    asked = [(pack, finder(pack.searches)) for pack in packs]
+    longest = max(pack.max_chars for pack, _ in asked)
+    claims: dict[int, list[Rule]] = {}
+    for i, block in enumerate(blocks):
+        if len(block.text) > longest:
+            continue
+        text = search_bytes(block.text)
+        for pack, find in asked:
+            hits = find(text)
+            if block.markup is not None:
+                hits.update(_bare(pack, block.markup))
             if hits:
-                found += (rule for rule in map(pack.rules.__getitem__, sorted(hits)) if _fits(rule.match, block))
-    return tuple(found)
+                fitting = [rule for hit in sorted(hits) if _fits((rule := pack.rules[hit]).match, block, text)]
+                if fitting:
+                    claims.setdefault(i, []).extend(fitting)
+    return claims
 
 
-def _bare(pack: Pack, block: Block) -> tuple[int, ...]:
+def _bare(pack: Pack, markup: Markup) -> tuple[int, ...]:
     """The rules that look at mark-up alone, unless none of them can fit."""
-    if block.markup is None or (pack.bare_roles is not None and block.markup.role not in pack.bare_roles):
-        return ()
-    return pack.bare
+    return pack.bare if pack.bare_roles is None or markup.role in pack.bare_roles else ()
 
 
-def _fits(match: Match, block: Block) -> bool:
-    """Whether the conditions on the block alone hold, given that the pattern was found."""
+def _fits(match: Match, block: Block, text: bytes) -> bool:
+    """Whether the conditions on the block alone hold, given that the pattern was found in its ``text``."""
     if len(block.text) > match.max_tokens and count_tokens(block.text) > match.max_tokens:
         return False
     if match.separators and not _is_row(block.text, match.separators):
         return False
-    if match.unless and _matcher((match.unless,))(block.text):
+    if match.unless and is_found(match.unless, text):
         return False
     return not match.wants_markup or _fits_markup(match, block)
 
@@ -151,13 +161,11 @@ def _is_row(text: str, separators: int) -> bool:
     return all(len(item) <= MAX_ITEM_TOKENS or count_tokens(item) <= MAX_ITEM_TOKENS for item in items)
 
 
-def _page_conditions(blocks: Sequence[Block], claims: Mapping[int, tuple[Rule, ...]]) -> Callable[[int, Match], bool]:
+def _page_conditions(blocks: Sequence[Block], claims: Mapping[int, Sequence[Rule]]) -> Callable[[int, Match], bool]:
     """The test of a rule's conditions on a block's place in the page: position and lang_differs."""
     where = zones(blocks, doubtful=claims.keys())
     foreign = any(rule.match.lang_differs for found in claims.values() for rule in found)
-    body = (
-        _is_cjk(block.text for block, zone in zip(blocks, where, strict=True) if zone is Zone.BODY) if foreign else None
-    )
+    body = _is_cjk(_body_sample(blocks, where)) if foreign else None
 
     def holds(i: int, match: Match) -> bool:
         if match.position != "any" and not _in_position(where[i], match.position):
@@ -165,6 +173,12 @@ def _page_conditions(blocks: Sequence[Block], claims: Mapping[int, tuple[Rule, .
         return not match.lang_differs or (body is not None and _is_cjk([blocks[i].text]) is (not body))
 
     return holds
+
+
+def _body_sample(blocks: Sequence[Block], where: Sequence[Zone]) -> Iterator[str]:
+    """The starts of the first blocks of the body: enough to tell its script."""
+    body = (block.text[:SAMPLE_CHARS] for block, zone in zip(blocks, where, strict=True) if zone is Zone.BODY)
+    return islice(body, SAMPLE_BLOCKS)
 
 
 def _in_position(zone: Zone, position: str) -> bool:

@@ -25,6 +25,9 @@ class Zone(StrEnum):
 
 #: Fewest tokens of a block of prose; a CJK character is one.
 MIN_PROSE_TOKENS = 20
+#: The most that one block adds to the sum, and the number of characters from which a block adds it uncounted.
+MAX_PROSE_TOKENS = 100
+LONG_CHARS = 600
 #: What a block that is not prose takes off the sum, in tokens.
 GAP_COST = 4
 #: A block of prose has at most this share of its characters in links.
@@ -33,14 +36,23 @@ MAX_LINK_SHARE = 0.5
 _SENTENCE_END = re.compile(r"[。！？；]|[.!?…][\"'”’»)）\]]*(?:\s|\Z)")
 
 
-def is_prose(block: Block) -> bool:
-    """Whether a block is running text: long enough, with a sentence's end in it, and not mostly links."""
+def prose_tokens(block: Block) -> int:
+    """Number of tokens of a block of running text, 0 of another: long enough, with a sentence's end, not mostly links.
+
+    A long paragraph is not counted but taken for ``MAX_PROSE_TOKENS``.
+    """
     text = block.text
     if len(text) < MIN_PROSE_TOKENS or not _SENTENCE_END.search(text):
-        return False
+        return 0
     if block.markup is not None and block.markup.link_chars > MAX_LINK_SHARE * len(text):
-        return False
-    return count_tokens(text) >= MIN_PROSE_TOKENS
+        return 0
+    n_tokens = MAX_PROSE_TOKENS if len(text) > LONG_CHARS else min(count_tokens(text), MAX_PROSE_TOKENS)
+    return n_tokens if n_tokens >= MIN_PROSE_TOKENS else 0
+
+
+def is_prose(block: Block) -> bool:
+    """True for a block of running text: sentences, long enough, few links."""
+    return prose_tokens(block) > 0
 
 
 def zones(blocks: Sequence[Block], *, doubtful: Collection[int] = frozenset()) -> tuple[Zone, ...]:
@@ -59,10 +71,7 @@ def zones(blocks: Sequence[Block], *, doubtful: Collection[int] = frozenset()) -
 
 
 def _weights(blocks: Sequence[Block], doubtful: Collection[int]) -> list[int]:
-    return [
-        count_tokens(block.text) if i not in doubtful and is_prose(block) else -GAP_COST
-        for i, block in enumerate(blocks)
-    ]
+    return [(i not in doubtful and prose_tokens(block)) or -GAP_COST for i, block in enumerate(blocks)]
 
 
 def _heaviest_run(weights: Sequence[int]) -> tuple[int, int]:

@@ -24,29 +24,35 @@ class RawBlock(NamedTuple):
     markup: Markup | None = None
 
 
-def assemble(
-    raw: Iterable[RawBlock],
-    source: str,
-    head: PageHead = EMPTY_HEAD,
-    *,
-    flags: Iterable[str] = (),
-) -> Extracted:
+def assemble(raw: Iterable[RawBlock], head: PageHead = EMPTY_HEAD, *, flags: Iterable[str] = ()) -> Extracted:
     """Repair each block's text and number what is left.
 
-    When ``source`` as a whole needs no repair, only texts that were decoded from it (entities) are looked at.
+    Most documents need no repair: whether this one does is asked once, of all its texts together.
     """
-    clean = is_clean(source)
-    blocks: list[Block] = []
+    found = [block for block in raw if block[2]]
     fixes: set[str] = set()
-    for start, end, text, kind, level, n_breaks, markup in raw:
-        if not (clean and (end - start == len(text) or "&" not in source[start:end])):
-            repaired = repair(text)
-            if repaired.fixes:
-                fixes.update(repaired.fixes)
-                text = _trimmed(repaired.text, kind)
-        if text:
-            blocks.append(Block(len(blocks), text, kind, start, end, level, n_breaks, markup))
-    return Extracted(tuple(blocks), _repaired_head(head), tuple(sorted(fixes)), tuple(sorted(set(flags))))
+    if not is_clean("\n".join([block[2] for block in found])):
+        found = _repaired(found, fixes)
+    blocks = tuple(
+        [
+            Block(ordinal, text, kind, start, end, level, n_breaks, markup)
+            for ordinal, (start, end, text, kind, level, n_breaks, markup) in enumerate(found)
+        ]
+    )
+    return Extracted(blocks, _repaired_head(head), tuple(sorted(fixes)), tuple(sorted(set(flags))))
+
+
+def _repaired(raw: list[RawBlock], fixes: set[str]) -> list[RawBlock]:
+    """The blocks with repaired texts, those without text left out; adds the names of the fixes to the set."""
+    kept = []
+    for block in raw:
+        repaired = repair(block.text)
+        if repaired.fixes:
+            fixes.update(repaired.fixes)
+            block = block._replace(text=_trimmed(repaired.text, block.kind))
+        if block.text:
+            kept.append(block)
+    return kept
 
 
 def _trimmed(text: str, kind: BlockKind) -> str:

@@ -21,7 +21,7 @@ from pipeline.extract.runs import Piece, block_of
 from pipeline.extract.scanner import raw_parts, scan
 
 #: Pages of more elements than this take more than about a second; the stack machine is as good for them.
-MAX_TAGS: Final = 20_000
+MAX_TAGS: Final = 10_000
 _MAX_PATH: Final = 12  # elements around a text that are looked at, nearest first
 
 

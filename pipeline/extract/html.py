@@ -45,7 +45,7 @@ def extract_html(source: str) -> Extracted:
         join_rows(table, page.blocks)
     if any("hidden" in block.markup.classes for block in page.blocks if block.markup):
         page.flags.add("hidden_text")
-    return assemble(page.blocks, source, page.head.page_head(), flags=page.flags)
+    return assemble(page.blocks, page.head.page_head(), flags=page.flags)
 
 
 def _walk(page: Page, source: str) -> None:

@@ -23,10 +23,10 @@ _FENCE: Final = re.compile(r"(`{3,}|~{3,})[^`]*+$")
 _HEADING: Final = re.compile(r"(#{1,6})[ \t\u3000]++(?=[^\s#])|#{1,6}\s*+$")
 _HEADING_TAIL: Final = re.compile(r"(?<=[ \t])#{1,99}$")
 _UNDERLINE: Final = re.compile(r"(?:={2,}+|-{2,}+)$")
-_RULE: Final = re.compile(r"(?:\*[ \t]*+){3,}+$|(?:-[ \t]*+){3,}+$|(?:_[ \t]*+){3,}+$")
+_RULE: Final = re.compile(r"(?:\*[ \t]*+){3,}$|(?:-[ \t]*+){3,}$|(?:_[ \t]*+){3,}$")
 _ITEM: Final = re.compile(r"(?:[-*+•·]|\d{1,9}[.)])[ \t\u3000]++(?:\[[ xX]\][ \t]++)?(?=\S)")
-_QUOTE: Final = re.compile(r"(?:>[ \t]?){1,9}+[ \t]*+")
-_DELIMITER: Final = re.compile(r"\|?[ \t]*+:?-+:?[ \t]*+(?:\|[ \t]*+:?-+:?[ \t]*+)*+\|?$")
+_QUOTE: Final = re.compile(r"(?:>[ \t]?){1,9}[ \t]*+")
+_DELIMITER: Final = re.compile(r"\|?[ \t]*+:?-+:?[ \t]*+(?:\|[ \t]*+:?-+:?[ \t]*+)*\|?$")
 _REFERENCE: Final = re.compile(r"\[[^\[\]^][^\[\]]{0,200}\]:\s*+\S++(?:\s++[\"'(].{0,500})?$")
 _CELL_END: Final = re.compile(r"(?<!\\)\|")
 _KEY: Final = re.compile(r"([A-Za-z_][\w.-]{0,60})\s*+:(?:\s++(.*))?$")
@@ -65,7 +65,7 @@ def extract_markdown(source: str) -> Extracted:
     front = _front_matter(lines)
     blocks = [RawBlock(x.start, x.end, collapse(x.text), BlockKind.FRONT_MATTER) for x in front[1:-1]]
     blocks.extend(_blocks(source, lines[len(front) :]))
-    return assemble(blocks, source, _head(front))
+    return assemble(blocks, _head(front))
 
 
 def _line(source: str, start: int, end: int, n_breaks: int) -> Line:

@@ -11,11 +11,12 @@ from typing import Final
 
 from pipeline.extract.whitespace import collapse
 
-_TARGET: Final = r"\((?:[^()\n]|\([^()\n]{0,300}\)){0,2000}+\)"
+_TARGET: Final = r"\((?:[^()\n]++|\([^()\n]{0,300}\)){0,200}\)"
 _SUBSTITUTIONS: Final = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"<((?:https?|ftp|mailto):[^<>\s]{1,2000})>", r"\1"),  # address as its own link
+        (r"<br\s{0,9}/?>", " "),
         (r"</?[a-zA-Z][a-zA-Z0-9]{0,20}(?:\s[^<>]{0,1000})?/?>", ""),  # HTML tag
         (rf"!\[[^\[\]]{{0,1000}}\]{_TARGET}", ""),  # image
         (r"!\[[^\[\]]{0,1000}\]\[[^\[\]]{0,200}\]", ""),  # image by reference

@@ -30,7 +30,7 @@ _MAX_PATH: Final = 256  # elements; deeper than this only the nearest are kept
 _DEEP_PATH: Final = 32
 _MAX_CLASSES: Final = 1_500  # characters, the nearest words
 _MAX_OWN_CLASSES: Final = 160  # characters of one element: utility class names run to hundreds
-_ATTRIBUTE: Final = re.compile(r"""([^\s"'>/=]++)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>"'][^\s>]*+)))?+""")
+_ATTRIBUTE: Final = re.compile(r"""([^\s"'>/=]++)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>"'][^\s>]*+)))?""")
 _NAME_OF_TAG: Final = re.compile(r"<[^\s/>]*+")
 #: Attributes that say something of a block, looked for without reading the others, which is much faster;
 #: what looks like one within another's value may be taken for one.
@@ -46,7 +46,8 @@ _HIDING: Final = re.compile(r"display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,
 class Meaning:
     """What a node says of the blocks in it, inherited from its ancestors where it says nothing itself.
 
-    Siblings that are marked up alike share one: ``children`` finds it by the tag as written.
+    Siblings that are marked up alike share one: ``children`` finds it by the tag as written
+    and by what the tag says.
     """
 
     path: tuple[str, ...] = ()
@@ -58,7 +59,7 @@ class Meaning:
     preformatted: bool = False  # in a <pre>
     keeps_space: bool = False  # so that its blocks are code
     plain: Markup | None = None  # of a block without links, once there is one
-    children: dict[tuple[str, str, str], Meaning] = field(default_factory=dict)
+    children: dict[str | tuple[str, str, str], Meaning] = field(default_factory=dict)
 
 
 def attributes(tag: str) -> dict[str, str]:
@@ -82,17 +83,22 @@ def meaning(node: Node) -> Meaning:
         at = at[PARENT]
     known = at[MEMO][0] if at is not None and at[MEMO] else Meaning()
     for at in reversed(chain):
-        tag = at[TAG]
-        if "=" in tag or "hidden" in tag:
-            words, role = _own(tag) if len(tag) < _MAX_CACHED else _own.__wrapped__(tag)
-        else:
-            words = role = ""
-        if at[NAME] == "template" and "shadowroot" not in tag:
-            words = f"{words} hidden".lstrip()
-        key = (at[NAME], words, role)
-        known = known.children.get(key) or known.children.setdefault(key, _child(known, *key))
+        tag = at[TAG] or at[NAME]
+        found = known.children.get(tag)
+        known = found or known.children.setdefault(tag, _likeness(known, at[NAME], at[TAG]))
         at[MEMO].append(known)
     return known
+
+
+def _likeness(above: Meaning, name: str, tag: str) -> Meaning:
+    """What a tag says in its place: one value for all tags there that differ in nothing that counts."""
+    words = role = ""
+    if "=" in tag or "hidden" in tag:
+        words, role = _own(tag) if len(tag) < _MAX_CACHED else _own.__wrapped__(tag)
+    if name == "template" and "shadowroot" not in tag:
+        words = f"{words} hidden".lstrip()
+    key = (name, words, role)
+    return above.children.get(key) or above.children.setdefault(key, _child(above, *key))
 
 
 def _child(above: Meaning, name: str, words: str, role: str) -> Meaning:

@@ -41,7 +41,7 @@ def extract_plain(source: str) -> Extracted:
     Offsets are code points of ``source``. Lines are never joined: where text is hard-wrapped, each line is
     a block. Headings are not guessed at here.
     """
-    return assemble(_blocks(source), source)
+    return assemble(_blocks(source))
 
 
 def _blocks(source: str) -> Iterator[RawBlock]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from html import unescape
-
 from pipeline.extract.assemble import RawBlock
 from pipeline.extract.markup import DEPTH, MEMO, PARENT, Node, meaning, plain_markup
-from pipeline.extract.whitespace import collapse, edges
+from pipeline.extract.whitespace import collapse, decode, edges
 from pipeline.types import Markup
 
 #: A text between two tags: place in the source, text as written, its element, number of its link or 0.
@@ -15,23 +13,23 @@ Piece = tuple[int, str, Node, int]
 
 def block_of(run: list[Piece], n_breaks: int) -> RawBlock | None:
     """The block of a run; None when nothing in it can be seen. The first piece is not white space."""
+    while run[-1][1].isspace():
+        run.pop()
     offset, text, node, link = run[0]
     if len(run) == 1:
         first, last = edges(text, entities=True)
         start, end = offset + first, offset + last
-        decoded = text[first:last]
-        if "&" in decoded:
-            decoded = unescape(decoded)
+        decoded = decode(text[first:last])
     else:
         start, end = _place(run)
-        decoded = "".join([unescape(piece[1]) if "&" in piece[1] else piece[1] for piece in run])
+        decoded = "".join([decode(piece[1]) if "&" in piece[1] else piece[1] for piece in run])
         node = _common(run)
     if start >= end:
         return None
     clean = collapse(decoded)
     found = node[MEMO][0] if node[MEMO] else meaning(node)
     if found.keeps_space:
-        clean = preformatted("".join([unescape(piece[1]) for piece in run]))
+        clean = preformatted("".join([decode(piece[1]) for piece in run]))
     n_links, chars = _links(run) if len(run) > 1 else (1, len(clean))
     if n_links and (link or len(run) > 1):
         markup = Markup(found.path, found.classes, n_links, min(chars, len(clean)), found.role)
@@ -48,18 +46,20 @@ def preformatted(text: str) -> str:
 
 def _place(run: list[Piece]) -> tuple[int, int]:
     """Where the text begins and ends, without white space, spelled as an entity or not."""
-    start = end = 0
-    for offset, text, _, _ in run:
-        first, last = edges(text, entities=True)
-        if last:
-            start = offset + first
-            break
+    offset, text, _, _ = run[0]
+    first, last = edges(text, entities=True)
+    start = offset + first
+    if not last:  # nothing but spaces spelled as entities
+        for offset, text, _, _ in run:
+            first, last = edges(text, entities=True)
+            if last:
+                start = offset + first
+                break
     for offset, text, _, _ in reversed(run):
         last = edges(text, entities=True)[1]
         if last:
-            end = offset + last
-            break
-    return start, end
+            return start, offset + last
+    return 0, 0
 
 
 def _common(run: list[Piece]) -> Node:
@@ -91,5 +91,5 @@ def _links(run: list[Piece]) -> tuple[int, int]:
         if link and not text.isspace():
             n_links += link != latest
             latest = link
-            chars += len(collapse(unescape(text) if "&" in text else text))
+            chars += len(collapse(decode(text)))
     return n_links, chars

@@ -3,6 +3,8 @@ r"""HTML source to tags and the text between them, by one compiled regular expre
 The expression follows the tokenizer of the WHATWG standard (https://html.spec.whatwg.org/#tokenization).
 All its repeats are possessive and every alternative that could look for an end in vain accepts the end
 of the source (``\Z``), so that no stretch is scanned twice: the time is linear whatever the input.
+Python before 3.11.5 forgets to step back when the last alternative of a possessive group fails half-way
+(python/cpython#106052), so the last one always fails at once: ``(?!)``.
 To add an element with raw content, name it in ``elements.RAW_ELEMENTS``.
 """
 
@@ -20,20 +22,20 @@ from pipeline.extract.elements import RAW_ELEMENTS
 
 _NAME: Final = r"[a-zA-Z][^ \t\n\r\f/>]*+"
 # Attributes without ">" in them end at the first ">": the common case, and much faster than the exact one.
-_PLAIN: Final = r"""[^>"']*+(?:"[^">]*+"[^>"']*+|'[^'>]*+'[^>"']*+)*+>"""
+_PLAIN: Final = r"""[^>"']*+(?:"[^">]*+"[^>"']*+|'[^'>]*+'[^>"']*+|(?!))*+>"""
 # A quote counts only after "="; one that is never closed is read as a part of the name.
 _EXACT: Final = r"""[^>=]*+(?:=[ \t\n\r\f]*+(?:"[^"]*+"|'[^']*+'|[^ \t\n\r\f>"'][^ \t\n\r\f>]*+)?+[^>=]*+)*+(?:>|\Z)"""
-_COMMENT: Final = r"!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|\Z))"
+_COMMENT: Final = r"!--(?:-?>|(?:[^-]++|(?!--!?>)-|(?!))*+(?:--!?>|\Z))"
 _END: Final = r"[ \t\n\r\f/>]"
 # Within <!-- in a script, <script> ... </script> does not end the script ("double escaped").
-_DOUBLE: Final = rf"<script{_END}(?:[^<-]++|-(?!->)|<(?!/script{_END}))*+(?:</script{_END}|(?=-->)|\Z)"
-_ESCAPED: Final = rf"<!(?=--)(?:[^<-]++|-(?!->)|<(?!/?script{_END})|{_DOUBLE})*+(?:-->|(?=</script{_END})|\Z)"
+_DOUBLE: Final = rf"<script{_END}(?:[^<-]++|(?!-->)-|(?!</script{_END})<|(?!))*+(?:</script{_END}|(?=-->)|\Z)"
+_ESCAPED: Final = rf"<!(?=--)(?:[^<-]++|(?!-->)-|(?!</?script{_END})<|{_DOUBLE}|(?!))*+(?:-->|(?=</script{_END})|\Z)"
 
 
 def _raw(name: str) -> str:
     """The expression of a raw element from its name to the end of its end tag, or of the source."""
-    plain = rf"(?:[^<]++|<(?!/{name}{_END}))*+"
-    body = rf"(?:[^<]++|<(?!/script{_END}|!--)|{_ESCAPED})*+" if name == "script" else plain
+    plain = rf"(?:[^<]++|(?!</{name}{_END})<|(?!))*+"
+    body = rf"(?:[^<]++|(?!</script{_END}|<!--)<|{_ESCAPED}|(?!))*+" if name == "script" else plain
     # The first letter as a class: the matcher then passes over the alternative without entering it.
     first = f"[{name[0]}{name[0].upper()}]"
     return rf"{first}(?i:{name[1:]}(?={_END})(?:{_PLAIN}|{_EXACT}){body}(?:</{name}[^>]*+(?:>|\Z)|\Z))"
@@ -58,7 +60,7 @@ def _pattern(unclosed: frozenset[str], lenient: bool) -> re.Pattern[str]:
 
 
 _SUBSET: Final = re.compile(
-    r"\s*+(?:<\?[^>]*+>\s*+)?+<!doctype[^>\[]*+\[(?:[^\]]++|\](?!\s{0,9}>))*+\]\s*+>", re.IGNORECASE
+    r"\s*+(?:<\?[^>]*+>\s*+)?+<!doctype[^>\[]*+\[(?:[^\]]++|(?!\]\s{0,9}>)\]|(?!))*+\]\s*+>", re.IGNORECASE
 )
 _NAME_AT: Final = re.compile(rf"<({_NAME}|!--)?")
 _START_TAG: Final = re.compile(rf"<{_NAME}(?:{_PLAIN}|{_EXACT})")

@@ -20,6 +20,33 @@ _ENTITY: Final = re.compile(r"&#?\w{1,24};?")
 _MAX_ENTITY: Final = 24  # characters
 
 
+#: The commonest character references; none decodes to a sign that another could begin or end with.
+_COMMON: Final = (
+    *(("&nbsp;", "\u00a0"), ("&quot;", '"'), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&#160;", "\u00a0")),
+    *(("&ldquo;", "“"), ("&rdquo;", "”"), ("&mdash;", "—"), ("&middot;", "·"), ("&emsp;", "\u2003")),
+    *(("&rsquo;", "’"), ("&hellip;", "…"), ("&ndash;", "–"), ("&copy;", "©"), ("&raquo;", "»")),
+)
+
+
+def decode(text: str) -> str:
+    """The same as ``html.unescape``, several times as fast where all references are common ones.
+
+    >>> decode("R&amp;D&nbsp;&ldquo;&#x78b3;&rdquo; &amp;lt;")
+    'R&D\\xa0“碳” &lt;'
+    """
+    if "&" not in text:
+        return text
+    if text.count(";") < 4:  # character references are rarely more: try the common ones one by one
+        for reference, char in _COMMON:
+            if reference in text:
+                text = text.replace(reference, char)
+        if "&" not in text:
+            return text
+        if text.count("&") == text.count("&amp;"):
+            return text.replace("&amp;", "&")
+    return unescape(text)
+
+
 def collapse(text: str) -> str:
     """The text with each run of white space as one space and none at its ends.
 

@@ -1,54 +1,86 @@
 """A raw file to its records.
 
-A new input format is one module with a reader function and one line in ``READERS``; a format that wraps others, as
-gzip does, opens a stream and hands it to ``_read_stream``.
+A new input format is one module with a reader function and one line in ``READERS``. A compression is one that opens a
+stream, an archive one that yields entries; what they hold is read by its own format, to the depth ``ReadLimits`` has.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
 from pipeline.errors import Reason
+from pipeline.read.archive import Entry, Members
+from pipeline.read.archive_tar import is_tar, read_tar
+from pipeline.read.archive_zip import read_zip
 from pipeline.read.document import read_document
+from pipeline.read.json_file import read_json
 from pipeline.read.jsonl import read_jsonl
+from pipeline.read.nested import Peeked, seekable
 from pipeline.read.outcome import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
+from pipeline.read.packed import BZIP2, BZIP2_MAGIC, XZ, XZ_MAGIC, ZSTD_MAGIC, PackedStream, ZstdStream
 from pipeline.read.rawfile import RawFile, changed_failure, open_raw, unreadable
+from pipeline.read.scan import passed_over
 from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, not_text
-from pipeline.read.stream import GZIP_MAGIC, GzipStream, StoredStream, Stream, read_head
+from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, StoredStream, Stream
 from pipeline.read.warc import read_warc
 from pipeline.read.warc_frames import is_warc
 
 __all__ = ["READERS", "Format", "ReadLimits", "Skipped", "detect_format", "read_file"]
 
 Reader: TypeAlias = Callable[[Stream, Origin, ReadLimits], Iterator[Outcome]]
+Unpacker: TypeAlias = Callable[..., Stream]  # (file, *, limits, meter)
+Lister: TypeAlias = Callable[[Peeked, ReadLimits, Meter], Iterator[Entry]]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How a format is recognised, and what reads it."""
+    """How a format is recognised, and what reads it: one of the last three."""
 
     suffixes: tuple[str, ...]  # lower case; by which it is taken for granted
     magic: Callable[[bytes], bool] | None  # whether a file's first bytes are it whatever the suffix; None: no telling
-    reader: Reader | None  # None for a wrapper, whose content has a format of its own
+    reader: Reader | None = None
+    unpack: Unpacker | None = None  # of a compression
+    entries: Lister | None = None  # of an archive
+
+
+def _begins(*magic: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(magic)
 
 
 # name -> how to know it and what reads it; magic is tried in this order
 READERS: Final[Mapping[str, Format]] = {
-    "gzip": Format((".gz",), lambda head: head.startswith(GZIP_MAGIC), None),
+    "gzip": Format((".gz", ".tgz"), _begins(GZIP_MAGIC), unpack=GzipStream),
+    "bzip2": Format((".bz2", ".tbz2", ".tbz"), _begins(*BZIP2_MAGIC), unpack=partial(PackedStream, kit=BZIP2)),
+    "xz": Format((".xz", ".txz"), _begins(XZ_MAGIC), unpack=partial(PackedStream, kit=XZ)),
+    "zstd": Format((".zst", ".zstd", ".tzst"), _begins(ZSTD_MAGIC), unpack=ZstdStream),
+    "tar": Format((".tar",), is_tar, entries=lambda stream, limits, meter: read_tar(stream, limits)),
+    "zip": Format(
+        (".zip",), None, entries=lambda stream, limits, meter: read_zip(seekable(stream, limits), limits, meter)
+    ),
     "warc": Format((".warc", ".wet"), is_warc, read_warc),
     "html": Format((".html", ".htm", ".xhtml", ".shtml"), is_page, partial(read_document, media_type="text/html")),
     "markdown": Format((".md", ".markdown"), None, partial(read_document, media_type="text/markdown")),
     "jsonl": Format((".jsonl", ".ndjson"), None, read_jsonl),
+    "json": Format((".json",), None, read_json),
     "plain": Format((".txt", ".text"), None, partial(read_document, media_type="text/plain")),
 }
 
 _SUFFIX = re.compile(r"\.[a-z][a-z0-9]{0,9}")
 _BY_SUFFIX = {suffix: name for name, known in READERS.items() for suffix in known.suffixes}
+
+
+@dataclass(frozen=True, slots=True)
+class _Nest:
+    """How deep in one another archives and compressions are, and what they came to in all."""
+
+    meter: Meter
+    n_archives: int = 0
+    n_packings: int = 0
 
 
 def read_file(raw: Path, relative: str, *, limits: ReadLimits = DEFAULT_LIMITS) -> Iterator[Outcome]:
@@ -77,18 +109,21 @@ def read_file(raw: Path, relative: str, *, limits: ReadLimits = DEFAULT_LIMITS) 
 def detect_format(relative: str, head: bytes) -> str | None:
     """Return the format's name in ``READERS`` by a file's name and first bytes, or None when nothing reads it.
 
-    Magic bytes win over the suffix. The suffix before ".gz" counts when the bytes are not gzip. Without a suffix, text
-    that begins with an element is HTML and other text is plain.
+    Magic bytes win over the suffix. The suffix before that of a compression counts when the bytes are not compressed.
+    Without a suffix, text that begins with an element is HTML and other text is plain.
     """
-    if not_text(head):
-        return None
     if found := next((name for name, known in READERS.items() if known.magic and known.magic(head)), None):
         return found
     suffix = _suffix(relative)
-    if suffix == ".gz":  # text that only has the name, or gzip with a damaged beginning
-        return "gzip" if is_binary(head) else detect_format(_without_gz(relative), head)
+    named = _BY_SUFFIX.get(suffix)
+    if named and READERS[named].entries:
+        return named
+    if named and READERS[named].unpack:  # text that only has the name, or one with a damaged beginning
+        return named if is_binary(head) and not not_text(head) else detect_format(_unpacked_name(relative), head)
+    if not_text(head):
+        return None
     if suffix:
-        return _BY_SUFFIX.get(suffix)
+        return named
     if is_binary(head):
         return None
     return "html" if has_markup(head) else "plain"
@@ -102,38 +137,73 @@ def _read_open(file: RawFile, path: str, limits: ReadLimits) -> Iterator[Outcome
     if file.size == 0:
         raise ReadFailure(Reason.EMPTY, "The file has no bytes.")
     try:
-        stream: Stream = StoredStream(file)
-        head = read_head(stream, HEAD_BYTES)
-        if detect_format(path, head) == "gzip":
-            yield from _read_gzip(file, path, limits)
-        else:
-            yield from _read_stream(StoredStream(file), head, Origin(path), limits)
+        yield from _read_stream(
+            StoredStream(file), Origin(path, (), path), limits, _Nest(Meter(limits.max_expanded_bytes))
+        )
     except OSError as error:
         raise unreadable(error) from None
 
 
-def _read_gzip(file: RawFile, path: str, limits: ReadLimits) -> Iterator[Outcome]:
-    """Read what a gzip file holds."""
-    head = read_head(GzipStream(file, limits=limits), HEAD_BYTES)
-    origin = Origin(path, () if _suffix(path) == ".gz" else ("suffix_mismatch",), _without_gz(path))
-    if detect_format(origin.name, head) == "gzip":
-        raise ReadFailure(Reason.UNSUPPORTED_TYPE, "It is gzip inside gzip. Unpack it once.")
-    yield from _read_stream(GzipStream(file, limits=limits), head, origin, limits)
-
-
-def _read_stream(stream: Stream, head: bytes, origin: Origin, limits: ReadLimits) -> Iterator[Outcome]:
-    """Read a stream that begins with ``head`` by its format."""
-    name = origin.name or origin.path
-    found = detect_format(name, head)
-    reader = READERS[found].reader if found else None
-    if reader is None:
-        yield Skipped(origin.path, None, f"unsupported type: {not_text(head) or _suffix(name) or 'no text'}")
+def _read_stream(stream: Stream, origin: Origin, limits: ReadLimits, nest: _Nest) -> Iterator[Outcome]:
+    """Read a stream by its format. Raises ReadFailure for what cannot be read, or for the rest of it."""
+    peeked = Peeked(stream, HEAD_BYTES)
+    found = detect_format(origin.name, peeked.head)
+    suffix = _suffix(origin.name)
+    if found is None:
+        yield _no_format(peeked.head, origin)
         return
-    suffix = _suffix(name)
+    known = READERS[found]
     flags = origin.flags
-    if suffix and _BY_SUFFIX.get(suffix) != found:
+    if (suffix or known.unpack) and _BY_SUFFIX.get(suffix) != found:
         flags = tuple(dict.fromkeys((*flags, "suffix_mismatch")))
-    yield from reader(stream, Origin(origin.path, flags), limits)
+    if known.unpack:
+        if nest.n_packings == limits.max_packings:
+            what = f"It is compressed more than {limits.max_packings} times over."
+            raise ReadFailure(Reason.TOO_DEEP, f"{what} Unpack it.")
+        unpacked = known.unpack(seekable(peeked, limits), limits=limits, meter=nest.meter)
+        inner = Origin(origin.path, flags, _unpacked_name(origin.name))
+        yield from _read_stream(unpacked, inner, limits, replace(nest, n_packings=nest.n_packings + 1))
+    elif known.entries:
+        if nest.n_archives == limits.max_archives:
+            what = f"It is an archive inside {limits.max_archives} others."
+            raise ReadFailure(Reason.TOO_DEEP, f"{what} Unpack the outer ones.")
+        entries = known.entries(peeked, limits, nest.meter)
+        yield from _read_entries(
+            entries, replace(origin, flags=flags), limits, replace(nest, n_archives=nest.n_archives + 1)
+        )
+    elif known.reader:
+        yield from known.reader(peeked, Origin(origin.path, flags), limits)
+
+
+def _read_entries(entries: Iterator[Entry], origin: Origin, limits: ReadLimits, nest: _Nest) -> Iterator[Outcome]:
+    """Read each entry of an archive by its own format; a member is the entry's name, "name:3" a record in it."""
+    members = Members()
+    for entry in entries:
+        member = members.name(entry.name)
+        if reason := next(filter(None, map(passed_over, entry.name.split("/"))), None):
+            yield Skipped(origin.path, member, reason)
+            continue
+        last: Outcome | None = None
+        try:
+            for last in _read_stream(entry.open(), Origin(origin.path, origin.flags, entry.name), limits, nest):
+                yield replace(last, member=member if last.member is None else f"{member}:{last.member}")
+            if not last:
+                raise ReadFailure(Reason.EMPTY, "There is no document in it.")
+        except ReadFailure as failure:  # member alone stands for the rest of the entry
+            rest = members.name(entry.name) if last and last.member is None else member
+            yield reject(origin.path, rest, failure.reason, failure.message)
+
+
+def _no_format(head: bytes, origin: Origin) -> Outcome:
+    """Return what a stream comes to that nothing reads: rejected when its name says that it is a document."""
+    name = origin.name
+    while (suffix := _suffix(name)) in _BY_SUFFIX and READERS[_BY_SUFFIX[suffix]].unpack:
+        name = _unpacked_name(name)
+    kind = not_text(head)
+    if kind and suffix in _BY_SUFFIX:
+        what = f"It is called {suffix} and holds: {kind}. Give it its true suffix, or fetch the page again."
+        return reject(origin.path, None, Reason.BINARY_CONTENT, what)
+    return Skipped(origin.path, None, f"unsupported type: {kind or suffix or 'no text'}")
 
 
 def _suffix(name: str) -> str:
@@ -147,5 +217,11 @@ def _suffix(name: str) -> str:
     return suffix if _SUFFIX.fullmatch(suffix) else ""
 
 
-def _without_gz(name: str) -> str:
-    return name.strip()[: -len(".gz")] if _suffix(name) == ".gz" else name
+def _unpacked_name(name: str) -> str:
+    """Return the name without the suffix of a compression: "a.txt.gz" is "a.txt", "a.tgz" is "a.tar"."""
+    suffix = _suffix(name)
+    found = _BY_SUFFIX.get(suffix)
+    if not found or not READERS[found].unpack:
+        return name
+    stem = name.strip()[: -len(suffix)]
+    return f"{stem}.tar" if suffix.startswith(".t") else stem

@@ -39,6 +39,10 @@ class ReadLimits:
     max_ratio: int = 200  # decompressed to compressed, of one record; deflate can reach 1,032
     ratio_after_bytes: int = 1 * MIB  # of output, before which the ratio is not looked at
     max_records: int = 1_000_000  # of one file
+    max_entries: int = 10_000  # of one archive that are read
+    max_archives: int = 2  # archives in one another
+    max_packings: int = 2  # compressions in one another: gzip in gzip
+    max_packed_bytes: int = 128 * MIB  # of an archive or compressed file inside another, which is held in memory
     max_json_depth: int = 100  # of nested lists and objects in a line
     max_json_values: int = 4_000_000  # commas and brackets in a line: what it may unfold to in memory, 70 bytes each
     max_header_bytes: int = 4 * MIB  # of a WARC record's header

@@ -59,9 +59,9 @@ class RawFile:
         """Return up to ``size`` bytes; none at the end. Raises OSError."""
         return os.read(self._descriptor, size)
 
-    def seek(self, offset: int) -> int:
-        """Continue reading at ``offset``."""
-        return os.lseek(self._descriptor, offset, os.SEEK_SET)
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Continue reading at ``offset`` (from the start, or as ``whence`` says); return the place."""
+        return os.lseek(self._descriptor, offset, whence)
 
     def changed(self) -> bool:
         """Whether the file's size, modification time or identity differ from when it was opened."""

@@ -16,7 +16,7 @@ from pipeline.read.outcome import KIB, ReadFailure, ReadLimits
 GZIP_MAGIC = b"\x1f\x8b\x08"  # RFC 1952: ID1, ID2, CM = deflate, the only method there is
 _HEADER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")  # with the reserved flag bits zero, as they must be
 GZIP_WBITS, ZLIB_WBITS, DEFLATE_WBITS = 31, 15, -15
-_OUTPUT = 64 * KIB  # bytes out a read
+OUTPUT = 64 * KIB  # bytes out a read
 _FIRST_OUTPUT = 64  # bytes out of a member at first: enough to see what it is, before damage further in is met
 
 
@@ -26,8 +26,8 @@ class Seekable(Protocol):
     def read(self, size: int, /) -> bytes:
         """Return up to ``size`` bytes; none at the end."""
 
-    def seek(self, offset: int, /) -> int:
-        """Continue reading at ``offset``."""
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Continue reading at ``offset`` (from the start, or as ``whence`` says); return the place."""
 
 
 class DamagedStream(ReadFailure):
@@ -43,6 +43,22 @@ class CutStream(DamagedStream):
 
 class ForeignTail(DamagedStream):
     """Whole members, and something behind them that is not compressed data."""
+
+
+class Meter:
+    """What all the compressed data of one raw file came to so far, nested or side by side."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = self._limit = limit
+
+    def count(self, size: int) -> None:
+        """Take note of ``size`` bytes more. Raises ReadFailure over the limit."""
+        self._left -= size
+        if self._left < 0:
+            raise ReadFailure(
+                Reason.DECOMPRESSION_BOMB,
+                f"It expands to more than {self._limit:,} bytes. Split it if it is meant to be so.",
+            )
 
 
 class Stream(Protocol):
@@ -70,12 +86,12 @@ class StoredStream:
 
     def __init__(self, file: Seekable) -> None:
         file.seek(0)
-        self._file = file
+        self.file = file
         self.consumed = 0
 
     def read(self) -> bytes:
         """Return the next bytes, none at the end."""
-        data = self._file.read(_OUTPUT)
+        data = self.file.read(OUTPUT)
         self.consumed += len(data)
         return data
 
@@ -87,11 +103,13 @@ class StoredStream:
 class GzipStream:
     """The decompressed bytes of all members of a gzip file, a member's bytes never mixed with the next one's."""
 
-    def __init__(self, file: Seekable, *, limits: ReadLimits, wbits: int = GZIP_WBITS) -> None:
+    def __init__(
+        self, file: Seekable, *, limits: ReadLimits, wbits: int = GZIP_WBITS, meter: Meter | None = None
+    ) -> None:
         self._file = file
         self._limits = limits
         self._wbits = wbits
-        self._out = 0
+        self._meter = meter or Meter(limits.max_expanded_bytes)
         self._damages = 0
         self._reread = 0  # bytes read for nothing
         self._damage: DamagedStream | None = None
@@ -120,8 +138,9 @@ class GzipStream:
                 raise self._damage from None
             self._pending = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
             if data:
-                self._wanted = _OUTPUT
-                return self._counted(data)
+                self._wanted = OUTPUT
+                self._meter.count(len(data))
+                return data
             if not fresh and not self._inflater.eof:
                 self._damage = CutStream(f"The compressed data ends in the middle, after byte {self._position:,}.")
                 raise self._damage
@@ -135,7 +154,7 @@ class GzipStream:
         start = self.member + 1
         self._file.seek(start)
         window = b""
-        while data := self._file.read(_OUTPUT):
+        while data := self._file.read(OUTPUT):
             window += data
             if found := _HEADER.search(window):
                 self._restart(start + found.start())
@@ -143,15 +162,6 @@ class GzipStream:
             start += max(len(window) - 3, 0)
             window = window[-3:]
         return False
-
-    def _counted(self, data: bytes) -> bytes:
-        self._out += len(data)
-        if self._out > self._limits.max_expanded_bytes:
-            raise ReadFailure(
-                Reason.DECOMPRESSION_BOMB,
-                f"It expands to more than {self._limits.max_expanded_bytes:,} bytes. Split it if it is meant to be so.",
-            )
-        return data
 
     def _restart(self, offset: int) -> None:
         self._file.seek(offset)
@@ -166,7 +176,7 @@ class GzipStream:
         self._wanted = _FIRST_OUTPUT
 
     def _fill(self) -> bytes:
-        data = self._file.read(_OUTPUT)
+        data = self._file.read(OUTPUT)
         self._position += len(data)
         return data
 
@@ -223,18 +233,18 @@ def read_whole(stream: Stream, *, limits: ReadLimits) -> tuple[bytes, tuple[str,
 
 def check_size(size: int, stored: int, *, limits: ReadLimits) -> None:
     """Raise ReadFailure if a document of ``size`` bytes made from ``stored`` bytes of a file is out of bounds."""
-    if is_bomb(size, stored, limits=limits):
-        raise ReadFailure(
-            Reason.DECOMPRESSION_BOMB,
-            f"It expands to more than {limits.max_ratio} times its stored size. Unpack it by hand if it is genuine.",
-        )
+    check_ratio(size, stored, limits=limits)
     if size > limits.max_record_bytes:
         raise too_large(limits.max_record_bytes)
 
 
-def is_bomb(size: int, stored: int, *, limits: ReadLimits) -> bool:
-    """Whether ``size`` bytes out of ``stored`` is more than honest text compresses to."""
-    return size > limits.ratio_after_bytes and size > limits.max_ratio * max(stored, 1)
+def check_ratio(size: int, stored: int, *, limits: ReadLimits) -> None:
+    """Raise ReadFailure if ``size`` bytes out of ``stored`` is more than honest text compresses to."""
+    if size > limits.ratio_after_bytes and size > limits.max_ratio * max(stored, 1):
+        raise ReadFailure(
+            Reason.DECOMPRESSION_BOMB,
+            f"It expands to more than {limits.max_ratio} times its stored size. Unpack it by hand if it is genuine.",
+        )
 
 
 def too_large(limit: int) -> ReadFailure:

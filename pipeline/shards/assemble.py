@@ -28,13 +28,17 @@ def assemble_parts(
     duplicates: pa.Table,
     first_seen: pa.Table,
     started_at: int,
+    dead: pa.Array,
 ) -> dict[str, pa.Table]:
     """The published tables of one shard.
 
     ``duplicates`` are the VERDICTS on all documents and sections of the collection; ``first_seen`` maps the
     doc_id of documents published before to the time of the run that did (microseconds, UTC); ``started_at``
-    is this run's. Blocks are kept for documents and duplicates alike: nothing is thrown away.
+    is this run's; ``dead`` are the doc_ids of records whose file is gone
+    or has changed. Blocks are kept for documents and duplicates alike: nothing is thrown away.
     """
+    if len(dead):
+        documents, sections, blocks = (_without(table, dead) for table in (documents, sections, blocks))
     left_out = pc.is_in(documents["doc_id"], value_set=duplicates["id"].combine_chunks())
     kept = documents.filter(pc.invert(left_out))
     kept = _with(kept, "n_duplicates", _counts(kept["doc_id"], duplicates))
@@ -49,6 +53,10 @@ def assemble_parts(
         "duplicates": _duplicate_rows(documents.filter(left_out), duplicates),
     }
     return {name: sort_rows(name, table) for name, table in tables.items()}
+
+
+def _without(table: pa.Table, doc_ids: pa.Array) -> pa.Table:
+    return table.filter(pc.invert(pc.is_in(table["doc_id"], value_set=doc_ids)))
 
 
 def sort_rows(name: str, table: pa.Table) -> pa.Table:

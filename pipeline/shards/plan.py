@@ -1,14 +1,14 @@
-"""Which raw files make a shard, and by which fingerprint its results are known.
+"""Which raw files make a shard, and the fingerprints by which results are known.
 
 A fingerprint covers everything that a result depends on, so that equal fingerprints may share a result and
-nothing else may. Shards are cut in path order, so that the same files give the same shards.
+nothing else may.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
@@ -21,7 +21,7 @@ import pyarrow as pa
 from pipeline.settings import Settings
 from pipeline.types import RawInput
 
-#: Suffixes of the package's files that results depend on: code, rules, weights.
+#: Suffixes of the package's files that results depend on: code and weights. Rules are told apart by site.
 _CODE = (".py", ".toml", ".json", ".npz")
 
 
@@ -31,6 +31,20 @@ class Shard:
 
     name: str  # "0003", for people
     inputs: tuple[RawInput, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Fingerprints of what cleaning depends on beside the raw bytes."""
+
+    made_with: str  # code, model, general rules, limits
+    site_rules: Mapping[str, str]  # by domain
+
+    def rules_of(self, site: str) -> str:
+        """The fingerprint of the rules that speak for a site alone: those of its domain and the ones above."""
+        parts = site.split(".")
+        domains = (".".join(parts[start:]) for start in range(len(parts)))
+        return fingerprint([self.site_rules[domain] for domain in domains if domain in self.site_rules])
 
 
 def make_shards(inputs: Sequence[RawInput], *, max_bytes: int, max_files: int) -> list[Shard]:
@@ -51,28 +65,44 @@ def fingerprint(*values: Any) -> str:
     return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
+def limits_of(settings: Settings) -> dict[str, int]:
+    """The bounds on reading, as ``ReadLimits`` takes them."""
+    return {"max_file_bytes": settings.max_file_mb << 20, "max_record_bytes": settings.max_record_mb << 20}
+
+
+def recipe_of(settings: Settings) -> Recipe:
+    """What cleaning depends on under these settings."""
+    general, sites = _rule_fingerprints(settings.rules)
+    return Recipe(fingerprint(code_fingerprint(), general, limits_of(settings)), sites)
+
+
 def clean_spec(shard: Shard, *, raw: Path, settings: Settings) -> dict[str, Any]:
     """What ``clean`` is told of a shard."""
     return {
         "raw": str(raw),
         "rules": None if settings.rules is None else str(settings.rules.absolute()),
-        "limits": {
-            "max_file_bytes": settings.max_file_mb << 20,
-            "max_record_bytes": settings.max_record_mb << 20,
-        },
+        "limits": limits_of(settings),
         "inputs": [asdict(one) for one in shard.inputs],
     }
 
 
-def clean_fingerprint(spec: dict[str, Any], *, rules: str) -> str:
-    """What a shard's cleaned result depends on: names and bytes of its files, limits, rules, code and model."""
-    files = [(one["path"], one["sha256"]) for one in spec["inputs"]]
-    return fingerprint(code_fingerprint(), rules, spec["limits"], files)
+def clean_fingerprint(shard: Shard, recipe: Recipe) -> str:
+    """What a shard's cleaned result depends on: names and bytes of its files, and the recipe."""
+    files = [(one.path, one.sha256) for one in shard.inputs]
+    return fingerprint(recipe.made_with, sorted(recipe.site_rules.items()), files)
 
 
-def finish_fingerprint(cleaned: str, *, templates: pa.Table, settings: Settings) -> str:
-    """What a shard's finished result depends on: its cleaned result, its sites' templates, the language backend."""
-    return fingerprint(cleaned, table_fingerprint(templates), settings.language_backend, settings.language_seed)
+def collection_fingerprint(
+    inputs: Sequence[RawInput], left_out: Iterable[tuple[str, str]], recipe: Recipe, settings: Settings
+) -> str:
+    """What the datasets depend on, clock and modification times aside: equal means there is nothing new.
+
+    ``left_out``: path and reason of what the scan found but will not be read.
+    """
+    ignored = {"workers", "shard_mb", "shard_files", "keep_snapshots", "rules"}
+    chosen = {name: value for name, value in settings.model_dump().items() if name not in ignored}
+    files = sorted((one.path, one.sha256) for one in inputs)
+    return fingerprint(recipe.made_with, sorted(recipe.site_rules.items()), chosen, files, sorted(left_out))
 
 
 def table_fingerprint(table: pa.Table) -> str:
@@ -85,13 +115,26 @@ def table_fingerprint(table: pa.Table) -> str:
 
 @cache
 def code_fingerprint() -> str:
-    """32 hex digits over the package's own files that results depend on."""
-    return _files_fingerprint(_walk(resources.files("pipeline")))
+    """32 hex digits over the package's own files that results depend on, rules aside."""
+    return _files_fingerprint((name, content) for name, content in _walk(_package()) if not name.startswith("rules/"))
 
 
-def rules_fingerprint(folder: Path | None) -> str:
-    """32 hex digits over the rule files of a user's own folder."""
-    return "" if folder is None else _files_fingerprint(_walk(folder))
+def _package() -> Traversable:
+    return resources.files("pipeline")
+
+
+def _rule_fingerprints(extra: Path | None) -> tuple[str, dict[str, str]]:
+    """Of the general rules together, and of each site's by domain; a user's own folder included."""
+    folders = [_package().joinpath("rules"), *([] if extra is None else [extra])]
+    general: list[tuple[str, bytes]] = []
+    sites: dict[str, list[tuple[str, bytes]]] = {}
+    for folder in folders:
+        for name, content in _walk(folder):
+            if name.startswith("sites/"):
+                sites.setdefault(name.removeprefix("sites/").removesuffix(".toml").lower(), []).append((name, content))
+            else:
+                general.append((name, content))
+    return _files_fingerprint(general), {domain: _files_fingerprint(files) for domain, files in sites.items()}
 
 
 def _walk(folder: Traversable) -> Iterator[tuple[str, bytes]]:

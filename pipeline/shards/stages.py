@@ -175,6 +175,7 @@ def assemble_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Jou
         duplicates=pq.read_table(spec["duplicates"], use_threads=False),
         first_seen=pq.read_table(spec["first_seen"], use_threads=False),
         started_at=spec["started_at"],
+        dead=pa.array(spec["dead"], pa.string()),
     )
     for name, table in tables.items():
         journal.safe(span.start)

@@ -1,7 +1,7 @@
 """The invariants of a snapshot, each an SQL query for the rows that break it.
 
 They run over the staged parts before publishing; one row in an answer stops the run with nothing published.
-A new invariant is one line in INVARIANTS.
+A new invariant is one line in WHOLE or EACH.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pipeline.store.snapshots import Snapshot, staged_part
 #: Characters that must not be in a text: C0 controls but tab and line feed, DEL, C1, bidi controls.
 _FORBIDDEN = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
 
-INVARIANTS: Mapping[str, str] = {
+#: Of the collection as a whole: narrow columns of every part.
+WHOLE: Mapping[str, str] = {
     "every record of a file is in exactly one of documents, duplicates, quarantine, skipped": """
         select path, n_records, n_documents, n_duplicates, n_quarantined, n_skipped from inputs
         where n_records <> n_documents + n_duplicates + n_quarantined + n_skipped or n_records = 0""",
@@ -40,6 +41,10 @@ INVARIANTS: Mapping[str, str] = {
     "every repeated story points at a live section": """
         select section_id, duplicate_of from sections s anti join sections t on s.duplicate_of = t.section_id
         where duplicate_of is not null""",
+}
+
+#: Of a part by itself: a part that was published before has passed them.
+EACH: Mapping[str, str] = {
     "blocks of a document ascend without overlap": """
         select doc_id, ordinal, start, "end", before from (
             select doc_id, ordinal, start, "end",
@@ -60,15 +65,26 @@ INVARIANTS: Mapping[str, str] = {
 }
 
 
-def check_parts(files: Mapping[str, Sequence[Path]], *, threads: int = 2) -> None:
+def check_parts(
+    files: Mapping[str, Sequence[Path]], new: Mapping[str, Sequence[Path]] | None = None, *, threads: int = 2
+) -> None:
     """Raise InvariantError naming the first invariant that is broken, with up to ten offending rows.
 
-    ``files`` are the Parquet files of each dataset, at least one a dataset.
+    ``files`` are the Parquet files of each dataset, at least one a dataset; ``new`` those of them that were not
+    published before (None: all).
     """
+    _hold(WHOLE, files, threads)
+    _hold(EACH, files if new is None else new, threads)
+
+
+def _hold(invariants: Mapping[str, str], files: Mapping[str, Sequence[Path]], threads: int) -> None:
     connection = duckdb.connect(config={"threads": threads})
     for name, paths in files.items():
-        connection.from_parquet([str(path) for path in paths]).create_view(name)
-    for invariant, query in INVARIANTS.items():
+        if paths:
+            connection.from_parquet([str(path) for path in paths]).create_view(name)
+        else:
+            connection.from_arrow(DATASETS[name].empty_table()).create_view(name)
+    for invariant, query in invariants.items():
         relation = connection.sql(f"select * from ({query}) limit 10")
         rows = relation.fetchall()
         if rows:
@@ -90,7 +106,7 @@ def check_snapshot(snapshot: Snapshot) -> int:
             mend = "Restore it from a backup, or run again with --full."
             raise SnapshotError(f"The part {file} is not as it was published.", mend=mend)
     check_parts({name: snapshot.files(name) for name in DATASETS})
-    return len(INVARIANTS)
+    return len(WHOLE) + len(EACH)
 
 
 def _shown(columns: Sequence[str], row: Sequence[object]) -> str:

@@ -119,14 +119,6 @@ def staged_part(dataset: str, file: Path) -> Part:
     return Part(dataset, f"{sha256[:32]}.parquet", rows, file.stat().st_size, sha256)
 
 
-def same_content(parts: Sequence[Part], snapshot: Snapshot | None) -> bool:
-    """True when a snapshot already holds exactly these parts (runs aside)."""
-    if snapshot is None:
-        return False
-    published = {(part.dataset, part.sha256) for part in snapshot.parts if part.dataset != "runs"}
-    return published == {(part.dataset, part.sha256) for part in parts if part.dataset != "runs"}
-
-
 def publish(out: Path, staged: Sequence[tuple[Part, Path]], *, manifest: Mapping[str, Any], keep: int) -> Snapshot:
     """Write a new snapshot and make it the live one; at most ``keep`` snapshots stay.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,23 +20,34 @@ from pipeline.store.chunks import chunk_names, write_table
 from pipeline.store.snapshots import Part, Snapshot, staged_part
 from pipeline.version import VERSION
 
+Staged = list[tuple[Part, Path]]  # a part with the file that holds it now
 
-def stage_parts(assembled: Sequence[Path], small: Mapping[str, pa.Table], folder: Path) -> list[tuple[Part, Path]]:
-    """Every part of the snapshot to be, at least one a dataset, with the file that holds it.
 
-    ``assembled`` are the shards' folders; ``small`` the datasets that are one table, written to ``folder``.
-    """
+def stage_small(small: Mapping[str, pa.Table], folder: Path) -> Staged:
+    """Parts of the datasets that are one table, written to a folder; an empty one where there is no row."""
     folder.mkdir()
+    staged = []
     for name, table in small.items():
         write_table(table, folder / f"part.{name}.parquet")
-    staged = []
-    for name, schema in DATASETS.items():
-        files = [file for source in (*assembled, folder) for file in chunk_names(source, name)]
-        if not files:
-            files = [folder / f"part.{name}.parquet"]
-            write_table(schema.empty_table(), files[0])
-        staged += [(staged_part(name, file), file) for file in files]
+        staged.append((staged_part(name, folder / f"part.{name}.parquet"), folder / f"part.{name}.parquet"))
     return staged
+
+
+def stage_assembled(folder: Path) -> Staged:
+    """The parts that one ``assemble`` job made."""
+    return [(staged_part(name, file), file) for name in DATASETS for file in chunk_names(folder, name)]
+
+
+def published_parts(parent: Snapshot | None) -> dict[str, Staged]:
+    """The parts of the live snapshot by the fingerprint of what they were assembled from."""
+    if parent is None:
+        return {}
+    known = {(part.dataset, part.name): part for part in parent.parts}
+    assembled: Mapping[str, list[list[str]]] = parent.manifest.get("assembled", {})
+    return {
+        key: [(known[dataset, name], parent.path / dataset / name) for dataset, name in names]
+        for key, names in assembled.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +84,16 @@ def versions() -> dict[str, str]:
     }
 
 
-def manifest_head(run: RunFacts, *, collection: str) -> dict[str, Any]:
-    """What a manifest says beside its parts; ``collection`` is the fingerprint of what the datasets depend on."""
+def manifest_head(run: RunFacts, *, collection: str, assembled: Mapping[str, Staged]) -> dict[str, Any]:
+    """What a manifest says beside its parts.
+
+    ``collection`` is the fingerprint of what the datasets depend on, "" when some of it may pass by the next
+    run; ``assembled`` the parts by the fingerprint of what they were assembled from.
+    """
     return {
         "created_at": run.started.isoformat(),
         "collection": collection,
+        "assembled": {key: [[part.dataset, part.name] for part, _ in staged] for key, staged in assembled.items()},
         "counts": dict(run.counts),
         "versions": versions(),
         "settings": json.loads(run.settings.model_dump_json()),

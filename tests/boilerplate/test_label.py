@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.boilerplate.label import THRESHOLDS, decide, page_threshold
+from pipeline.boilerplate.label import THRESHOLDS, decide, is_prose, page_threshold
 from pipeline.boilerplate.model import MODEL_ID, score_blocks
-from pipeline.boilerplate.zones import is_prose
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label, Markup
 
 PROSE = (

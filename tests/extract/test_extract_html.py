@@ -137,7 +137,7 @@ def test_text_of_saved_pages_is_what_a_browser_shows(monkeypatch: pytest.MonkeyP
 
 
 WORDS = st.sampled_from(
-    ["carbon", "market", "碳市场", "，", "2024", " ", "\n", "　", "&nbsp;", "&amp;", "a<b", "&#x4e2d;"]
+    ["carbon", "market", "碳市场", "，", "2024", " ", "\n", "　", "&nbsp;", "&amp;", "a < b", "&#x4e2d;"]
 )
 INLINE = st.sampled_from(["b", "span", "a href='x'", "em", "font color=red", "I"])
 BLOCK = st.sampled_from(["p", "div", "li", "h2", "blockquote", "td", "section class='x y'", "DIV"])
@@ -365,10 +365,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_pages_take_linear_time_and_keep_the_article(name: str) -> None:
-    bait = HOSTILE[name] * (120_000 // len(HOSTILE[name]))
+    bait = HOSTILE[name] * (50_000 // len(HOSTILE[name]))
     start = time.process_time()
     extracted = extract_html(f"<h1>Title 标题</h1>{ARTICLE}{bait}")
-    assert time.process_time() - start < 4  # seconds; quadratic would be minutes
+    assert time.process_time() - start < 3  # seconds; quadratic would be minutes
     assert any("会议通过了碳市场规则。" in block.text for block in extracted.blocks)
 
 

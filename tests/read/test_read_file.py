@@ -123,17 +123,34 @@ def test_text_that_only_mentions_markup_stays_text(tmp_path: Path, text: str) ->
         (b"\x7fELF", "ELF program"),
     ],
 )
-@pytest.mark.parametrize("suffix", [".html", ".txt", ".bin", ".jsonl", ""])
-def test_what_is_no_text_by_its_magic_is_skipped_whatever_its_suffix(
+@pytest.mark.parametrize("suffix", [".bin", ".png", ".docx", ""])
+def test_what_is_no_text_by_its_magic_is_skipped_under_no_document_s_name(
     tmp_path: Path, magic: bytes, name: str, suffix: str
 ) -> None:
     content = magic + os.urandom(200)
-    for path, stored in ((f"a{suffix}", content), (f"a{suffix}.gz", gzip.compress(content))):
+    for path, stored in (
+        (f"a{suffix}", content),
+        (f"a{suffix}.gz", gzip.compress(content)),
+        (f"b{suffix}.gz", content),
+    ):
         write(tmp_path, path, stored)
         assert read(tmp_path, path) == [Skipped(path, None, f"unsupported type: {name}")]
 
 
-@pytest.mark.parametrize(("name", "what"), [("a.docx", ".docx"), ("a.csv", ".csv"), ("a.tar.gz", ".tar")])
+@pytest.mark.parametrize("magic", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"%PDF-1.7", b"PK\x03\x04", b"\x7fELF"])
+@pytest.mark.parametrize("suffix", [".html", ".txt", ".jsonl", ".json", ".warc"])
+def test_what_says_text_and_is_none_by_its_magic_is_rejected(tmp_path: Path, magic: bytes, suffix: str) -> None:
+    content = magic + os.urandom(200)
+    for path, stored in (
+        (f"a{suffix}", content),
+        (f"a{suffix}.gz", gzip.compress(content)),
+        (f"b{suffix}.gz", content),
+    ):
+        write(tmp_path, path, stored)
+        assert reason_of(tmp_path, path) is Reason.BINARY_CONTENT
+
+
+@pytest.mark.parametrize(("name", "what"), [("a.docx", ".docx"), ("a.csv", ".csv"), ("a.rar.gz", ".rar")])
 def test_a_suffix_that_nothing_reads_is_skipped_with_the_suffix_named(tmp_path: Path, name: str, what: str) -> None:
     content = b"some, text"
     write(tmp_path, name, gzip.compress(content) if name.endswith(".gz") else content)
@@ -194,9 +211,20 @@ def test_gzip_that_expands_too_much_is_a_bomb(tmp_path: Path) -> None:
     assert reason_of(tmp_path, "b.txt.gz", limits) is Reason.DECOMPRESSION_BOMB
 
 
-def test_gzip_in_gzip_is_said_to_be_so(tmp_path: Path) -> None:
-    write(tmp_path, "a.txt.gz", gzip.compress(gzip.compress(b"text")))
-    assert reason_of(tmp_path, "a.txt.gz") is Reason.UNSUPPORTED_TYPE
+def test_gzip_in_gzip_is_read_and_deeper_is_not(tmp_path: Path) -> None:
+    twice = gzip.compress(gzip.compress(CHINESE.encode()))
+    write(tmp_path, "a.txt.gz.gz", twice)
+    assert read(tmp_path, "a.txt.gz.gz") == [Record("a.txt.gz.gz", None, CHINESE.encode(), "text/plain")]
+    write(tmp_path, "a.txt.gz", gzip.compress(twice))
+    assert reason_of(tmp_path, "a.txt.gz") is Reason.TOO_DEEP
+
+
+def test_gzip_in_gzip_is_a_bomb_by_what_comes_out_in_the_end(tmp_path: Path) -> None:
+    write(tmp_path, "a.txt.gz.gz", gzip.compress(gzip.compress(b" " * 90_000_000)))
+    assert reason_of(tmp_path, "a.txt.gz.gz", ReadLimits()) is Reason.DECOMPRESSION_BOMB
+    write(tmp_path, "b.txt.gz.gz", gzip.compress(gzip.compress(os.urandom(900_000).hex().encode())))
+    small = ReadLimits(max_packed_bytes=500_000)
+    assert reason_of(tmp_path, "b.txt.gz.gz", small) is Reason.TOO_LARGE
 
 
 def test_gzip_that_was_cut_keeps_what_there_is_and_is_flagged(tmp_path: Path) -> None:
@@ -346,8 +374,7 @@ def test_the_table_has_every_format_and_no_suffix_twice() -> None:
     assert len(suffixes) == len(set(suffixes))
     for name, known in READERS.items():
         for suffix in known.suffixes:
-            head = b"\x1f\x8b\x08" if name == "gzip" else b"text"
-            assert detect_format(f"a{suffix}", head) == name
+            assert detect_format(f"a{suffix}", bytes(99) if known.unpack else b"text") == name
 
 
 @pytest.mark.parametrize(

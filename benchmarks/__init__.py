@@ -1,0 +1,5 @@
+"""Benchmarks: one command each, ``python -m benchmarks.NAME``; each prints the figures that the docs quote.
+
+Data and peers are not part of the project: data lie in a folder that is named on the command line, peers are imported
+inside the functions that use them, so every module imports without them. README.md lists the commands.
+"""

@@ -1,0 +1,136 @@
+"""What a run keeps where, and the jobs of its stages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.collection import Finished
+from pipeline.learning import Learned, hits_in
+from pipeline.schema import DATASETS
+from pipeline.settings import Settings
+from pipeline.shards.plan import (
+    Recipe,
+    Shard,
+    clean_fingerprint,
+    clean_spec,
+    fingerprint,
+    make_shards,
+    table_fingerprint,
+)
+from pipeline.store.chunks import chunk_names, write_table
+from pipeline.store.packs import Pack
+from pipeline.store.snapshots import Snapshot
+from pipeline.supervise import Job
+from pipeline.types import RawInput
+from pipeline.version import VERSION
+
+_KNOWN = pa.schema([("path", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64()), ("sha256", pa.string())])
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The settings of a run and where it keeps what it works on."""
+
+    raw: Path
+    out: Path
+    settings: Settings
+    started: datetime
+
+    @property
+    def state(self) -> Path:
+        """What a later run may reuse; may be deleted at any time at the cost of work."""
+        return self.out / ".state"
+
+    @property
+    def scratch(self) -> Path:
+        """What only this run needs."""
+        return self.state / "run"
+
+    @property
+    def packs(self) -> Path:
+        """Cleaned records."""
+        return self.state / "packs"
+
+    @property
+    def finished(self) -> Path:
+        """Finished records."""
+        return self.state / "finished"
+
+    @property
+    def started_at(self) -> int:
+        """Start of the run, microseconds UTC."""
+        return int(self.started.timestamp() * 1_000_000)
+
+    def job(self, stage: str, name: str, folder: Path, spec: Mapping[str, Any], n_records: int) -> Job:
+        """A job under this run's limits."""
+        limits = {"memory_mb": self.settings.memory_mb, "record_seconds": self.settings.record_seconds}
+        return Job(stage, name, str(folder), spec, n_records, **limits)
+
+    def known_inputs(self) -> dict[str, RawInput]:
+        """The files of the last run by path: a file of the same size and time need not be hashed again."""
+        try:
+            rows = pq.read_table(self.state / "inputs.parquet").to_pylist()
+        except (OSError, pa.ArrowException):
+            return {}
+        return {row["path"]: RawInput(**row) for row in rows}
+
+    def keep_inputs(self, inputs: Sequence[RawInput]) -> None:
+        """Note the files of this run for the next."""
+        table = pa.Table.from_pylist([asdict(one) for one in inputs], schema=_KNOWN)
+        write_table(table, self.state / "inputs.parquet")
+
+
+def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[list[Job], list[Shard]]:
+    """A job a shard of the files that have to be cleaned."""
+    settings = work.settings
+    shards = make_shards(inputs, max_bytes=settings.shard_mb << 20, max_files=settings.shard_files)
+    jobs = []
+    for shard in shards:
+        folder = work.packs / clean_fingerprint(shard, recipe)
+        shutil.rmtree(folder, ignore_errors=True)  # what is there was not worth taking
+        spec = clean_spec(shard, raw=work.raw, settings=settings)
+        jobs.append(work.job("clean", shard.name, folder, spec, len(shard.inputs)))
+    return jobs, shards
+
+
+def finish_jobs(work: Work, packs: Sequence[Pack], learned: Learned) -> list[Job]:
+    """A job a pack; its result is known by the pack, the templates that occur in it, and the language backend."""
+    backend = {"backend": work.settings.language_backend, "seed": work.settings.language_seed}
+    jobs = []
+    for number, pack in enumerate(packs, 1):
+        hits = hits_in(pack, learned.templates)
+        name = fingerprint(pack.name, table_fingerprint(hits), backend)
+        templates = work.scratch / f"templates-{name}.parquet"
+        write_table(hits, templates)
+        spec = {"cleaned": str(pack.folder), "templates": str(templates), "version": VERSION, **backend}
+        n_records = sum(pq.read_metadata(chunk).num_rows for chunk in chunk_names(pack.folder, "records"))
+        jobs.append(work.job("finish", f"{number:04d}", work.finished / name, spec, n_records))
+    return jobs
+
+
+def assemble_jobs(work: Work, finished: Sequence[Finished], verdicts: pa.Table, parent: Snapshot | None) -> list[Job]:
+    """A job a pack whose parts are not published yet."""
+    write_table(verdicts, work.scratch / "verdicts.parquet")
+    columns = ["doc_id", "first_seen_at"]
+    known = parent.table("documents", columns) if parent else DATASETS["documents"].empty_table().select(columns)
+    write_table(known, work.scratch / "first_seen.parquet")
+    jobs = []
+    for number, one in enumerate(finished, 1):
+        spec = {
+            "finished": str(one.folder),
+            "duplicates": str(work.scratch / "verdicts.parquet"),
+            "first_seen": str(work.scratch / "first_seen.parquet"),
+            "started_at": work.started_at,
+            "dead": list(one.dead),
+        }
+        name = f"{number:04d}"
+        jobs.append(work.job("assemble", name, work.scratch / "assemble" / name, spec, 1))
+    return jobs

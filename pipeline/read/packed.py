@@ -1,0 +1,167 @@
+"""bzip2, xz and Zstandard: streams of what they hold. Damage ends them; only gzip, in ``stream``, is stepped over.
+
+Another compression is a class or a ``Kit`` here, its first bytes, and a line in ``READERS``.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import pyarrow as pa
+
+from pipeline.read.outcome import MIB, ReadFailure, ReadLimits
+from pipeline.read.stream import OUTPUT, CutStream, DamagedStream, ForeignTail, Meter, Seekable
+
+BZIP2_MAGIC: Final = tuple(b"BZh%d" % level + block for level in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90"))
+XZ_MAGIC: Final = b"\xfd7zXZ\0"  # https://tukaani.org/xz/xz-file-format.txt 2.1.1.1
+ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"  # RFC 8878 3.1.1
+_XZ_MEMORY = 256 * MIB  # a dictionary of level 9 takes 64
+
+
+class _Decompressor(Protocol):
+    """What bz2's and lzma's decompressors have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What tells one compression of the standard library from another."""
+
+    begin: Callable[[], _Decompressor]
+    magic: tuple[bytes, ...]  # how another member behind the first begins
+    error: type[Exception]  # for damaged data
+
+
+BZIP2: Final = Kit(bz2.BZ2Decompressor, (b"BZh",), OSError)
+XZ: Final = Kit(lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY), (XZ_MAGIC,), lzma.LZMAError)
+
+
+class PackedStream:
+    """The decompressed bytes of all members of a bzip2 or xz file."""
+
+    member = 0
+
+    def __init__(self, file: Seekable, *, kit: Kit, limits: ReadLimits, meter: Meter | None = None) -> None:
+        file.seek(0)
+        self._file = file
+        self._kit = kit
+        self._meter = meter or Meter(limits.max_expanded_bytes)
+        self._unpacker = kit.begin()
+        self._pending = b""
+        self._damage: DamagedStream | None = None
+        self.consumed = 0
+
+    def read(self) -> bytes:
+        """Return the next bytes, none at the end. Raises CutStream, ForeignTail, DamagedStream, ReadFailure, OSError."""
+        while not self._damage:
+            if self._unpacker.eof and not self._next_member():
+                return b""
+            fresh, self._pending = self._pending, b""
+            if not fresh and self._unpacker.needs_input:
+                fresh = self._file.read(OUTPUT)
+                self.consumed += len(fresh)
+            if not fresh and self._unpacker.needs_input:
+                self._damage = CutStream(f"The compressed data ends in the middle, after byte {self.consumed:,}.")
+            elif data := self._unpacked(fresh):
+                self._meter.count(len(data))
+                return data
+        if self._damage:
+            raise self._damage
+        return b""
+
+    def resync(self) -> bool:
+        """Return False: after damage nothing more is read."""
+        return False
+
+    def _unpacked(self, fresh: bytes) -> bytes:
+        try:
+            return self._unpacker.decompress(fresh, OUTPUT)
+        except (self._kit.error, EOFError, ValueError) as error:
+            self._damage = DamagedStream(f"The compressed data is damaged: {error}.")
+            return b""
+
+    def _next_member(self) -> bool:
+        """Begin the next member, zero padding stepped over. False at the end; a ForeignTail is noted as damage."""
+        rest = self._unpacker.unused_data.lstrip(b"\0")
+        while len(rest) < len(XZ_MAGIC) and (more := self._file.read(OUTPUT)):
+            self.consumed += len(more)
+            rest = (rest + more).lstrip(b"\0")
+        if not rest:
+            return False
+        if not rest.startswith(self._kit.magic):
+            self._damage = ForeignTail("What follows the compressed data is none.")
+            return True
+        self._unpacker = self._kit.begin()
+        self._pending = rest
+        return True
+
+
+class ZstdStream:
+    """The decompressed bytes of all frames of a Zstandard file, by pyarrow."""
+
+    member = 0
+
+    def __init__(self, file: Seekable, *, limits: ReadLimits, meter: Meter | None = None) -> None:
+        file.seek(0)
+        self._source = _ArrowSource(file)
+        self._stream = pa.CompressedInputStream(pa.PythonFile(self._source, mode="r"), "zstd")
+        self._meter = meter or Meter(limits.max_expanded_bytes)
+        self._damage: DamagedStream | None = None
+
+    @property
+    def consumed(self) -> int:
+        """Bytes of the file that the output so far was made from."""
+        return self._source.n_read
+
+    def read(self) -> bytes:
+        """Return the next bytes, none at the end. Raises CutStream, DamagedStream, ReadFailure, OSError."""
+        if self._damage:
+            raise self._damage
+        try:
+            data: bytes = self._stream.read(OUTPUT)
+        except OSError as error:
+            if self._source.failure:
+                raise self._source.failure from None
+            self._damage = (
+                CutStream("The compressed data ends in the middle.")
+                if "Truncated" in str(error)
+                else DamagedStream("The compressed data is damaged.")
+            )
+            raise self._damage from None
+        self._meter.count(len(data))
+        return data
+
+    def resync(self) -> bool:
+        """Return False: after damage nothing more is read."""
+        return False
+
+
+class _ArrowSource:
+    """A file as pyarrow wants it; keeps what the system refused, which pyarrow reports as it does damage."""
+
+    closed = False
+
+    def __init__(self, file: Seekable) -> None:
+        self._file = file
+        self.n_read = 0
+        self.failure: OSError | ReadFailure | None = None
+
+    def read(self, size: int) -> bytes:
+        try:
+            data = self._file.read(size)
+        except (OSError, ReadFailure) as error:
+            self.failure = error
+            raise
+        self.n_read += len(data)
+        return data

@@ -1,0 +1,119 @@
+"""Cleaned records kept from run to run: a *pack* is what one ``clean`` job made, and stays as it was made.
+
+A later run takes from each pack the files that are still the same and cleans the rest into new packs. A pack
+notes what it was made with, in total and for each site, so that a change of one site's rules is felt by that
+site's files alone. Packs may be deleted at any time at the cost of work.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.store.chunks import chunk_names, read_columns
+from pipeline.types import RawInput
+
+ABOUT = "pack.json"
+#: A pack is given up when less than this share of its files is still the same: the rest is cleaned anew.
+MIN_LIVE = 0.5
+#: So are the packs of few files when there are more than this many of them: they become one.
+MAX_SMALL, SMALL_FILES = 16, 100
+
+FileKey = tuple[str, str]  # path, SHA-256
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Cleaned records on disk, with the files of them that are live in this run."""
+
+    folder: Path
+    files: Mapping[str, str]  # path -> SHA-256 of every file cleaned into it
+    live: frozenset[str]  # paths
+
+    @property
+    def name(self) -> str:
+        """The fingerprint it is known by."""
+        return self.folder.name
+
+    def dead_ids(self) -> list[str]:
+        """The doc_id of each record whose file is gone or has changed, in order."""
+        if len(self.live) == len(self.files):
+            return []
+        rows = read_columns(chunk_names(self.folder, "records"), ["doc_id", "path"])
+        gone = pc.is_in(rows["path"], value_set=pa.array(sorted(set(self.files) - self.live), pa.string()))
+        return sorted(rows["doc_id"].filter(gone).to_pylist())
+
+
+def seal(folder: Path, *, made_with: str, rules: Mapping[str, str], files: Mapping[str, str]) -> None:
+    """Note what a pack was made with and which files of it a later run may take.
+
+    ``rules`` has the fingerprint of the rules that speak for each site among its records ("" for none).
+    """
+    about = {"made_with": made_with, "rules": dict(rules), "files": dict(files)}
+    temporary = folder / (ABOUT + ".tmp")
+    temporary.write_text(json.dumps(about), "utf-8")
+    temporary.replace(folder / ABOUT)
+
+
+def sites_in(folder: Path) -> list[str]:
+    """The sites of a pack's records, "" for none, sorted."""
+    rows = read_columns(chunk_names(folder, "records"), ["site"])
+    return sorted({site or "" for site in pc.unique(rows["site"]).to_pylist()})
+
+
+def take_packs(
+    root: Path, inputs: Sequence[RawInput], *, made_with: str, rules_of: Callable[[str], str]
+) -> tuple[list[Pack], list[RawInput]]:
+    """The packs that hold cleaned files of these inputs, and the inputs that have to be cleaned.
+
+    ``rules_of`` gives the fingerprint of the rules that speak for a site now.
+    """
+    wanted = {one.path: one.sha256 for one in inputs}
+    packs: list[Pack] = []
+    for folder in sorted(root.glob("*")):
+        found = _usable(folder, made_with, rules_of)
+        live = frozenset(path for path, sha256 in found.items() if wanted.get(path) == sha256)
+        if live:
+            packs.append(Pack(folder, found, live))
+            for path in live:
+                del wanted[path]
+    packs = _worth_keeping(packs)
+    taken = frozenset(path for pack in packs for path in pack.live)
+    return packs, [one for one in inputs if one.path not in taken]
+
+
+def _worth_keeping(packs: list[Pack]) -> list[Pack]:
+    whole = [pack for pack in packs if len(pack.live) >= MIN_LIVE * len(pack.files)]
+    small = [pack for pack in whole if len(pack.live) < SMALL_FILES]
+    return whole if len(small) <= MAX_SMALL else [pack for pack in whole if len(pack.live) >= SMALL_FILES]
+
+
+def _usable(folder: Path, made_with: str, rules_of: Callable[[str], str]) -> dict[str, str]:
+    """The files of a pack that were cleaned as this run would clean them."""
+    try:
+        about = json.loads((folder / ABOUT).read_text("utf-8"))
+        if about["made_with"] != made_with:
+            return {}
+        files: dict[str, str] = about["files"]
+        other = [site for site, rules in about["rules"].items() if rules_of(site) != rules]
+    except (OSError, ValueError, KeyError):
+        return {}
+    if not other:
+        return files
+    rows = read_columns(chunk_names(folder, "records"), ["path", "site"]).to_pylist()
+    stale = {row["path"] for row in rows if (row["site"] or "") in other}
+    return {path: sha256 for path, sha256 in files.items() if path not in stale}
+
+
+def drop_others(root: Path, keep: Iterable[str]) -> None:
+    """Delete the folders of ``root`` that are not named."""
+    names = set(keep)
+    for folder in root.glob("*"):
+        if folder.name not in names:
+            shutil.rmtree(folder)
