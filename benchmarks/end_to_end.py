@@ -63,7 +63,8 @@ def measure(command: Sequence[str]) -> Cost:
         said = output.read().decode("utf-8", "replace")
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed ({process.returncode}):\n{said[-3000:]}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, max(peak[0], usage.ru_maxrss / 1024), said)
+    # Not usage.ru_maxrss: across fork and exec it begins with what this process itself held.
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak[0], said)
 
 
 def _watch(pid: int, peak: list[float], done: threading.Event) -> None:

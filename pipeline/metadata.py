@@ -15,6 +15,7 @@ from datetime import datetime
 from pipeline.dates import parse_timestamp
 from pipeline.headings import has_cjk, is_prose
 from pipeline.page_data import PageData, read_page_data
+from pipeline.repair import repair
 from pipeline.source_lines import MAX_LINE, SourceLine, read_source_line
 from pipeline.titles import find_title
 from pipeline.tokens import count_cjk, count_tokens
@@ -78,7 +79,7 @@ def _title(
         decisions,
         claims=(*page.titles, *([head_title] if head_title else [])),
         site_names=names,
-        other=(record.title,) if record.title else (),
+        other=(repair(record.title).text,) if record.title else (),
     )
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.repair import repair
 from pipeline.types import PageHead
 
 #: <meta> names, lower case, the most telling first. ArticleTitle, PubDate and ContentSource are required of Chinese
@@ -43,6 +44,7 @@ _NOBODY = re.compile(
 )
 _URL = re.compile(r"(?:https?:)?//|www\.|@", re.IGNORECASE)
 _MAX_NAME = 100  # characters of an author or source
+_MAX_STRING = 2_000  # characters of a string of JSON-LD that are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,10 @@ def _nodes(value: object) -> Iterator[dict[str, object]]:
 
 
 def _strings(value: object) -> list[str]:
-    """A value or list of values that are non-empty strings."""
+    """A value or list of values that are non-empty strings; repaired, for JSON can spell any character."""
     values = value if isinstance(value, list) else [value]
-    return [text for text in values[:10] if isinstance(text, str) and text.strip()]
+    texts = (repair(text[:_MAX_STRING]).text for text in values[:10] if isinstance(text, str))
+    return [text for text in texts if text.strip()]
 
 
 def _names(value: object) -> list[str]:

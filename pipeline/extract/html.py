@@ -2,7 +2,7 @@
 
 A *run* is the text between two edges (starts and ends of block elements, <br>); each run with visible
 text becomes a block. Which elements have edges is said in ``elements``; what else a start tag does is
-said in ``_OPENERS``, at the end. Implied end tags follow the WHATWG standard (https://html.spec.whatwg.org/
+said in ``openers.OPENERS``. Implied end tags follow the WHATWG standard (https://html.spec.whatwg.org/
 #parsing-main-inbody); nothing is moved (no foster parenting, no adoption agency).
 """
 

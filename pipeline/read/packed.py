@@ -165,3 +165,6 @@ class _ArrowSource:
             raise
         self.n_read += len(data)
         return data
+
+    def close(self) -> None:
+        self.closed = True

@@ -122,13 +122,15 @@ def _listing(raw: Path, folder: str) -> list[bytes]:
     return sorted(paths, reverse=True)
 
 
-def _scanned(raw: Path, path: str, known: Mapping[str, RawInput], max_file_bytes: int) -> RawInput | Rejection:
+def _scanned(raw: Path, path: str, known: Mapping[str, RawInput], max_file_bytes: int) -> ScannedFile:
     """Return what is known of a file, hashing it only when that is news."""
     try:
         seen = os.lstat(os.path.join(raw, native_path(path)))  # noqa: PTH118
     except OSError as error:
         failure = unreadable(error)
         return reject(path, None, failure.reason, failure.message, stage="scan")
+    if stat.S_ISLNK(seen.st_mode):  # what it points to is read where it lies, if that is in the raw folder
+        return Skipped(path, None, "symbolic link")
     if not stat.S_ISREG(seen.st_mode):
         return reject(path, None, Reason.NOT_A_REGULAR_FILE, not_regular(seen.st_mode), stage="scan")
     if seen.st_size > max_file_bytes:

@@ -13,7 +13,7 @@ import duckdb
 
 from pipeline.errors import InvariantError, SnapshotError
 from pipeline.schema import DATASETS
-from pipeline.store.snapshots import Snapshot, staged_part
+from pipeline.store.snapshots import Snapshot, hash_part, staged_part
 
 #: Characters that must not be in a text: C0 controls but tab and line feed, DEL, C1, bidi controls.
 _FORBIDDEN = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
@@ -102,7 +102,7 @@ def check_snapshot(snapshot: Snapshot) -> int:
     """
     for part in snapshot.parts:
         file = snapshot.path / part.dataset / part.name
-        if not file.exists() or staged_part(part.dataset, file) != part:
+        if not file.exists() or hash_part(file) != part.sha256 or staged_part(part.dataset, file) != part:
             mend = "Restore it from a backup, or run again with --full."
             raise SnapshotError(f"The part {file} is not as it was published.", mend=mend)
     check_parts({name: snapshot.files(name) for name in DATASETS})

@@ -113,10 +113,15 @@ def list_snapshots(out: Path) -> list[Snapshot]:
 
 def staged_part(dataset: str, file: Path) -> Part:
     """What a finished Parquet file will be called and hold as a part."""
-    with file.open("rb") as handle:
-        sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    sha256 = hash_part(file)
     rows = pq.read_metadata(file).num_rows
     return Part(dataset, f"{sha256[:32]}.parquet", rows, file.stat().st_size, sha256)
+
+
+def hash_part(file: Path) -> str:
+    """SHA-256 of a file, hex."""
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def publish(out: Path, staged: Sequence[tuple[Part, Path]], *, manifest: Mapping[str, Any], keep: int) -> Snapshot:
