@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import html
-import io
 import json
 import random
 import re
@@ -417,17 +416,15 @@ def truth_of(path: str, member: str | None, source: Source, form: str, charset: 
 
 
 def warc_record(url: str, page: bytes, charset: str, rng: random.Random) -> bytes:
-    from warcio.statusandheaders import StatusAndHeaders
-    from warcio.warcwriter import WARCWriter
-
+    """A response as a gzip member (WARC 1.1, annex D)."""
     kind = "text/html" + (f"; charset={charset}" if charset not in ("", "ascii") else "")
-    http = StatusAndHeaders("200 OK", [("Content-Type", kind), ("Content-Length", str(len(page)))], protocol="HTTP/1.1")
-    fixed = {"WARC-Record-ID": f"<urn:uuid:{uuid.UUID(int=rng.getrandbits(128))}>", "WARC-Date": "2025-01-01T00:00:00Z"}
-    buffer = io.BytesIO()
-    writer = WARCWriter(buffer, gzip=True)
-    made = writer.create_warc_record(url, "response", io.BytesIO(page), warc_headers_dict=fixed, http_headers=http)
-    writer.write_record(made)
-    return buffer.getvalue()
+    http = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(page)}\r\n\r\n".encode() + page
+    head = (
+        f"WARC/1.1\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:{uuid.UUID(int=rng.getrandbits(128))}>\r\n"
+        f"WARC-Target-URI: {url}\r\nWARC-Date: 2025-01-01T00:00:00Z\r\n"
+        f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(http)}\r\n\r\n"
+    )
+    return gzip.compress(head.encode() + http + b"\r\n\r\n", 6, mtime=0)
 
 
 def stored(library: Library, number: int) -> File:
@@ -445,37 +442,38 @@ def copy(library: Library, number: int) -> File:
         return documents(library, number)
     original = documents(library, other)
     path = f"copies/{number:07d}{original.path[original.path.index('.', original.path.rindex('/')) :]}"
-    truths = (
-        replace(one, path=path, **({"outcome": "duplicate", "edit": "copy"} if one.cluster else {}))
-        for one in original.truths
-    )
-    return File(path, original.content, tuple(truths))
+    stories = (replace(one, path=path, outcome="duplicate", edit="copy") for one in original.truths if one.cluster)
+    broken = (replace(one, path=path) for one in original.truths if not one.cluster)
+    return File(path, original.content, (*stories, *broken))
 
 
 _MENU = "Home,About us,Contact,Sitemap,Log in,English,首页,关于我们,联系我们,网站地图,登录,繁体版"
 _NAVIGATION = "<html><body><ul class=nav>" + "".join(f"<li><a href=/>{w}</a></li>" for w in _MENU.split(",")) + "</ul>"
-#: What cannot be a document: folder and suffix, what else may become of it, and its bytes.
-HOSTILE: Mapping[str, tuple[str, tuple[str, ...], Callable[[Library, int, random.Random], bytes]]] = {
-    "empty-text": ("odd/{}.txt", (), lambda library, number, rng: b""),
-    "empty-page": ("odd/{}.html", (), lambda library, number, rng: b"<html><body>\n</body></html>\n"),
-    "blank-text": ("odd/{}.txt", (), lambda library, number, rng: b" \r\n\t\n" * 50),
-    "binary-text": ("odd/{}.txt", (), lambda library, number, rng: rng.randbytes(4096)),
+#: Path, what else may become of it, and its bytes.
+Odd = tuple[str, tuple[str, ...], Callable[[Library, random.Random], bytes]]
+#: What cannot be a document ...
+HOSTILE: Mapping[str, Odd] = {
+    "empty-text": ("odd/{}.txt", (), lambda library, rng: b""),
+    "empty-page": ("odd/{}.html", (), lambda library, rng: b"<html><body>\n</body></html>\n"),
+    "blank-text": ("odd/{}.txt", (), lambda library, rng: b" \r\n\t\n" * 50),
+    "binary-text": ("odd/{}.txt", (), lambda library, rng: rng.randbytes(4096)),
     "cut-gzip": (
         "odd/{}.txt.gz",
         ("document", "duplicate"),
-        lambda library, number, rng: cut_gzip(library, number, rng),
+        lambda library, rng: cut_gzip(library, rng),
     ),
-    "navigation-only": ("odd/{}.html", (), lambda library, number, rng: _NAVIGATION.encode()),
+    "navigation-only": ("odd/{}.html", (), lambda library, rng: _NAVIGATION.encode()),
 }
-SKIPPED = {
-    "image": ("odd/{}.png", (), lambda library, number, rng: b"\x89PNG\r\n\x1a\n" + rng.randbytes(500)),
-    "style-sheet": ("odd/{}.css", (), lambda library, number, rng: b"body { margin: 0 }\n"),
-    "hidden": ("odd/.{}.html", (), lambda library, number, rng: _NAVIGATION.encode()),
-    "unfinished": ("odd/{}.html.part", (), lambda library, number, rng: _NAVIGATION.encode()[:100]),
+#: ... and what is not even tried.
+SKIPPED: Mapping[str, Odd] = {
+    "image": ("odd/{}.png", (), lambda library, rng: b"\x89PNG\r\n\x1a\n" + rng.randbytes(500)),
+    "style-sheet": ("odd/{}.css", (), lambda library, rng: b"body { margin: 0 }\n"),
+    "hidden": ("odd/.{}.html", (), lambda library, rng: _NAVIGATION.encode()),
+    "unfinished": ("odd/{}.html.part", (), lambda library, rng: _NAVIGATION.encode()[:100]),
 }
 
 
-def cut_gzip(library: Library, number: int, rng: random.Random) -> bytes:
+def cut_gzip(library: Library, rng: random.Random) -> bytes:
     lang = rng.choice(sorted(library.frames))
     whole = gzip.compress(make_text(4000, rng, library.sentences[lang], lang).encode(), mtime=0)
     return whole[: len(whole) * 3 // 4]
@@ -487,7 +485,7 @@ def odd(library: Library, number: int) -> File:
     outcome = "quarantine" if kind_of(library, number) == "hostile" else "skipped"
     name, (path, also_ok, make) = rng.choice(list((HOSTILE if outcome == "quarantine" else SKIPPED).items()))
     path = path.format(f"{number:07d}")
-    return File(path, make(library, number, rng), (Truth(path, None, outcome, also_ok, form=name),))
+    return File(path, make(library, rng), (Truth(path, None, outcome, also_ok, form=name),))
 
 
 KINDS: Mapping[str, Callable[[Library, int], File]] = {
@@ -502,6 +500,11 @@ KINDS: Mapping[str, Callable[[Library, int], File]] = {
 def truth_file(out: Path) -> Path:
     """Where the truth of a corpus lies: beside its folder, never in it."""
     return out.with_name(out.name + ".truth.jsonl")
+
+
+def read_truth(file: Path) -> list[Truth]:
+    rows = map(json.loads, file.read_text("utf-8").rstrip("\n").split("\n"))
+    return [Truth(**{**row, "also_ok": tuple(row["also_ok"])}) for row in rows]
 
 
 def make_corpus(

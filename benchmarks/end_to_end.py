@@ -12,7 +12,6 @@ that has two files only) and without it. ``--peers`` runs benchmarks.user_script
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.corpus import DATA, make_corpus
+from benchmarks.corpus import DATA, Truth, make_corpus, read_truth
 from pipeline.store.snapshots import Snapshot, open_snapshot
 
 TARGETS = {"html": 10.0, "text": 2.0}  # ms of CPU time a document, the fixed cost left out
@@ -124,7 +123,7 @@ def found_in(snapshot: Snapshot) -> Found:
     for row in snapshot.table("documents", ["doc_id", "path", "member", "encoding"]).to_pylist():
         keys[row["doc_id"]] = key = (row["path"], row["member"])
         outcomes[key].append("document")
-        encodings[key] = row["encoding"]
+        encodings[key] = row.encoding
     for row in snapshot.table("duplicates", ["path", "member", "duplicate_of"]).to_pylist():
         outcomes[row["path"], row["member"]].append("duplicate")
         duplicates[row["path"], row["member"]] = row["duplicate_of"]
@@ -137,7 +136,7 @@ def found_in(snapshot: Snapshot) -> Found:
     return Found(outcomes, encodings, {key: keys[doc_id] for key, doc_id in duplicates.items()}, reasons)
 
 
-def add_up(snapshot: Snapshot, raw: Path, truth: Sequence[Mapping[str, object]], found: Found) -> list[str]:
+def add_up(snapshot: Snapshot, raw: Path, truth: Sequence[Truth], found: Found) -> list[str]:
     """What does not add up: files of the folder, records of the truth, counts of the manifest."""
     problems = []
     files = {path.relative_to(raw).as_posix() for path in raw.rglob("*") if path.is_file()}
@@ -147,7 +146,7 @@ def add_up(snapshot: Snapshot, raw: Path, truth: Sequence[Mapping[str, object]],
     )
     twice = [key for key, where in found.outcomes.items() if len(where) != 1]
     problems += [f"{len(twice)} records are in more than one dataset, the first: {twice[0]}"] if twice else []
-    known = {(row["path"], row["member"]) for row in truth}
+    known = {(row.path, row.member) for row in truth}
     lost = known - set(found.outcomes)
     problems += [f"{len(lost)} records are nowhere, the first: {min(map(str, lost))}"] if lost else []
     made_up = set(found.outcomes) - known
@@ -158,34 +157,46 @@ def add_up(snapshot: Snapshot, raw: Path, truth: Sequence[Mapping[str, object]],
     return problems
 
 
-def compare(truth: Sequence[Mapping[str, object]], found: Found) -> Table:
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of the records against the truth."""
+
+    tally: Counter[str]
+    missed: Counter[str]  # duplicates that are documents, by edit
+    wrong: list[Key]  # records left out as duplicates of another story
+    lost: Counter[str]  # documents in quarantine, by reason and form
+
+
+def compare(truth: Sequence[Truth], found: Found) -> Verdict:
     """Outcomes against the truth. Of a cluster any one record may be the document; the others are duplicates."""
-    clusters: dict[object, list[Key]] = defaultdict(list)
-    cluster_of: dict[Key, object] = {}
-    edits: dict[Key, str] = {}
+    clusters: dict[str, list[Key]] = defaultdict(list)
+    rows = {(row.path, row.member): row for row in truth}
     tally: Counter[str] = Counter()
-    for row in truth:
-        key = (str(row["path"]), row["member"])
-        (outcome,) = found.outcomes.get(key, ["nowhere"])[:1]
-        if row["cluster"] is not None:
-            clusters[row["cluster"]].append(key)
-            cluster_of[key], edits[key] = row["cluster"], str(row["edit"])
-            tally["lost"] += outcome not in ("document", "duplicate")
-            if key in found.encodings and row["encoding"] not in (None, "ascii"):
-                tally["encodings"] += 1
-                tally["encodings right"] += same_charset(found.encodings[key], str(row["encoding"]))
-        else:
+    lost: Counter[str] = Counter()
+    for key, row in rows.items():
+        outcome = found.outcomes.get(key, ["nowhere"])[0]
+        if row.cluster is None:
             tally["odd"] += 1
-            tally["odd right"] += outcome == row["outcome"] or outcome in row["also_ok"]
+            tally["odd right"] += outcome == row.outcome or outcome in row.also_ok
+            continue
+        clusters[row.cluster].append(key)
+        if outcome not in ("document", "duplicate"):
+            lost[f"{found.reasons.get(key, outcome)} ({row.form})"] += 1
+        if key in found.encodings and row.encoding and row.encoding != "ascii":
+            tally["encodings"] += 1
+            tally["encodings right"] += same_charset(found.encodings[key], row.encoding)
     missed: Counter[str] = Counter()
     for keys in clusters.values():
         documents = [key for key in keys if found.outcomes.get(key) == ["document"]]
         tally["duplicates"] += len(keys) - 1
-        tally["missed"] += max(len(documents) - 1, 0)
-        missed.update(sorted(edits[key] for key in documents)[: len(documents) - 1] if len(documents) > 1 else [])
-    wrong = [key for key, head in found.stands_for.items() if cluster_of.get(key) != cluster_of.get(head)]
-    tally["wrong"] = sum(key in cluster_of for key in wrong)
-    return _truth_table(tally, missed, [key for key in wrong if key in cluster_of], lost_of(truth, found))
+        originals_last = sorted(documents, key=lambda key: rows[key].edit is None)
+        missed.update(str(rows[key].edit) for key in originals_last[: max(len(documents) - 1, 0)])
+    wrong = [
+        key
+        for key, head in found.stands_for.items()
+        if key in rows and rows[key].cluster and (head not in rows or rows[key].cluster != rows[head].cluster)
+    ]
+    return Verdict(tally, missed, wrong, lost)
 
 
 def same_charset(a: str, b: str) -> bool:
@@ -193,24 +204,16 @@ def same_charset(a: str, b: str) -> bool:
     return a == b or {a, b} <= chinese
 
 
-def lost_of(truth: Sequence[Mapping[str, object]], found: Found) -> Counter[str]:
-    """Why documents are in quarantine, by reason and form."""
-    keys = {(row["path"], row["member"]): row["form"] for row in truth if row["cluster"] is not None}
-    return Counter(f"{reason} ({keys[key]})" for key, reason in found.reasons.items() if key in keys)
-
-
-def _truth_table(tally: Counter[str], missed: Counter[str], wrong: Sequence[Key], lost: Counter[str]) -> Table:
+def truth_table(one: Verdict) -> Table:
     table = Table("against the truth", "", "which", title="What became of the records")
-    found = tally["duplicates"] - tally["missed"]
-    table.add_row("duplicates found", f"{found} of {tally['duplicates']}")
-    table.add_row(
-        "duplicates missed", str(tally["missed"]), ", ".join(f"{n} {edit}" for edit, n in missed.most_common())
-    )
-    table.add_row("duplicates wrong", str(tally["wrong"]), ", ".join(path for path, _ in wrong[:3]))
-    reasons = ", ".join(f"{n} {why}" for why, n in lost.most_common(6))
-    table.add_row("documents left out as no document", str(tally["lost"]), reasons)
-    table.add_row("hostile and odd files as expected", f"{tally['odd right']} of {tally['odd']}")
-    table.add_row("charsets right", f"{tally['encodings right']} of {tally['encodings']} that are not ASCII")
+    n, missed = one.tally["duplicates"], one.missed.total()
+    table.add_row("duplicates found", f"{n - missed} of {n}")
+    table.add_row("duplicates missed", str(missed), ", ".join(f"{k} {edit}" for edit, k in one.missed.most_common()))
+    table.add_row("duplicates wrong", str(len(one.wrong)), ", ".join(path for path, _ in one.wrong[:3]))
+    reasons = ", ".join(f"{k} {why}" for why, k in one.lost.most_common(6))
+    table.add_row("documents left out as no document", str(one.lost.total()), reasons)
+    table.add_row("hostile and odd files as expected", f"{one.tally['odd right']} of {one.tally['odd']}")
+    table.add_row("charsets right", f"{one.tally['encodings right']} of {one.tally['encodings']} that are not ASCII")
     return table
 
 
@@ -219,14 +222,14 @@ def _truth_table(tally: Counter[str], missed: Counter[str], wrong: Sequence[Key]
 
 def mixed(work: Path, *, files: int, data: Path, peers: bool) -> None:
     raw, out = work / "mixed", work / "mixed-out"
-    truth = [json.loads(line) for line in make_corpus(raw, files=files, data=data).open(encoding="utf-8")]
+    truth = read_truth(make_corpus(raw, files=files, data=data))
     cost = run_winnow(raw, out)
     snapshot = open_snapshot(out)
     found = found_in(snapshot)
     problems = add_up(snapshot, raw, truth, found)
     CONSOLE.print("The counts add up." if not problems else "[red]THE COUNTS DO NOT ADD UP: " + "; ".join(problems))
-    CONSOLE.print(compare(truth, found))
-    n_documents = sum(row["cluster"] is not None for row in truth)
+    CONSOLE.print(truth_table(compare(truth, found)))
+    n_documents = sum(row.cluster is not None for row in truth)
     size_mb = sum(file.stat().st_size for file in raw.rglob("*") if file.is_file()) / 1e6
     title = f"Mixed corpus: {files} files, {size_mb:.0f} MB, {n_documents} documents and duplicates, one worker"
     table = Table("", "CPU s", "wall s", "documents a CPU-second", "peak MB", title=title)

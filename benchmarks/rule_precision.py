@@ -41,7 +41,9 @@ class Tally:
 
 def pages(data: Path, lang: str | None) -> Iterator[tuple[str, list[Block], str]]:
     """Site, blocks and gold text of each labelled page."""
-    for line in (data / "gold.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (data / "gold.jsonl").read_text(encoding="utf-8").split("\n"):
+        if not line:
+            continue
         row = json.loads(line)
         if lang is None or row["lang"] == lang:
             content = gzip.decompress((data / row["page"]).read_bytes())

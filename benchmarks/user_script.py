@@ -44,12 +44,14 @@ def clean(content: bytes | str, is_html: bool) -> str:
 
     if is_html:
         return trafilatura.extract(content) or ""
-    if isinstance(content, bytes):
+    if isinstance(content, str):
+        text = content
+    else:
         try:
-            content = content.decode("utf-8")
+            text = content.decode("utf-8")
         except UnicodeDecodeError:
-            content = content.decode("gb18030", "replace")
-    return "\n".join(line.strip() for line in content.splitlines() if line.strip())
+            text = content.decode("gb18030", "replace")
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def minhash(text: str) -> object:

@@ -44,6 +44,7 @@ INTERCEPT = {"latin": -9.6, "cjk": -5.0}
 THRESHOLD = -1.0
 #: Log-odds that a document cut like this is a digest: words that its stories share (more telling in CJK scripts), the
 #: mean of the three best openings, stories that open with a dateline. Above DIGEST_THRESHOLD few articles are cut.
+#: Fitted once on the cases of ``benchmarks.sections_fit``, which shows what they do and does not refit them.
 SHARED_WEIGHT = {"latin": -11.8, "cjk": -15.2}
 BEST_WEIGHT, DATELINE_WEIGHT = 0.9, 3.9
 DIGEST_INTERCEPT = 5.3

@@ -20,7 +20,7 @@ from pipeline.extract.openers import OPENERS
 from pipeline.extract.page import Page, TooDeepError
 from pipeline.extract.scanner import raw_parts, scan
 from pipeline.extract.tables import join_rows
-from pipeline.types import Extracted
+from pipeline.types import Extracted, Markup
 
 
 def extract_html(source: str) -> Extracted:
@@ -43,9 +43,13 @@ def extract_html(source: str) -> Extracted:
             page.flags.add("html_fallback_parser")
     for table in reversed(page.tables):
         join_rows(table, page.blocks)
-    if any("hidden" in block.markup.classes for block in page.blocks if block.markup):
+    if any(_is_hidden(block.markup) for block in page.blocks if block.markup):
         page.flags.add("hidden_text")
     return assemble(page.blocks, page.head.page_head(), flags=page.flags)
+
+
+def _is_hidden(markup: Markup) -> bool:
+    return "hidden" in markup.classes and "hidden" in markup.classes.split()
 
 
 def _walk(page: Page, source: str) -> None:
