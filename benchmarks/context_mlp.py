@@ -50,13 +50,11 @@ class Batch:
     pages: int
 
 
-def fit(samples: Sequence[Sample], *, plan: Plan = Plan()) -> Weights:  # noqa: B008 - frozen
+def fit(samples: Sequence[Sample], *, plan: Plan = Plan()) -> Weights:
     """Weights that minimise the weighted cross entropy over the pages, each page counting alike."""
     rng = np.random.default_rng(plan.seed)
     weights = _start(samples, plan, rng)
-    prepared = [
-        Sample(standardise(weights, one.table), one.wanted, one.weight) for one in samples if len(one.table)
-    ]
+    prepared = [Sample(standardise(weights, one.table), one.wanted, one.weight) for one in samples if len(one.table)]
     shares = [page_shares(one.table) for one in samples if len(one.table)]
     values = {name: getattr(weights, name) for name in ("w1", "b1", "w2", "b2", "w3", "b3")}
     first = {name: np.zeros_like(value) for name, value in values.items()}

@@ -123,7 +123,7 @@ def found_in(snapshot: Snapshot) -> Found:
     for row in snapshot.table("documents", ["doc_id", "path", "member", "encoding"]).to_pylist():
         keys[row["doc_id"]] = key = (row["path"], row["member"])
         outcomes[key].append("document")
-        encodings[key] = row.encoding
+        encodings[key] = row["encoding"]
     for row in snapshot.table("duplicates", ["path", "member", "duplicate_of"]).to_pylist():
         outcomes[row["path"], row["member"]].append("duplicate")
         duplicates[row["path"], row["member"]] = row["duplicate_of"]
@@ -303,7 +303,12 @@ def _rate_figures(one: Rate) -> tuple[str, ...]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, default=2000, help="of the mixed corpus; pages a sixth, texts as many")
+    parser.add_argument(
+        "--files",
+        type=int,
+        default=2000,
+        help="of the mixed corpus; the HTML corpus has a sixth of them, the text corpus as many",
+    )
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--peers", action="store_true", help="measure benchmarks.user_script too")
     given = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Fit the weights of ``pipeline.digests`` and ``pipeline.openings``, and try them on archives left out.
+"""Fit the weights of ``pipeline.sections.digests`` and ``pipeline.sections.openings``, and try them on archives left out.
 
     python -m benchmarks.sections_fit [--data ../shared/data]
 
@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.sections import Case, flatten, lines_of
-from pipeline import digests, openings
-from pipeline.digests import script_of
 from pipeline.headings import is_heading_text, is_prose
-from pipeline.openings import opening_features
-from pipeline.outline import headline_candidates
-from pipeline.titles import cut_site_name
+from pipeline.metadata.titles import cut_site_name
+from pipeline.sections import digests, openings
+from pipeline.sections.digests import script_of
+from pipeline.sections.openings import opening_features
+from pipeline.sections.outline import headline_candidates
 
 #: Archives of one origin are left out together.
 GROUPS = (

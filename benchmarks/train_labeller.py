@@ -69,9 +69,7 @@ def read_pages(data: Path) -> list[Page]:
         source = decode(content, media_type="text/html").text
         blocks = extract(source, "text/html").blocks
         shares = align([block.text for block in blocks], row["gold"])
-        pages.append(
-            Page(row["set"], row["lang"], row["site"], row["gold"], source, "html", blocks, tuple(shares))
-        )
+        pages.append(Page(row["set"], row["lang"], row["site"], row["gold"], source, "html", blocks, tuple(shares)))
     return pages
 
 
@@ -99,9 +97,7 @@ def reframed(pages: Sequence[Page]) -> list[Page]:
         if others and page.blocks:
             other = rng.choice(others)
             blocks, shares = reframe((page.blocks, page.shares), (other.blocks, other.shares), seed=at)
-            made.append(
-                replace(page, style="reframed", blocks=tuple(blocks), shares=tuple(shares), source="")
-            )
+            made.append(replace(page, style="reframed", blocks=tuple(blocks), shares=tuple(shares), source=""))
     return made
 
 
@@ -131,9 +127,7 @@ def cross_validated(pages: Sequence[Page], *, plan: Plan) -> list[Floats]:
 def main_text(page: Page, scores: Floats) -> str:
     """What the decision keeps of a page. A heading kept only as the title goes to the title column."""
     none = [None] * len(page.blocks)
-    decisions = decide(
-        page.blocks, rule_decisions=none, scores=[float(score) for score in scores], template_hits=none
-    )
+    decisions = decide(page.blocks, rule_decisions=none, scores=[float(score) for score in scores], template_hits=none)
     return "\n".join(
         block.text
         for block, one in zip(page.blocks, decisions, strict=True)
@@ -179,9 +173,7 @@ def peers() -> dict[str, Callable[[str], str]]:
 
 def write_weights(modes: dict[str, Weights], path: Path) -> None:
     """Half precision: the probabilities differ by less than .001."""
-    arrays = {
-        f"{mode}_{name}": getattr(weights, name) for mode, weights in modes.items() for name in Weights.__slots__
-    }
+    arrays = {f"{mode}_{name}": getattr(weights, name) for mode, weights in modes.items() for name in Weights.__slots__}
     with path.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
@@ -206,7 +198,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print_table(name, html, (run(page.source) for page in html))
     if not given.no_write:
         write_weights(
-            {mode: fit([sample(page) for page in pages], plan=plan) for mode, pages in (("markup", html), ("plain", flat))},
+            {
+                mode: fit([sample(page) for page in pages], plan=plan)
+                for mode, pages in (("markup", html), ("plain", flat))
+            },
             WEIGHTS,
         )
         load_weights.cache_clear()

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from pipeline.dedup.clusters import Index, find_duplicates
 from pipeline.dedup.signature import N_HASHES, Words, from_bytes
 from pipeline.shards.assemble import VERDICTS
+from pipeline.shards.chunks import chunk_names, read_columns
 from pipeline.shards.columns import SIGNATURES
 from pipeline.shards.plan import fingerprint
-from pipeline.store.chunks import chunk_names, read_columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from pipeline.outcomes import LeftOut, left_out_in, quarantined
 from pipeline.read.rawfile import portable_path
 from pipeline.read.scan import hash_file
 from pipeline.settings import Settings
+from pipeline.shards.chunks import chunk_names, write_table
 from pipeline.shards.plan import Shard, clean_spec
-from pipeline.store.chunks import chunk_names, write_table
 from pipeline.supervise import Job, Nursery, run_job
 from pipeline.text_safety import printable
 from pipeline.types import KEPT_LABELS, Label

@@ -16,6 +16,7 @@ from pipeline.collection import Finished
 from pipeline.learning import Learned, hits_in
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
+from pipeline.shards.chunks import chunk_names, write_table
 from pipeline.shards.plan import (
     Recipe,
     Shard,
@@ -25,7 +26,6 @@ from pipeline.shards.plan import (
     make_shards,
     table_fingerprint,
 )
-from pipeline.store.chunks import chunk_names, write_table
 from pipeline.store.packs import Pack
 from pipeline.store.snapshots import Snapshot
 from pipeline.supervise import Job

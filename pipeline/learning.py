@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.templates import LINES_SCHEMA, index_templates, learn_templates, neighbours
-from pipeline.store.chunks import chunk_names, read_columns, write_table
+from pipeline.shards.chunks import chunk_names, read_columns, write_table
 from pipeline.store.packs import Pack
 
 

@@ -16,7 +16,7 @@ from pipeline.ids import document_id
 from pipeline.read.outcome import Skipped
 from pipeline.schema import INPUTS, QUARANTINE
 from pipeline.shards.assemble import sort_rows
-from pipeline.store.chunks import chunk_names
+from pipeline.shards.chunks import chunk_names
 from pipeline.store.snapshots import Snapshot
 from pipeline.supervise import given_up_in
 from pipeline.types import RawInput

@@ -23,9 +23,9 @@ from pipeline.extract import extract
 from pipeline.ids import document_id
 from pipeline.language import Backend, document_language, tag_blocks
 from pipeline.metadata import find_metadata
+from pipeline.metadata.site import site_of
 from pipeline.quality import Quality, measure_quality
 from pipeline.sections import split_sections
-from pipeline.site import site_of
 from pipeline.tokens import count_tokens
 from pipeline.types import (
     Block,

@@ -25,9 +25,9 @@ from pipeline.outcomes import LeftOut, Outcomes, left_out_by_scan, left_out_in, 
 from pipeline.read.scan import ScannedFile, scan
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
+from pipeline.shards.chunks import chunk_names
 from pipeline.shards.plan import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
 from pipeline.store.check import check_parts
-from pipeline.store.chunks import chunk_names
 from pipeline.store.lock import locked
 from pipeline.store.packs import Pack, drop_others, seal, sites_in, take_packs
 from pipeline.store.snapshots import Snapshot, latest_or_none, publish

@@ -105,7 +105,7 @@ class Block:
     """A run of text that a reader sees as one: a paragraph, a heading, a list item, a table row."""
 
     ordinal: int  # 0-based place among the record's blocks
-    text: str  # repaired, white space collapsed (kept in code), never empty
+    text: str  # repaired; white space collapsed, but kept in code and inside lines of plain text; never empty
     kind: BlockKind
     start: int  # of the first code point of the text in the decoded source
     end: int  # past the last one

@@ -5,7 +5,7 @@ import signal
 import time
 
 from pipeline.journal import READING, WORKING
-from pipeline.store.chunks import write_table
+from pipeline.shards.chunks import write_table
 from pipeline.worker import main
 
 

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import Reason
-from pipeline.store.chunks import chunk_names
+from pipeline.shards.chunks import chunk_names
 from pipeline.supervise import Job, Nursery, WorkerError, given_up_in, run_job
 
 POISON = (sys.executable, str(Path(__file__).with_name("poison_worker.py")))

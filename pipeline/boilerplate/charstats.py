@@ -24,8 +24,8 @@ _BMP = 0x10000
 _ASTRAL_CJK = range(0x20000, 0x40000)
 _WORD_LETTERS = 8  # letters of a word that are compared: "copyrigh", "newslett" stay apart
 _SLOTS = 1 << 16
-_BASE = np.uint64(1_000_003)
-_BASE_INVERSE = np.uint64(pow(1_000_003, -1, 1 << 64))
+_BASE = 1_000_003  # odd, so that it has an inverse modulo 2**64
+_BASE_INVERSE = pow(_BASE, -1, 1 << 64)
 _N_KINDS = 16
 #: A kind of word for each list: 0 is any other word.
 WORD_KINDS: tuple[str, ...] = ("other", "stop", *TEXT_WORDS)
@@ -82,7 +82,8 @@ def _kind_table() -> NDArray[np.uint8]:
 
 
 def _hash_word(word: str) -> int:
-    return sum(ord(char) * int(_BASE) ** at for at, char in enumerate(word[:_WORD_LETTERS])) % (1 << 64)
+    value: int = sum(ord(char) * _BASE**at for at, char in enumerate(word[:_WORD_LETTERS]))
+    return value % (1 << 64)
 
 
 def _hash_pair(pair: str) -> int:
@@ -121,9 +122,7 @@ def _pair_slots() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     )
 
 
-def _look_up(
-    hashes: NDArray[np.uint64], table: tuple[NDArray[np.uint64], NDArray[np.uint8]]
-) -> NDArray[np.uint8]:
+def _look_up(hashes: NDArray[np.uint64], table: tuple[NDArray[np.uint64], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     keys, kinds = table
     slot = (hashes ^ hashes >> np.uint64(16)) & np.uint64(_SLOTS - 1)
     found: NDArray[np.uint8] = np.where(keys[slot] == hashes, kinds[slot], 0)
@@ -190,7 +189,8 @@ def _hash_runs(lower: NDArray[np.uint32], begins: Ints, ends: Ints) -> NDArray[n
     back = np.cumprod(np.full(size, _BASE_INVERSE, dtype=np.uint64))
     sums = np.zeros(size + 1, dtype=np.uint64)
     np.cumsum(lower * powers, out=sums[1:])
-    return (sums[ends] - sums[begins]) * back[begins]  # type: ignore[no-any-return]
+    hashes: NDArray[np.uint64] = np.multiply(sums[ends] - sums[begins], back[begins], dtype=np.uint64)
+    return hashes
 
 
 def _last_kind(kinds: NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:

@@ -8,7 +8,6 @@ Scales are logarithms and shares, so that no column needs the unit of another.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -24,10 +23,12 @@ from pipeline.types import Block, BlockKind
 Column = NDArray[np.float32]
 Table = NDArray[np.float32]
 
-_MAX_CHAIN = 400  # code points of a chain of classes that are read, from its near end
+_MAX_CHAIN = 240  # code points of a chain of classes that are read, from its near end
 _PROSE_TOKENS = 20  # a block this long with a sentence's end and few links is prose
-_INLINE = frozenset("a abbr b bdi bdo button cite code em font i img label mark q s small span strong sub sup u".split())
-_DIGITS = re.compile(r"\d+")
+_INLINE = frozenset(
+    "a abbr b bdi bdo button cite code em font i img label mark q s small span strong sub sup u".split()
+)
+_NO_DIGITS = str.maketrans("", "", "0123456789")
 _FAR = 30.0  # blocks: the distance given when there is no prose
 
 _TEXT = (
@@ -107,9 +108,7 @@ def _text_columns(texts: Sequence[str], stats: CharStats, tokens: Column) -> Tab
         stats.first_kind == CharKind.UPPER, letters / np.maximum(stats.words, 1) / 10,
     )  # fmt: skip
     repeated = np.log1p(np.array([seen[text] - 1 for text in texts]))
-    return np.column_stack(
-        (*columns, np.log1p(listed), listed.sum(axis=1) / some, repeated)
-    ).astype(np.float32)
+    return np.column_stack((*columns, np.log1p(listed), listed.sum(axis=1) / some, repeated)).astype(np.float32)
 
 
 def _form_columns(blocks: Sequence[Block], length: NDArray[np.int64]) -> Table:
@@ -130,9 +129,7 @@ def _form_columns(blocks: Sequence[Block], length: NDArray[np.int64]) -> Table:
     table[:, 2] = raw[:, 1] / 6
     table[np.arange(len(blocks)), 3 + raw[:, 2].astype(np.int64)] = 1
     density = np.minimum(raw[:, 5] / length, 1)
-    table[:, 3 + len(kinds) :] = np.column_stack(
-        (raw[:, 3], np.log1p(raw[:, 4]), density, density > 0.8)
-    )
+    table[:, 3 + len(kinds) :] = np.column_stack((raw[:, 3], np.log1p(raw[:, 4]), density, density > 0.8))
     return table
 
 
@@ -179,7 +176,7 @@ def _skeleton(path: tuple[str, ...], classes: str) -> tuple[tuple[str, ...], str
     end = len(path)
     while end > 1 and path[end - 1] in _INLINE:
         end -= 1
-    return path[:end], _DIGITS.sub("", classes)
+    return path[:end], classes.translate(_NO_DIGITS)
 
 
 def _markup_columns(blocks: Sequence[Block], prose_tokens: Column) -> Table:
@@ -264,7 +261,8 @@ def _neighbour_columns(picked: Table) -> Table:
 
     def mean(reach: int) -> Table:
         low, high = np.maximum(index - reach, 0), np.minimum(index + reach + 1, n)
-        means: Table = (sums[high] - sums[low]) / (high - low)[:, None].astype(np.float32)
+        counts = (high - low)[:, None].astype(np.float32)
+        means: Table = np.divide(sums[high] - sums[low], counts, dtype=np.float32)
         return means
 
     parts = (np.vstack((zero, picked[:-1])), np.vstack((picked[1:], zero)), mean(2), mean(4))

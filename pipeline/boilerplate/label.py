@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from pipeline.boilerplate.model import MODEL_ID
 from pipeline.tokens import count_tokens
@@ -127,7 +128,7 @@ def _gaps(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool]
     """Short runs between two kept blocks, none of them unlikely. Shares are of the threshold."""
     found: list[int] = []
     places = [at for at, was in enumerate(kept) if was]
-    for left, right in zip(places, places[1:], strict=False):
+    for left, right in pairwise(places):
         run = range(left + 1, right)
         if len(run) <= GAP_BLOCKS and all(shares[at] >= GAP_SHARE for at in run):
             found.extend(run)

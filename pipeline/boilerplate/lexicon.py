@@ -64,7 +64,10 @@ CLASS_WORDS: dict[str, re.Pattern[str]] = {
         "footer": r"foot|copyright|bottom|legal|colophon|beian|banquan|shenm|mianze|declare|statement|reference|footnote",
         "side": r"side|aside|rail|widget|^right|^left|secondary|column",
         "share": r"share|social|follow|weixin|wechat|weibo|qrcode|subscri|newsletter|fenxiang|sign.?up",
-        "related": r"relat|recommend|similar|popular|trending|tags?$|rank|hot(?!el)|more|xiangguan|tuijian|recom|guess|other|prev|next|ellips|teaser|card|list",
+        "related": (
+            r"relat|recom|similar|popular|trending|tags?$|rank|hot(?!el)|more|xiangguan|tuijian|guess|other|prev|next"
+            r"|ellips|teaser|card|list"
+        ),
         "comments": r"comment|repl(?:y|ies)|disqus|pinglun|thread|message|forum|topic|floor|review",
         "advert": r"^ads?$|^ads?[-_]|[-_]ads?$|advert|banner|promo|sponsor|guanggao|cta",
         "dialog": r"modal|popup|cookie|consent|dialog|overlay|login|hidden|hide|sr-only|visually|form|search|button|btn",

@@ -92,5 +92,6 @@ def _window_mean(first: Floats, reach: int) -> Floats:
     sums = np.concatenate((np.zeros((1, width), dtype=np.float32), np.cumsum(first, axis=0)))
     index = np.arange(n)
     low, high = np.maximum(index - reach, 0), np.minimum(index + reach + 1, n)
-    mean: Floats = (sums[high] - sums[low]) / (high - low)[:, None].astype(np.float32)
-    return mean
+    counts = (high - low)[:, None].astype(np.float32)
+    means: Floats = np.divide(sums[high] - sums[low], counts, dtype=np.float32)
+    return means

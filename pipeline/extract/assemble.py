@@ -24,15 +24,19 @@ class RawBlock(NamedTuple):
     markup: Markup | None = None
 
 
-def assemble(raw: Iterable[RawBlock], head: PageHead = EMPTY_HEAD, *, flags: Iterable[str] = ()) -> Extracted:
+def assemble(
+    raw: Iterable[RawBlock], head: PageHead = EMPTY_HEAD, *, flags: Iterable[str] = (), keep_spaces: bool = False
+) -> Extracted:
     """Repair each block's text and number what is left.
+
+    ``keep_spaces``: white space inside a block stays as it is, where the source has no mark-up that made it mean nothing.
 
     Most documents need no repair: whether this one does is asked once, of all its texts together.
     """
     found = [block for block in raw if block[2]]
     fixes: set[str] = set()
     if not is_clean("\n".join([block[2] for block in found])):
-        found = _repaired(found, fixes)
+        found = _repaired(found, fixes, keep_spaces)
     blocks = tuple(
         [
             Block(ordinal, text, kind, start, end, level, n_breaks, markup)
@@ -42,14 +46,15 @@ def assemble(raw: Iterable[RawBlock], head: PageHead = EMPTY_HEAD, *, flags: Ite
     return Extracted(blocks, _repaired_head(head), tuple(sorted(fixes)), tuple(sorted(set(flags))))
 
 
-def _repaired(raw: list[RawBlock], fixes: set[str]) -> list[RawBlock]:
+def _repaired(raw: list[RawBlock], fixes: set[str], keep_spaces: bool) -> list[RawBlock]:
     """The blocks with repaired texts, those without text left out; adds the names of the fixes to the set."""
     kept = []
     for block in raw:
         repaired = repair(block.text)
         if repaired.fixes:
             fixes.update(repaired.fixes)
-            block = block._replace(text=_trimmed(repaired.text, block.kind))
+            text = repaired.text.strip() if keep_spaces else _trimmed(repaired.text, block.kind)
+            block = block._replace(text=text)
         if block.text:
             kept.append(block)
     return kept

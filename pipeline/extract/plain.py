@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipeline.extract.assemble import RawBlock, assemble
-from pipeline.extract.whitespace import collapse, edges
+from pipeline.extract.whitespace import edges
 from pipeline.types import BlockKind, Extracted
 
 #: Line ends of text files; the group tells one of them from the next.
@@ -41,12 +41,12 @@ def extract_plain(source: str) -> Extracted:
     Offsets are code points of ``source``. Lines are never joined: where text is hard-wrapped, each line is
     a block. Headings are not guessed at here.
     """
-    return assemble(_blocks(source))
+    return assemble(_blocks(source), keep_spaces=True)
 
 
 def _blocks(source: str) -> Iterator[RawBlock]:
     for start, end, n_breaks in lines_of(source):
-        text = collapse(source[start:end])
+        text = source[start:end]
         bullet = _BULLET.match(text)
         kind = BlockKind.LIST_ITEM if bullet else BlockKind.PARAGRAPH
         yield RawBlock(start, end, text, kind, 1 if bullet else 0, n_breaks)

@@ -27,9 +27,9 @@ from pipeline.read.rawfile import native_path
 from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish_record
 from pipeline.schema import DATASETS
 from pipeline.shards.assemble import assemble_parts
+from pipeline.shards.chunks import chunk_names, write_table
 from pipeline.shards.handover import cleaned_tables, cleaned_values, left_out_table
 from pipeline.shards.rows import finished_tables
-from pipeline.store.chunks import chunk_names, write_table
 from pipeline.types import Record
 
 #: A chunk is written when it holds this many records or code points of block text.

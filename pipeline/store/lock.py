@@ -11,32 +11,32 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.disk import disk_errors
 from pipeline.errors import OutputError
-from pipeline.read.outcome import printable
-
+from pipeline.text_safety import printable
 
 @contextlib.contextmanager
 def locked(out: Path) -> Iterator[None]:
     """Hold the lock of an output folder, which is created when missing.
 
-    Raises OutputError when the folder cannot be written or another run holds the lock.
+    Raises OutputError when the folder cannot be written or another run holds the lock, and for any error of the
+    operating system while it is held.
     """
-    name = printable(str(out))
-    try:
+    with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         fd = os.open(out / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise OutputError(
-            f"The output folder {name} cannot be written: {error.strerror}.",
-            mend="Choose another folder or give yourself the right to write there.",
-        ) from None
-    try:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                f"Another run is writing to {name}.", mend="Wait for it to end, or choose another output folder."
-            ) from None
-        yield
-    finally:
-        os.close(fd)
+            _take(fd, out)
+            yield
+        finally:
+            os.close(fd)
+
+
+def _take(fd: int, out: Path) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(
+            f"Another run is writing to {printable(str(out))}.",
+            mend="Wait for it to end, or choose another output folder.",
+        ) from None

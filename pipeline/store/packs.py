@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.store.chunks import chunk_names, read_columns
+from pipeline.shards.chunks import chunk_names, read_columns
 from pipeline.types import RawInput
 
 ABOUT = "pack.json"

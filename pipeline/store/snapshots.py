@@ -8,9 +8,11 @@ snapshot whatever a later run does. Measured against other protocols: docs/opera
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,13 +23,24 @@ import pyarrow as pa
 import pyarrow.dataset as pds
 import pyarrow.parquet as pq
 
-from pipeline.errors import OutputError, SnapshotError
+from pipeline.disk import disk_errors, sync
+from pipeline.errors import SnapshotError
 from pipeline.schema import DATASETS, SCHEMA_VERSION
+from pipeline.shards.chunks import sync
+from pipeline.store.lock import disk_errors, locked
+from pipeline.text_safety import printable
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 LATEST, CURRENT, SNAPSHOTS, MANIFEST = "LATEST", "current", "snapshots", "_manifest.json"
+#: In a snapshot newer than the live one: it was live until a rollback, so that it is no leftover of a killed run.
+ONCE_LIVE = "_once_live"
+
+_NAME = re.compile(r"[0-9]{6,12}")
+_MEND = "`winnow snapshots list` shows what is there."
+#: What a file system says that has no hard links, or no more of them for this file.
+_NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP, errno.ENOSYS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +99,27 @@ def open_snapshot(out: Path | str, name: str | None = None) -> Snapshot:
     Raises SnapshotError when there is none or its manifest cannot be read.
     """
     out = Path(out).absolute()
+    if name is not None:
+        return _read(out, name)
+    while True:
+        live = live_name(out)
+        if live is None:
+            raise SnapshotError(f"There is no snapshot in {out}.", mend="Run `winnow run RAW OUT` first.")
+        try:
+            return _read(out, live)
+        except SnapshotError:
+            if live_name(out) == live:  # else a run published and took the one we meant away: the new one is it
+                raise
+
+
+def live_name(out: Path) -> str | None:
+    """The name that LATEST gives, or None before the first run. Raises SnapshotError when it cannot be read."""
     try:
-        name = name or (out / LATEST).read_text("utf-8").strip()
-    except OSError:
-        raise SnapshotError(f"There is no snapshot in {out}.", mend="Run `winnow run RAW OUT` first.") from None
-    path = out / SNAPSHOTS / name
-    try:
-        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
-        parts = tuple(Part(**part) for part in manifest["parts"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        mend = "`winnow snapshots list` shows what is there."
-        raise SnapshotError(f"The snapshot {name} in {out} cannot be read: {error}.", mend=mend) from None
-    return Snapshot(name, path, manifest, parts)
+        return (out / LATEST).read_text("utf-8").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise SnapshotError(f"{out / LATEST} cannot be read: {error}.", mend=_MEND) from None
 
 
 def latest_or_none(out: Path) -> Snapshot | None:
@@ -106,9 +128,32 @@ def latest_or_none(out: Path) -> Snapshot | None:
 
 
 def list_snapshots(out: Path) -> list[Snapshot]:
-    """The complete snapshots of an output folder, oldest first."""
-    folders = sorted((out / SNAPSHOTS).glob("[0-9]*"))
-    return [open_snapshot(out, folder.name) for folder in folders if (folder / MANIFEST).exists()]
+    """The snapshots of an output folder that can be read, oldest first."""
+    found = []
+    for folder in _folders(out):
+        with contextlib.suppress(SnapshotError):
+            found.append(_read(out.absolute(), folder.name))
+    return found
+
+
+def _read(out: Path, name: str) -> Snapshot:
+    path = out / SNAPSHOTS / name
+    if not _NAME.fullmatch(name):
+        raise SnapshotError(f"{printable(repr(name))} is not the name of a snapshot.", mend=_MEND)
+    try:
+        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
+        parts = tuple(Part(**part) for part in manifest["parts"])
+    except FileNotFoundError:
+        raise SnapshotError(f"There is no snapshot {name} in {out}.", mend=_MEND) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SnapshotError(f"The snapshot {name} in {out} cannot be read: {error}.", mend=_MEND) from None
+    return Snapshot(name, path, manifest, parts)
+
+
+def _folders(out: Path) -> list[Path]:
+    """The folders of snapshots, whole or not, oldest first."""
+    folders = [folder for folder in (out / SNAPSHOTS).glob("*") if _NAME.fullmatch(folder.name)]
+    return sorted(folders, key=lambda folder: int(folder.name))
 
 
 def staged_part(dataset: str, file: Path) -> Part:
@@ -125,16 +170,17 @@ def hash_part(file: Path) -> str:
 
 
 def publish(out: Path, staged: Sequence[tuple[Part, Path]], *, manifest: Mapping[str, Any], keep: int) -> Snapshot:
-    """Write a new snapshot and make it the live one; at most ``keep`` snapshots stay.
+    """Write a new snapshot and make it the live one; at most ``keep`` snapshots stay. Call it under the lock.
 
-    ``staged`` are parts with the files that hold them now. Raises OutputError when the disk refuses; the
-    snapshot that was live stays so.
+    ``staged`` are parts with the files that hold them now. Raises OutputError when the disk refuses: then either
+    nothing was published, or the new snapshot is whole and live and only what follows was left to the next run.
     """
-    parent = latest_or_none(out)
-    try:
-        name = f"{int(parent.name) + 1 if parent else 1:06d}"
+    with disk_errors(out):
+        tidy(out)
+        parent = latest_or_none(out)
+        folders = _folders(out)
+        name = f"{int(folders[-1].name) + 1 if folders else 1:06d}"
         path = out / SNAPSHOTS / name
-        shutil.rmtree(path, ignore_errors=True)  # what a killed run left behind: never live
         for dataset in DATASETS:
             (path / dataset).mkdir(parents=True)
         for part, file in staged:
@@ -143,18 +189,72 @@ def publish(out: Path, staged: Sequence[tuple[Part, Path]], *, manifest: Mapping
         whole = {"snapshot": name, "parent": parent.name if parent else None, "schema_version": SCHEMA_VERSION}
         _write(path / MANIFEST, json.dumps({**whole, **manifest, "parts": parts}, indent=1, ensure_ascii=False))
         for folder in (*(path / dataset for dataset in DATASETS), path, out / SNAPSHOTS):
-            _sync_folder(folder)
-        _write(out / LATEST, name + "\n")
-        _sync_folder(out)
-    except OSError as error:
-        raise OutputError(
-            f"The snapshot could not be written to {out}: {error.strerror}; nothing was published.",
-            mend="Make room or check the disk, then run again.",
-        ) from error
-    _point_current(out, name)
-    for old in list_snapshots(out)[:-keep]:
-        shutil.rmtree(old.path)
+            sync(folder)
+        _point(out, name)
+        drop_old(out, keep)
     return open_snapshot(out)
+
+
+def rollback(out: Path, name: str) -> Snapshot:
+    """Make an older snapshot the live one; newer ones stay, and the next number is still unused.
+
+    Raises SnapshotError when there is no such snapshot or it has lost a part, OutputError as ``locked`` does.
+    """
+    open_snapshot(out, name)  # before the lock, which would make a folder of a slip of the pen
+    with locked(out):
+        target = open_snapshot(out, name)
+        for part in target.parts:
+            file = target.path / part.dataset / part.name
+            if not file.exists() or file.stat().st_size != part.bytes:
+                raise SnapshotError(f"The snapshot {name} has lost its part {file}.", mend=_MEND)
+        tidy(out)
+        if not (target.path / MANIFEST).exists():
+            raise SnapshotError(f"The snapshot {name} is what a killed run left behind.", mend=_MEND)
+        for folder in _folders(out):
+            if int(folder.name) > int(name):
+                (folder / ONCE_LIVE).touch()
+                sync(folder)
+        _point(out, name)
+    return open_snapshot(out)
+
+
+def prune(out: Path, keep: int) -> list[str]:
+    """Delete all but the newest ``keep`` snapshots and the live one; the names of those that went.
+
+    Raises SnapshotError when there is no snapshot, OutputError as ``locked`` does.
+    """
+    open_snapshot(out)
+    with locked(out):
+        tidy(out)
+        return drop_old(out, keep)
+
+
+def drop_old(out: Path, keep: int) -> list[str]:
+    """As ``prune``, under a lock that is held already."""
+    live = live_name(out)
+    old = [folder for folder in _folders(out)[:-keep] if folder.name != live]
+    for folder in old:
+        _delete(folder)
+    return [folder.name for folder in old]
+
+
+def tidy(out: Path) -> None:
+    """Delete what killed runs left behind: snapshots that are torn or never were live, temporary files."""
+    live = live_name(out)
+    began = live is not None or (out / CURRENT).is_symlink()  # else the first run was killed before its end
+    newest = int(live) if live is not None and _NAME.fullmatch(live) else None
+    for folder in _folders(out):
+        after = newest is not None and int(folder.name) > newest and not (folder / ONCE_LIVE).exists()
+        if after or not began or not (folder / MANIFEST).exists():
+            _delete(folder)
+    for name in (LATEST, CURRENT):
+        (out / f".{name}.tmp").unlink(missing_ok=True)
+
+
+def _delete(folder: Path) -> None:
+    """The manifest first: what is half deleted is no snapshot any more, and the next run deletes the rest."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(folder)
 
 
 def _place(part: Part, file: Path, path: Path, parent: Snapshot | None) -> None:
@@ -162,13 +262,32 @@ def _place(part: Part, file: Path, path: Path, parent: Snapshot | None) -> None:
     if target.exists():
         return
     if parent is not None and part in parent.parts:
-        os.link(parent.path / part.dataset / part.name, target)
-        return
+        known = parent.path / part.dataset / part.name
+        if file == known or _holds(known, part):
+            _link_or_copy(known, target)
+            return
     temporary = target.with_name(part.name[:8] + ".tmp")
-    shutil.copyfile(file, temporary)
-    with temporary.open("rb") as handle:
-        os.fsync(handle.fileno())
+    _link_or_copy(file, temporary)
+    sync(temporary)
     temporary.rename(target)
+
+
+def _holds(file: Path, part: Part) -> bool:
+    try:
+        with file.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest() == part.sha256
+    except FileNotFoundError:
+        return False
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target)
+        sync(target)
 
 
 def _write(path: Path, text: str) -> None:
@@ -180,18 +299,12 @@ def _write(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _point_current(out: Path, name: str) -> None:
-    """The ``current`` link, a convenience for people: readers that must not tear resolve LATEST."""
+def _point(out: Path, name: str) -> None:
+    """The commit: LATEST, then ``current``, a convenience for people (readers that must not tear resolve LATEST)."""
+    _write(out / LATEST, name + "\n")
+    sync(out)
     with contextlib.suppress(OSError):
-        temporary = out / ".current.tmp"
+        temporary = out / f".{CURRENT}.tmp"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(Path(SNAPSHOTS) / name)
         temporary.replace(out / CURRENT)

@@ -15,8 +15,8 @@ import pyarrow as pa
 from pipeline.schema import DATASETS, RUNS, SCHEMA_VERSION
 from pipeline.settings import Settings
 from pipeline.shards.assemble import sort_rows
+from pipeline.shards.chunks import chunk_names, write_table
 from pipeline.shards.plan import code_fingerprint
-from pipeline.store.chunks import chunk_names, write_table
 from pipeline.store.snapshots import Part, Snapshot, staged_part
 from pipeline.version import VERSION
 

@@ -59,7 +59,7 @@ def test_one_finite_row_a_block(blocks: list[Block]) -> None:
 @settings(max_examples=100, deadline=None)
 def test_tokens_are_those_of_the_tokens_module(lines: list[str]) -> None:
     """On the letters that both count; marks and number signs that \\w knows may differ by one a run."""
-    plain = ["".join(c for c in line if c.isascii() and c != "_" or count_cjk(c)) or "a" for line in lines]
+    plain = ["".join(c for c in line if (c.isascii() and c != "_") or count_cjk(c)) or "a" for line in lines]
     expected = [math.log1p(count_tokens(line)) for line in plain]
     assert column([make(line) for line in plain], "tokens") == pytest.approx(expected, rel=1e-5)
 
@@ -140,9 +140,7 @@ def test_classes_near_the_block_speak_louder() -> None:
 
 
 def test_siblings_are_counted_whatever_their_numbers() -> None:
-    replies = [
-        make("好的", at, markup=Markup(("body", "div", "p"), f"replies reply-{at}")) for at in range(4)
-    ]
+    replies = [make("好的", at, markup=Markup(("body", "div", "p"), f"replies reply-{at}")) for at in range(4)]
     alone = make("题目", 4, markup=Markup(("body", "h1"), "title"))
     assert column([*replies, alone], "siblings") == pytest.approx([math.log(4)] * 4 + [0])
 

@@ -39,7 +39,7 @@ def test_indents_and_invisible_characters_are_outside_the_place() -> None:
     source = "\ufeff　　碳排放权  交易\u00a0管理　\n"
     (block,) = extract_plain(source).blocks
     assert source[block.start : block.end] == "碳排放权  交易\u00a0管理"
-    assert block.text == "碳排放权 交易 管理"
+    assert block.text == "碳排放权  交易 管理"
 
 
 @pytest.mark.parametrize("line", ["- item", "* 项目", "• 项目", "·项目", "● item"])

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import OutputError, SnapshotError
 from pipeline.schema import DATASETS
-from pipeline.store.chunks import write_table
+from pipeline.shards.chunks import write_table
 from pipeline.store.lock import locked
 from pipeline.store.snapshots import list_snapshots, open_snapshot, publish, staged_part
 

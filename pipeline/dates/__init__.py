@@ -1,7 +1,7 @@
 """Dates in running text and in page metadata, in English and Chinese.
 
 ``find_dates`` reads text, ``parse_timestamp`` a metadata value. The written forms are the tables of
-``pipeline.date_forms``; add one there.
+``pipeline.dates.forms``; add one there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import chain
 
 from dateutil import parser as dateutil_parser
 
-from pipeline.date_forms import (
+from pipeline.dates.forms import (
     AFTERNOON,
     FORMS,
     HINTS,

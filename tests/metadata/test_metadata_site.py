@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.site import site_of, site_of_url
+from pipeline.metadata.site import site_of, site_of_url
 from pipeline.types import Block, BlockKind
 
 

@@ -1,21 +1,21 @@
 """How a document falls into stories: one section for an article, one a story for a digest.
 
-First the whole document is judged digest or single (``pipeline.digests``), then a digest is cut at its headlines
-(``pipeline.outline``), and where it has none at the openings of its stories (``pipeline.openings``).
+First the whole document is judged digest or single (``pipeline.sections.digests``), then a digest is cut at its headlines
+(``pipeline.sections.outline``), and where it has none at the openings of its stories (``pipeline.sections.openings``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.digests import MIN_STORIES, is_announced, is_digest
-from pipeline.events import event_dates
 from pipeline.headings import is_prose
-from pipeline.openings import find_openings
-from pipeline.outline import headline_candidates
-from pipeline.titles import normalised
+from pipeline.metadata.titles import normalised
+from pipeline.sections.digests import MIN_STORIES, is_announced, is_digest
+from pipeline.sections.events import event_dates
+from pipeline.sections.openings import find_openings
+from pipeline.sections.outline import headline_candidates
+from pipeline.sections.truncation import is_truncated
 from pipeline.tokens import count_tokens
-from pipeline.truncation import is_truncated
 from pipeline.types import Block, BlockKind, Decision, DocumentKind, Label, Metadata, Section, Sectioning
 
 #: A document with less content than this is a notice, in tokens (a CJK character is one).

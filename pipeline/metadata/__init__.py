@@ -14,10 +14,10 @@ from datetime import datetime
 
 from pipeline.dates import parse_timestamp
 from pipeline.headings import has_cjk, is_prose
-from pipeline.page_data import PageData, read_page_data
+from pipeline.metadata.page_data import PageData, read_page_data
+from pipeline.metadata.source_lines import MAX_LINE, SourceLine, read_source_line
+from pipeline.metadata.titles import find_title
 from pipeline.repair import repair
-from pipeline.source_lines import MAX_LINE, SourceLine, read_source_line
-from pipeline.titles import find_title
 from pipeline.tokens import count_cjk, count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Extracted, Label, Metadata, Record
 
@@ -45,7 +45,7 @@ def find_metadata(extracted: Extracted, decisions: Sequence[Decision], *, record
         extracted: its blocks and head.
         decisions: one a block, as the labeller gives them; a source line that it missed is found as well.
         record: for what the container says (title, published).
-        site: the registrable domain, as ``pipeline.site.site_of`` gives it.
+        site: the registrable domain, as ``pipeline.metadata.site.site_of`` gives it.
 
     A time without a zone is China Standard Time on a Chinese page (a site under .cn, a Chinese source line, or
     Chinese text) and UTC elsewhere. A dateline in the body is never the time of publication.

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.events import conference_year
 from pipeline.metadata import find_metadata
+from pipeline.metadata.site import site_of
 from pipeline.sections import split_sections
-from pipeline.site import site_of
-from pipeline.truncation import is_truncated
+from pipeline.sections.events import conference_year
+from pipeline.sections.truncation import is_truncated
 from pipeline.types import Block, BlockKind, Decision, DocumentKind, Extracted, Label, Metadata, Record
 
-RAW = Path(__file__).parents[1] / "raw"
+RAW = Path(__file__).parents[2] / "raw"
 CONTENT = Decision(Label.CONTENT, "test", 1.0)
 
 STORIES = (
@@ -339,7 +339,7 @@ def test_long_lines_take_no_time(bait):
 
 
 def test_weights_and_features_go_together():
-    from pipeline import digests, openings
+    from pipeline.sections import digests, openings
 
     blocks = blocks_of(*lines_of(STORIES))
     assert set(digests.features(blocks, (0, 3, 6, 9))) == set(digests.WEIGHTS)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import chain, pairwise
 
 from pipeline.headings import ends_sentence, has_cjk, is_heading_text
-from pipeline.outline import NUMBERED
+from pipeline.sections.outline import NUMBERED
 from pipeline.tokens import CJK, count_tokens
 from pipeline.types import Block
 

@@ -12,8 +12,8 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pipeline.digests import DATED, DATELINE, script_of, shared_words, terms
 from pipeline.headings import is_prose
+from pipeline.sections.digests import DATED, DATELINE, script_of, shared_words, terms
 from pipeline.tokens import count_tokens
 from pipeline.types import Block
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipeline.dates import FoundDate, find_dates
 from pipeline.headings import has_cjk
-from pipeline.page_data import clean_name
+from pipeline.metadata.page_data import clean_name
 
 MAX_LINE = 240  # characters: a source line is no paragraph
 

@@ -1,0 +1,52 @@
+"""How files of our own are written: whole or not at all, and what the disk refuses is said in one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from pipeline.errors import OutputError
+from pipeline.text_safety import printable
+
+#: What to do about an error of the operating system, by its number.
+MENDS: Mapping[int, str] = {
+    errno.ENOSPC: "Make room on the disk, then run again.",
+    errno.EDQUOT: "Make room in your quota, then run again.",
+    errno.EIO: "Check the disk, then run again.",
+    errno.EMFILE: "Allow more open files (ulimit -n), then run again.",
+    errno.ENFILE: "Allow more open files on this machine, then run again.",
+}
+_MEND = "Choose another folder or give yourself the right to write there."
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn an error of the operating system into an OutputError: one sentence and what to do."""
+    try:
+        yield
+    except OSError as error:
+        file = f" ({printable(str(error.filename))})" if error.filename and error.filename != str(folder) else ""
+        raise OutputError(
+            f"The output folder {printable(str(folder))} cannot be written: {error.strerror or error}{file}.",
+            mend=MENDS.get(error.errno or 0, _MEND),
+        ) from error
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file whole or not at all. Raises OutputError."""
+    temporary = path.with_name(path.name + ".tmp")
+    with disk_errors(path.parent):
+        temporary.write_text(text, "utf-8")
+        temporary.replace(path)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk. Raises OSError; it is never tried again (fsync(2): EIO)."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
