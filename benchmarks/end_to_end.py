@@ -238,7 +238,9 @@ def mixed(work: Path, *, files: int, data: Path, peers: bool) -> None:
         other = run_script(raw, out)
         table.add_row("user's script", *_mixed_figures(other, n_documents))
         ratio = other.cpu_seconds / cost.cpu_seconds
-        table.add_row("winnow is", f"{ratio:.1f} x faster", "", "", f"{cost.peak_mb / other.peak_mb:.2f} x")
+        table.add_row("winnow is", f"{ratio:.1f} x the speed", "", "", f"{cost.peak_mb / other.peak_mb:.2f} x")
+        n_true = len({row.cluster for row in truth if row.cluster})
+        CONSOLE.print(f"In truth there are {n_true} documents and {n_documents - n_true} duplicates of them.")
         CONSOLE.print(f"The user's script says: {other.output.strip().splitlines()[-1]}")
     CONSOLE.print(table)
     seconds = dict(snapshot.table("runs", ["seconds"])["seconds"][-1].as_py())
@@ -282,7 +284,10 @@ def alike(work: Path, mix: str, *, files: int, data: Path, peers: bool) -> None:
     if peers:
         other = rate(work, mix, files, data, "script")
         table.add_row("user's script", *_rate_figures(other))
-        ratios = (f"{other.without / ours.without:.1f} x faster", f"{other.with_start / ours.with_start:.1f} x faster")
+        ratios = (
+            f"{other.without / ours.without:.1f} x the speed",
+            f"{other.with_start / ours.with_start:.1f} x the speed",
+        )
         table.add_row("winnow is", *ratios, "", "")
     CONSOLE.print(table)
     met = "met" if ours.without <= TARGETS[mix] else "[red]MISSED[/red]"

@@ -42,6 +42,7 @@ _CORES: Final = tuple(core(number, chinese) for number, chinese in CANARIES)
 #: What a browser does not show, and what ends up as mark-up in text where there should be none.
 _UNSEEN: Final = frozenset("script style title iframe noembed noframes template plaintext".split())
 _UNCLEAN: Final = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FOOTNOTE: Final = re.compile(r"\[\^[^\[\]\s]{1,60}\]")  # no part of CommonMark, and read all the same
 _MARKDOWN: Final = MarkdownIt("commonmark").enable("table").enable("strikethrough")
 
 
@@ -181,7 +182,7 @@ def _visible(text: str, media_type: str, unseen: frozenset[str]) -> list[str]:
     if not present or media_type == "text/plain":
         lines = [_squeezed(line) for line in re.split("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", text)] if present else []
         return [one for one in present if any(one in line for line in lines)]
-    page = text if media_type == "text/html" else _MARKDOWN.render(text)
+    page = text if media_type == "text/html" else _MARKDOWN.render(_FOOTNOTE.sub("", text))
     return [one for one in present if one in _seen(page, unseen)]
 
 

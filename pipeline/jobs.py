@@ -32,6 +32,8 @@ from pipeline.supervise import Job
 from pipeline.types import RawInput
 from pipeline.version import VERSION
 
+#: The coarsest tick of a file system's clock (FAT), nanoseconds.
+_TICK_NS = 2_000_000_000
 _KNOWN = pa.schema([("path", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64()), ("sha256", pa.string())])
 
 
@@ -43,6 +45,7 @@ class Work:
     out: Path
     settings: Settings
     started: datetime
+    before: Snapshot | None  # the live snapshot when the run began: it tells what was seen first when
 
     @property
     def state(self) -> Path:
@@ -69,22 +72,33 @@ class Work:
         """Start of the run, microseconds UTC."""
         return int(self.started.timestamp() * 1_000_000)
 
+    def begin(self, *, full: bool) -> None:
+        """Clear what an earlier run left that was killed; with ``full``, all that earlier runs kept."""
+        leftover = self.state if full else self.scratch
+        if leftover.exists():
+            shutil.rmtree(leftover)
+        self.scratch.mkdir(parents=True)
+
     def job(self, stage: str, name: str, folder: Path, spec: Mapping[str, Any], n_records: int) -> Job:
         """A job under this run's limits."""
         limits = {"memory_mb": self.settings.memory_mb, "record_seconds": self.settings.record_seconds}
         return Job(stage, name, str(folder), spec, n_records, **limits)
 
     def known_inputs(self) -> dict[str, RawInput]:
-        """The files of the last run by path: a file of the same size and time need not be hashed again."""
+        """The files of the last run by path: one of the same size and time need not be hashed again.
+
+        A file that was written while that run looked may have changed since within one tick of its clock.
+        """
         try:
-            rows = pq.read_table(self.state / "inputs.parquet").to_pylist()
+            rows = pq.read_table(self.state / "inputs.parquet", schema=_KNOWN).to_pylist()
         except (OSError, pa.ArrowException):
             return {}
         return {row["path"]: RawInput(**row) for row in rows}
 
     def keep_inputs(self, inputs: Sequence[RawInput]) -> None:
         """Note the files of this run for the next."""
-        table = pa.Table.from_pylist([asdict(one) for one in inputs], schema=_KNOWN)
+        settled = self.started_at * 1000 - _TICK_NS
+        table = pa.Table.from_pylist([asdict(one) for one in inputs if one.mtime_ns < settled], schema=_KNOWN)
         write_table(table, self.state / "inputs.parquet")
 
 
@@ -95,7 +109,8 @@ def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[
     jobs = []
     for shard in shards:
         folder = work.packs / clean_fingerprint(shard, recipe)
-        shutil.rmtree(folder, ignore_errors=True)  # what is there was not worth taking
+        if folder.exists():  # what is there was not worth taking
+            shutil.rmtree(folder)
         spec = clean_spec(shard, raw=work.raw, settings=settings)
         jobs.append(work.job("clean", shard.name, folder, spec, len(shard.inputs)))
     return jobs, shards

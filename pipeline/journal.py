@@ -13,6 +13,8 @@ import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.disk import disk_errors
+
 Place = tuple[int, int]
 
 #: While the child passes over records that were done before, reads the next record, or works on it.
@@ -44,14 +46,18 @@ class Noted:
 
 @dataclass(slots=True)
 class Journal:
-    """The child's end. ``record_seconds`` is the CPU time a record may take: SIGPROF ends the child."""
+    """The child's end. ``record_seconds`` is the CPU time a record may take: SIGPROF ends the child.
+
+    Raises OutputError when the disk refuses.
+    """
 
     path: Path
     record_seconds: float
     _fd: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        with disk_errors(self.path.parent):
+            self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
     def begin(self, place: Place, phase: str, path: str, member: str | None = None) -> None:
         """Note what comes next and grant it a fresh budget of CPU time."""
@@ -64,7 +70,8 @@ class Journal:
         self._write(["safe", *place])
 
     def _write(self, line: list[object]) -> None:
-        os.write(self._fd, json.dumps(line).encode() + b"\n")
+        with disk_errors(self.path.parent):
+            os.write(self._fd, json.dumps(line).encode() + b"\n")
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.templates import LINES_SCHEMA, index_templates, learn_templates, neighbours
+from pipeline.disk import write_text
 from pipeline.shards.chunks import chunk_names, read_columns, write_table
 from pipeline.store.packs import Pack
 
@@ -65,7 +66,7 @@ def load_learned(folder: Path, made_with: str) -> Learned | None:
         if about["made_with"] != made_with:
             return None
         return Learned(pq.read_table(folder / "learned.parquet"), about["sites"])
-    except (OSError, ValueError, KeyError, pa.ArrowException):
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return None
 
 
@@ -74,7 +75,7 @@ def save_learned(learned: Learned, folder: Path, made_with: str) -> None:
     (folder / "learned.json").unlink(missing_ok=True)
     write_table(learned.templates, folder / "learned.parquet")
     note = json.dumps({"made_with": made_with, "sites": dict(learned.sites)})
-    (folder / "learned.json").write_text(note, "utf-8")
+    write_text(note, folder / "learned.json")
 
 
 def _blocks_of(chunk: Path) -> Path:

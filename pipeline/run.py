@@ -27,10 +27,10 @@ from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.shards.chunks import chunk_names
 from pipeline.shards.plan import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
-from pipeline.store.check import check_parts
+from pipeline.store.check import check_parts, intact
 from pipeline.store.lock import locked
 from pipeline.store.packs import Pack, drop_others, seal, sites_in, take_packs
-from pipeline.store.snapshots import Snapshot, latest_or_none, publish
+from pipeline.store.snapshots import Snapshot, drop_old, latest_or_none, publish, tidy
 from pipeline.store.stage import (
     RunFacts,
     Staged,
@@ -103,12 +103,14 @@ def run(
     load_rules(settings.rules)  # a broken rule stops the run before anything is read
     next(scan(raw, max_file_bytes=0))  # so does a raw folder that is missing or empty; nothing is hashed yet
     with locked(out):
-        work = Work(raw.absolute(), out.absolute(), settings, datetime.now(UTC))
-        shutil.rmtree(work.state if full else work.scratch, ignore_errors=True)
-        work.scratch.mkdir(parents=True)
+        tidy(out)
+        live = latest_or_none(out)
+        before = live if live is None or not full or intact(live) else None
+        work = Work(raw.absolute(), out.absolute(), settings, datetime.now(UTC), before)
+        work.begin(full=full)
         with clock.stage("scan"):
             scanned = list(scan(raw, work.known_inputs(), max_file_bytes=settings.max_file_mb << 20))
-        report = _run(work, scanned, runner, clock, parent=None if full else latest_or_none(out))
+        report = _run(work, scanned, runner, clock, parent=None if full else before)
         shutil.rmtree(work.scratch)
     return report
 
@@ -121,6 +123,7 @@ def _run(
     recipe, settings = recipe_of(work.settings), work.settings
     collection = collection_fingerprint(inputs, [(one.path, one.reason) for one in left_out], recipe, settings)
     if parent is not None and parent.manifest["collection"] == collection:
+        _clear_up(work, parent, inputs)
         return _report(parent, False, parent.manifest["counts"], clock, [*left_out, *quarantined_before(parent)])
     with clock.stage("clean"):
         packs = _clean(work, inputs, recipe, runner, clock)
@@ -137,7 +140,7 @@ def _run(
         keys = _assembly_keys(finished, verdict_fingerprints(finished, verdicts))
         known = published_parts(parent)
         missing = [n for n, key in enumerate(keys) if key not in known]
-        jobs = assemble_jobs(work, [finished[n] for n in missing], verdicts, latest_or_none(work.out))
+        jobs = assemble_jobs(work, [finished[n] for n in missing], verdicts, work.before)
         made = dict(zip(missing, map(stage_assembled, clock.done(runner(jobs))), strict=True))
         assembled = {key: made.get(n) or known.get(key, []) for n, key in enumerate(keys)}
         outcomes = _settle(work, inputs, left_out, assembled)
@@ -145,20 +148,26 @@ def _run(
         staged = _stage(work, assembled, outcomes, clock)
         old = {file for parts in known.values() for _, file in parts}
         files = {name: [file for part, file in staged if part.dataset == name] for name in DATASETS}
-        check_parts(
-            files,
-            {name: [file for file in paths if file not in old] for name, paths in files.items()},
-            threads=settings.n_workers,
-        )
+        new = {name: [file for file in paths if file not in old] for name, paths in files.items()}
+        check_parts(files, new, threads=settings.n_workers, spill=work.scratch)
     with clock.stage("publish"):
         lasting = not any(one.reason in PASSING for one in left_out)
         facts = RunFacts(work.started, outcomes.counts, settings)
         manifest = manifest_head(facts, collection=collection if lasting else "", assembled=assembled)
+        manifest["state"] = {"packs": [one.name for one in packs], "finished": [one.folder.name for one in finished]}
         snapshot = publish(work.out, staged, manifest=manifest, keep=settings.keep_snapshots)
-        work.keep_inputs(inputs)
-        drop_others(work.packs, [pack.name for pack in packs])
-        drop_others(work.finished, [done.folder.name for done in finished])
+        _clear_up(work, snapshot, inputs)
     return _report(snapshot, True, outcomes.counts, clock, left_out)
+
+
+def _clear_up(work: Work, snapshot: Snapshot, inputs: Sequence[RawInput]) -> None:
+    """What follows publishing; when a run was killed before its end, the next run does it."""
+    work.keep_inputs(inputs)
+    drop_old(work.out, work.settings.keep_snapshots)
+    state = snapshot.manifest.get("state", {})
+    for folder, name in ((work.packs, "packs"), (work.finished, "finished")):
+        if name in state:
+            drop_others(folder, state[name])
 
 
 def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, runner: StageRunner, clock: _Clock) -> list[Pack]:
@@ -168,7 +177,7 @@ def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, runner: Stage
     for folder, shard in zip(clock.done(runner(jobs)), shards, strict=True):
         passing = {one.path for one in left_out_in(folder) if one.reason in PASSING}
         files = {one.path: one.sha256 for one in shard.inputs}
-        lasting = {path: sha256 for path, sha256 in files.items() if path not in passing}
+        lasting = {path: "" if path in passing else sha256 for path, sha256 in files.items()}
         rules = {site: recipe.rules_of(site) for site in sites_in(folder)}
         seal(folder, made_with=recipe.made_with, rules=rules, files=lasting)
         packs.append(Pack(folder, files, frozenset(files)))
@@ -207,7 +216,7 @@ def _settle(
         left_out=left_out,
         documents=paths("documents"),
         duplicates=paths("duplicates"),
-        parent=latest_or_none(work.out),
+        parent=work.before,
         started_at=work.started_at,
     )
 
@@ -219,7 +228,7 @@ def _stage(work: Work, assembled: Mapping[str, Staged], outcomes: Outcomes, cloc
     facts = RunFacts(work.started, outcomes.counts, work.settings)
     small = {name: schema.empty_table() for name, schema in DATASETS.items() if name not in there}
     small |= {"inputs": outcomes.inputs, "quarantine": outcomes.quarantine}
-    small["runs"] = runs_table(facts, seconds=clock.seconds, parent=latest_or_none(work.out))
+    small["runs"] = runs_table(facts, seconds=clock.seconds, parent=work.before)
     return [*staged, *stage_small(small, work.scratch / "parts")]
 
 

@@ -16,24 +16,29 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import Reason, Rejection, WinnowError
+from pipeline.disk import disk_errors, write_text
+from pipeline.errors import OutputError, Reason, Rejection, WinnowError
 from pipeline.journal import WORKING, Follower, Noted, Place, Span
+from pipeline.shards.chunks import complete, note_contents
 
 #: Wall-clock seconds without a word from the child, as a multiple of the CPU budget of a record.
 PATIENCE = 4
+#: Times that a child may die on no record before the run is given up: somebody's kill -9 is not a broken machine.
+MAX_LOST = 3
 GIVEN_UP = "given_up.json"
 WORKER = (sys.executable, "-m", "pipeline.worker")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A stage over a shard. ``folder`` holds the results and exists only when they are complete."""
+    """A stage over a shard. ``folder`` holds the results."""
 
     stage: str  # a key of worker.STAGES
     name: str  # of the shard, for people
@@ -60,18 +65,25 @@ class WorkerError(WinnowError):
 
 
 def run_job(job: Job, nursery: Nursery, on_progress: Callable[[int], None] = lambda n: None) -> JobResult:
-    """Run one job to its end; ``on_progress`` is told how many more records were begun."""
+    """Run one job to its end, unless its results are there; ``on_progress`` is told how many more records were begun.
+
+    Raises WorkerError when no record is to blame for a failure, OutputError when the disk refuses.
+    """
     folder = Path(job.folder)
-    if folder.exists():
+    if complete(folder):
         return JobResult(job.folder, 0.0, 0.0, 0, reused=True)
     work = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    given_up, results = _run_spans(job, work, nursery, on_progress)
-    (work / GIVEN_UP).write_text(json.dumps([asdict(one) for one in given_up]), "utf-8")
-    for leftover in work.glob("journal-*"):
-        leftover.unlink()
-    work.rename(folder)
+    with disk_errors(folder.parent):
+        for leftover in (folder, work):
+            if leftover.exists():
+                shutil.rmtree(leftover)
+        work.mkdir(parents=True)
+        given_up, results = _run_spans(job, work, nursery, on_progress)
+        write_text(json.dumps([asdict(one) for one in given_up]), work / GIVEN_UP)
+        for leftover in work.glob("journal-*"):
+            leftover.unlink()
+        note_contents(work)
+        work.rename(folder)
     cpu, peak = sum(one.cpu_seconds for one in results), max(one.peak_mb for one in results)
     return JobResult(job.folder, cpu, peak, sum(not one.fine for one in results))
 
@@ -88,15 +100,21 @@ def _run_spans(
     given_up: list[Rejection] = []
     results: list[Ended] = []
     todo: list[tuple[Span, bool]] = [(Span(), False)]
+    n_lost = 0
     while todo:
         span, alone = todo.pop()
         ended = nursery.run(job, work, span, number=len(results), on_progress=on_progress)
         results.append(ended)
         if ended.fine:
             continue
-        found = _suspect(ended.follower.last, span)
+        last = ended.follower.last
+        found = _suspect(last, span)
         if found is None:
-            raise WorkerError(f"Stage {job.stage} of shard {job.name} failed, and on no record: {ended.cause}")
+            n_lost += 1
+            if n_lost >= MAX_LOST:
+                raise WorkerError(f"Stage {job.stage} of shard {job.name} failed, and on no record: {ended.cause}")
+            todo.append((Span(max(last.safe, span.start), span.stop), alone))
+            continue
         place, after = found
         if alone and place == span.start:
             given_up.append(_rejection(job, ended))
@@ -109,11 +127,11 @@ def _run_spans(
 
 
 def _suspect(noted: Noted, span: Span) -> tuple[Place, Place] | None:
-    """Where the child died and where to go on after it; None when it died on no record of the span.
+    """Where the child died and where to go on after it; None when it died on no record of the span, or on a safe one.
 
     A file whose reading kills the child is given up from that record on: its reader cannot get past it.
     """
-    if noted.at is None or (noted.phase == WORKING and not span.holds(noted.at)):
+    if noted.at is None or noted.at < noted.safe or (noted.phase == WORKING and not span.holds(noted.at)):
         return None
     number, index = noted.at
     if noted.phase == WORKING:
@@ -141,58 +159,97 @@ class Ended:
 
 @dataclass(slots=True)
 class Nursery:
-    """A process that forks children; started on first use, ended by ``close``. Not for two threads at once."""
+    """A process that forks children; started when there is none, ended for good by ``close`` from any thread.
+
+    ``run`` is not for two threads at once.
+    """
 
     command: tuple[str, ...] = WORKER
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _closed: bool = field(default=False, init=False)
+    _busy: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def run(self, job: Job, work: Path, span: Span, *, number: int, on_progress: Callable[[int], None]) -> Ended:
-        """Run one span in a child, kill it when it goes silent, and say how it ended."""
-        process = self._started()
+        """Run one span in a child, kill it when it goes silent, and say how it ended.
+
+        Raises WorkerError when the nursery is closed, OutputError when the disk refused the child.
+        """
         journal = work / f"journal-{number}"
-        request = {
-            "stage": job.stage,
-            "spec": job.spec,
-            "work": str(work),
-            "journal": str(journal),
-            "start": span.start,
-            "stop": span.stop,
-            "memory_mb": job.memory_mb,
-            "record_seconds": job.record_seconds,
-        }
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-        process.stdin.flush()
-        pid = int(self._line(process))
         follower = Follower(journal, span.start)
-        killed = _watch(process, pid, follower, PATIENCE * job.record_seconds, on_progress)
-        status, cpu, peak_kb = json.loads(self._line(process))
+        where = {"work": str(work), "journal": str(journal), "start": span.start, "stop": span.stop}
+        with self._busy:
+            process = self._started()
+            try:
+                _send(process, {**asdict(job), **where})
+                pid = int(_line(process))
+                killed = _watch(process, pid, follower, PATIENCE * job.record_seconds, on_progress)
+                status, cpu, peak_kb = json.loads(_line(process))
+            except _Gone:
+                self._reap()
+                follower.look()
+                return Ended(
+                    False, Reason.PARSER_CRASH, "The worker process could not start or was killed.", 0, 0, follower
+                )
         follower.look()
+        if os.waitstatus_to_exitcode(status) == 73:
+            raise OutputError(_said(work) or "The disk refused a worker process.", mend="The live snapshot is whole.")
         reason, cause = _explain(status, killed, job, work)
         return Ended(status == 0, reason, cause, cpu, peak_kb / 1024, follower)
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; a ``run`` in another thread ends with it."""
+        self._closed = True
+        if process := self._process:
+            process.kill()
+        with self._busy:
+            self._reap()
+
+    def _reap(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
             self._process = None
 
     def _started(self) -> subprocess.Popen[bytes]:
+        if self._closed:
+            raise WorkerError("The run was stopped.")
         if self._process is None:
-            environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-            self._process = subprocess.Popen(
-                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment
-            )
+            self._process = self._start()
         return self._process
 
-    def _line(self, process: subprocess.Popen[bytes]) -> bytes:
-        assert process.stdout is not None
-        line = process.stdout.readline()  # unbuffered: what select() is asked about is never held back here
-        if not line:
-            self.close()
-            raise WorkerError("A worker process could not start or was killed; its error is printed above.")
-        return line
+    def _start(self) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+        return subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment)
+
+
+class _Gone(Exception):
+    """The nursery does not answer any more."""
+
+
+def _send(process: subprocess.Popen[bytes], request: Mapping[str, Any]) -> None:
+    assert process.stdin is not None
+    data = memoryview(json.dumps(request).encode() + b"\n")
+    try:
+        while data:
+            data = data[process.stdin.write(data) :]  # a pipe takes what it has room for
+    except BrokenPipeError:
+        raise _Gone from None
+
+
+def _line(process: subprocess.Popen[bytes]) -> bytes:
+    assert process.stdout is not None
+    line = process.stdout.readline()  # unbuffered: what select() is asked about is never held back here
+    if not line.endswith(b"\n"):
+        raise _Gone
+    return line
+
+
+def _said(work: Path) -> str:
+    """What a child wrote about its end, "" when it could not."""
+    try:
+        return (work / "error.txt").read_text("utf-8").strip()
+    except OSError:
+        return ""
 
 
 def _watch(
@@ -226,8 +283,8 @@ def _explain(status: int, killed: bool, job: Job, work: Path) -> tuple[Reason, s
     if code == 77 or code == -signal.SIGKILL:
         return Reason.OUT_OF_MEMORY, f"It needed more than {job.memory_mb} MB of memory (memory_mb)."
     if code == 70:
-        lines = (work / "error.txt").read_text("utf-8").strip().splitlines()
-        return Reason.PARSER_CRASH, f"The parser failed: {lines[-1][:500]}"
+        last = (_said(work) or "it could not say why").splitlines()[-1]
+        return Reason.PARSER_CRASH, f"The parser failed: {last[:500]}"
     return Reason.PARSER_CRASH, f"The parser's process died ({signal.Signals(-code).name if code < 0 else code})."
 
 

@@ -7,6 +7,7 @@ of memory and CPU time, without core files, in a process group of its own. Run b
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import json
 import os
@@ -18,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import OutputError
 from pipeline.journal import Journal, Span
 from pipeline.shards.stages import assemble_shard, clean_shard, finish_shard
 
@@ -30,50 +32,60 @@ STAGES: Mapping[str, Stage] = {
     "assemble": assemble_shard,
 }
 
-EXIT_BUG, EXIT_OUT_OF_MEMORY = 70, 77
+EXIT_BUG, EXIT_OUTPUT, EXIT_OUT_OF_MEMORY = 70, 73, 77
+#: What the disk or the machine says, never a document: whoever meets it, no record is to blame.
+MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
 ERROR_FILE = "error.txt"
 _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
 
 def main(stages: Mapping[str, Stage] = STAGES) -> None:
     """Read requests, a JSON line each; answer the child's pid when it runs, its wait status when it ended."""
-    _die_with_parent()
+    _die_with(os.getppid())
     gc.freeze()
+    own = os.getpid()
     for line in sys.stdin:
         request = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _child(request, stages)
+            _child(request, stages, own)
         print(pid, flush=True)
         _, status, usage = os.wait4(pid, 0)
         print(json.dumps([status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]), flush=True)
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel was asked
+        os._exit(1)
 
 
-def _child(request: Mapping[str, Any], stages: Mapping[str, Stage]) -> None:
+def _child(request: Mapping[str, Any], stages: Mapping[str, Stage], parent: int) -> None:
     work = Path(request["work"])
     code = 0
     try:
-        _limit(request)
+        _limit(request, parent)
         span = Span(tuple(request["start"]), None if request["stop"] is None else tuple(request["stop"]))
         journal = Journal(Path(request["journal"]), request["record_seconds"])
         stages[request["stage"]](request["spec"], work, span, journal)
     except MemoryError:
         code = EXIT_OUT_OF_MEMORY
-    except BaseException:  # noqa: BLE001  # whatever it is, it costs this record: the supervisor reads the file
-        code = EXIT_BUG
-        (work / ERROR_FILE).write_text(traceback.format_exc(), "utf-8", "replace")
+    except BaseException as error:  # noqa: BLE001  # whatever it is, it costs this record: the supervisor reads the file
+        code = EXIT_OUTPUT if _of_the_machine(error) else EXIT_BUG
+        said = f"{error}" if code == EXIT_OUTPUT else traceback.format_exc()
+        (work / ERROR_FILE).write_text(said, "utf-8", "replace")
     finally:
         os._exit(code)
 
 
-def _limit(request: Mapping[str, Any]) -> None:
+def _of_the_machine(error: BaseException) -> bool:
+    return isinstance(error, OutputError) or (isinstance(error, OSError) and error.errno in MACHINE)
+
+
+def _limit(request: Mapping[str, Any], parent: int) -> None:
     os.setsid()
-    _die_with_parent()
+    _die_with(parent)
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)

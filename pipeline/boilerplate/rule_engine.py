@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from pipeline.boilerplate.rule_format import SEPARATORS, Match, Rule
-from pipeline.boilerplate.rule_search import Search, finder, is_found, search_bytes
+from pipeline.boilerplate.rule_search import Search, finder, is_found
 from pipeline.boilerplate.zones import Zone, zones
 from pipeline.tokens import count_cjk, count_tokens
 from pipeline.types import KEPT_LABELS, Block, Decision, Markup
@@ -114,13 +114,12 @@ def _claims(packs: Iterable[Pack], blocks: Sequence[Block]) -> dict[int, list[Ru
     for i, block in enumerate(blocks):
         if len(block.text) > longest:
             continue
-        text = search_bytes(block.text)
         for pack, find in asked:
-            hits = find(text)
+            hits = find(block.text)
             if block.markup is not None:
-                hits.update(_bare(pack, block.markup))
+                hits = hits.union(_bare(pack, block.markup))
             if hits:
-                fitting = [rule for hit in sorted(hits) if _fits((rule := pack.rules[hit]).match, block, text)]
+                fitting = [rule for hit in sorted(hits) if _fits((rule := pack.rules[hit]).match, block)]
                 if fitting:
                     claims.setdefault(i, []).extend(fitting)
     return claims
@@ -131,13 +130,13 @@ def _bare(pack: Pack, markup: Markup) -> tuple[int, ...]:
     return pack.bare if pack.bare_roles is None or markup.role in pack.bare_roles else ()
 
 
-def _fits(match: Match, block: Block, text: bytes) -> bool:
-    """Whether the conditions on the block alone hold, given that the pattern was found in its ``text``."""
+def _fits(match: Match, block: Block) -> bool:
+    """Whether the conditions on the block alone hold, given that the pattern was found."""
     if len(block.text) > match.max_tokens and count_tokens(block.text) > match.max_tokens:
         return False
     if match.separators and not _is_row(block.text, match.separators):
         return False
-    if match.unless and is_found(match.unless, text):
+    if match.unless and is_found(match.unless, block.text):
         return False
     return not match.wants_markup or _fits_markup(match, block)
 

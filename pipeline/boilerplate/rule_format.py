@@ -184,16 +184,38 @@ def _match(table: object, place: _Place) -> Match:
     if not isinstance(table, dict) or not table:
         raise place.error("no match.", "Say what the rule takes, like match.pattern = '...'.")
     _refuse_unknown(table, tuple(_TYPES), place, f"match knows {', '.join(_TYPES)}.", prefix="match.")
-    values = {key: _value(key, value, place) for key, value in table.items()}
+    values: dict[str, Any] = {key: _value(key, value, place) for key, value in table.items()}
     match = Match(**values)
-    if not (match.pattern or match.separators or match.wants_markup):
-        mend = "near, position and lang_differs only narrow a match: add pattern, separators, tag, class_words or role."
-        raise place.error("match has nothing to look for.", mend)
-    if (match.whole or match.row) and not match.pattern:
-        raise place.error("match.whole or match.row without match.pattern.", "Add what covers the block.")
-    if match.markup_optional and not match.pattern:
-        raise place.error("match.markup_optional without match.pattern.", "Plain text needs a pattern to look for.")
+    for wrong, message, mend in _contradictions(match):
+        if wrong:
+            raise place.error(message, mend)
     return match
+
+
+def _contradictions(match: Match) -> tuple[tuple[bool, str, str], ...]:
+    """Keys of a match that make no sense together: whether so, what is wrong, and the mend."""
+    return (
+        (
+            not (match.pattern or match.separators or match.wants_markup),
+            "match has nothing to look for.",
+            "near, position and lang_differs only narrow a match: add pattern, separators, class_words or role.",
+        ),
+        (
+            bool(match.whole or match.row) and not match.pattern,
+            "match.whole or match.row without match.pattern.",
+            "Add what covers the block.",
+        ),
+        (
+            match.markup_optional and not match.pattern,
+            "match.markup_optional without match.pattern.",
+            "Plain text needs a pattern to look for.",
+        ),
+        (
+            match.lang_differs and not (match.near or match.separators or match.position != "any"),
+            "match.lang_differs proves nothing alone.",
+            "Add near, separators or a position.",
+        ),
+    )
 
 
 def _value(key: str, value: object, place: _Place) -> object:

@@ -27,7 +27,11 @@ class How(StrEnum):
 #: A pattern of an owner (the number of its rule): owner, where, RE2 syntax.
 Search = tuple[int, How, str]
 
-Finder = Callable[[bytes], set[int]]
+Finder = Callable[[str], frozenset[int]]
+
+#: What was found in the last so many short texts is remembered: the menus of a site come with every page of it.
+REMEMBERED_TEXTS = 1 << 14
+REMEMBERED_CHARS = 80
 
 
 def how_anchored(pattern: str) -> How:
@@ -61,7 +65,7 @@ def search_bytes(text: str) -> bytes:
 
 @functools.lru_cache(maxsize=64)
 def finder(searches: tuple[Search, ...]) -> Finder:
-    """A function from the bytes of a text to the owners of the patterns found in it."""
+    """A function from a text to the owners of the patterns found in it."""
     wordless = _wordless(searches)
     anchored = [(owner, _anchored(how, pattern)) for owner, how, pattern in searches if how is not How.ANYWHERE]
     anchored += [(owner, _anchored(How.ANYWHERE, pattern)) for owner, pattern in wordless]
@@ -70,12 +74,17 @@ def finder(searches: tuple[Search, ...]) -> Finder:
     match_anchored = _matcher(re2.Set.MatchSet(re2_options()), [pattern for _, pattern in anchored])
     match_words = _matcher(re2.Filter(), [pattern for _, pattern in worded])
 
-    def find(text: bytes) -> set[int]:
-        hits, word_hits = match_anchored(text), match_words(text)
-        owners = {anchored[hit][0] for hit in hits} if hits else set()
-        if word_hits:
-            owners.update(worded[hit][0] for hit in word_hits)
-        return owners
+    def search(text: str) -> frozenset[int]:
+        content = search_bytes(text)
+        hits, word_hits = match_anchored(content), match_words(content)
+        if not hits and not word_hits:
+            return frozenset()
+        return frozenset([*(anchored[hit][0] for hit in hits or ()), *(worded[hit][0] for hit in word_hits or ())])
+
+    remembered = functools.lru_cache(maxsize=REMEMBERED_TEXTS)(search)
+
+    def find(text: str) -> frozenset[int]:
+        return remembered(text) if len(text) <= REMEMBERED_CHARS else search(text)
 
     return find
 
@@ -112,9 +121,14 @@ def _matcher(found: re2.Set | re2.Filter, patterns: Sequence[str]) -> Callable[[
     return found.Match  # type: ignore[no-any-return]
 
 
-def is_found(pattern: str, text: bytes) -> bool:
+def is_found(pattern: str, text: str) -> bool:
     """Whether one pattern is found anywhere in a text."""
-    return _compiled(pattern).search(text) is not None
+    return bool(_single(pattern)(search_bytes(text)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _single(pattern: str) -> Callable[[bytes], Sequence[int] | None]:
+    return _matcher(re2.Set.SearchSet(re2_options()), [pattern])  # a set makes no match object: five times as fast
 
 
 def re2_options() -> re2.Options:
@@ -125,8 +139,3 @@ def re2_options() -> re2.Options:
     options.log_errors = False
     options.max_mem = 64 << 20  # bytes; bounds the states an automaton keeps
     return options
-
-
-@functools.lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re2._Regexp:
-    return re2.compile(pattern, re2_options())

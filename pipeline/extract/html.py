@@ -9,10 +9,11 @@ said in ``openers.OPENERS``. Implied end tags follow the WHATWG standard (https:
 from __future__ import annotations
 
 from math import inf
+from typing import Final
 
 from pipeline.extract.assemble import assemble
 from pipeline.extract.closing import end_block, end_inline, end_paragraph
-from pipeline.extract.elements import BLOCK, CELL, ELEMENTS, INLINE, LINK, OUTER, PRE, ROW, TABLE, VOID
+from pipeline.extract.elements import BLOCK, CELL, ELEMENTS, FOREIGN, INLINE, LINK, OUTER, PRE, ROW, TABLE, VOID
 from pipeline.extract.fallback import deep_blocks
 from pipeline.extract.head import add_script, add_title
 from pipeline.extract.markup import Meaning, Node, meaning
@@ -21,6 +22,8 @@ from pipeline.extract.page import Page, TooDeepError
 from pipeline.extract.scanner import raw_parts, scan
 from pipeline.extract.tables import join_rows
 from pipeline.types import Extracted, Markup
+
+_CDATA: Final = "<![CDATA["
 
 
 def extract_html(source: str) -> Extracted:
@@ -140,8 +143,11 @@ def _close_table_part(page: Page, node: Node, name: str, code: int) -> Node:
 
 
 def _take_raw(page: Page, node: Node, tag: str, start: int) -> None:
-    """A comment, which says nothing, or an element with raw content."""
+    """A comment, which says nothing, or an element with raw content, or the text of a CDATA section in SVG."""
     if tag[1:2] in ("!", "?", "/"):
+        if tag.startswith(_CDATA) and not FOREIGN.isdisjoint(meaning(node).path):
+            content = tag[len(_CDATA) :].removesuffix(">").removesuffix("]]")
+            page.run.extend([(start + len(_CDATA), content, node, page.link)] if content.strip() else [])
         return
     name, start_tag, length, content = raw_parts(tag)
     if name == "script":

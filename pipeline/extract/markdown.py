@@ -27,7 +27,10 @@ _RULE: Final = re.compile(r"(?:\*[ \t]*+){3,}$|(?:-[ \t]*+){3,}$|(?:_[ \t]*+){3,
 _ITEM: Final = re.compile(r"(?:[-*+•·]|\d{1,9}[.)])[ \t\u3000]++(?:\[[ xX]\][ \t]++)?(?=\S)")
 _QUOTE: Final = re.compile(r"(?:>[ \t]?){1,9}[ \t]*+")
 _DELIMITER: Final = re.compile(r"\|?[ \t]*+:?-+:?[ \t]*+(?:\|[ \t]*+:?-+:?[ \t]*+)*\|?$")
-_REFERENCE: Final = re.compile(r"\[[^\[\]^][^\[\]]{0,200}\]:\s*+\S++(?:\s++[\"'(].{0,500})?$")
+_REFERENCE: Final = re.compile(  # "[1]: note" is text: what it points to must look like an address
+    r"\[[^\[\]^][^\[\]]{0,200}\]:\s*+(?:[</.#]|[a-zA-Z][a-zA-Z0-9+.-]{0,60}[:./])\S*+"
+    r"(?:\s++(?:\"[^\"]{0,500}\"|'[^']{0,500}'|\([^()]{0,500}\)))?$"
+)
 _CELL_END: Final = re.compile(r"(?<!\\)\|")
 _KEY: Final = re.compile(r"([A-Za-z_][\w.-]{0,60})\s*+:(?:\s++(.*))?$")
 _MAX_FRONT_LINES: Final = 200

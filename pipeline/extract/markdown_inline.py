@@ -11,13 +11,19 @@ from typing import Final
 
 from pipeline.extract.whitespace import collapse
 
-_TARGET: Final = r"\((?:[^()\n]++|\([^()\n]{0,300}\)){0,200}\)"
+# What follows "](": an address without spaces, or one with spaces that is plainly one, and perhaps a title.
+_TITLE: Final = r"""(?:\s{1,99}(?:"[^"\n]{0,500}"|'[^'\n]{0,500}'|\([^()\n]{0,500}\)))?"""
+_ADDRESS: Final = r"(?:<[^<>\n]{0,2000}>|(?:[^()\s]++|\([^()\s]{0,300}\)){0,200})"
+_SPACED: Final = r"(?:https?:|[./#])(?:[^()\n]++|\([^()\n]{0,300}\)){0,200}"
+_TARGET: Final = rf"\(\s{{0,9}}(?:{_ADDRESS}{_TITLE}\s{{0,9}}|{_SPACED})\)"
+_VALUE: Final = r"""(?:"[^"<>]{0,1000}"|'[^'<>]{0,1000}'|[^\s"'=<>`]{1,1000})"""
+_ATTRIBUTE: Final = rf"\s{{1,99}}[a-zA-Z_:@][a-zA-Z0-9_.:@-]{{0,60}}(?:\s{{0,9}}=\s{{0,9}}{_VALUE})?"
 _SUBSTITUTIONS: Final = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"<((?:https?|ftp|mailto):[^<>\s]{1,2000})>", r"\1"),  # address as its own link
         (r"<br\s{0,9}/?>", " "),
-        (r"</?[a-zA-Z][a-zA-Z0-9]{0,20}(?:\s[^<>]{0,1000})?/?>", ""),  # HTML tag
+        (rf"</?[a-zA-Z][a-zA-Z0-9-]{{0,30}}(?:{_ATTRIBUTE}){{0,60}}\s{{0,99}}/?>", ""),  # HTML tag
         (rf"!\[[^\[\]]{{0,1000}}\]{_TARGET}", ""),  # image
         (r"!\[[^\[\]]{0,1000}\]\[[^\[\]]{0,200}\]", ""),  # image by reference
         (rf"\[([^\[\]]{{0,1000}})\]{_TARGET}", r"\1"),  # link

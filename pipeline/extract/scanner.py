@@ -23,22 +23,29 @@ from pipeline.extract.elements import RAW_ELEMENTS
 _NAME: Final = r"[a-zA-Z][^ \t\n\r\f/>]*+"
 # Attributes without ">" in them end at the first ">": the common case, and much faster than the exact one.
 _PLAIN: Final = r"""[^>"']*+(?:"[^">]*+"[^>"']*+|'[^'>]*+'[^>"']*+|(?!))*+>"""
-# A quote counts only after "="; one that is never closed is read as a part of the name.
-_EXACT: Final = r"""[^>=]*+(?:=[ \t\n\r\f]*+(?:"[^"]*+"|'[^']*+'|[^ \t\n\r\f>"'][^ \t\n\r\f>]*+)?+[^>=]*+)*+(?:>|\Z)"""
+# A quote counts only after a name and "="; one that is never closed is read as a name. "=" can begin a name.
+_SPACE: Final = r"[ \t\n\r\f]"
+_VALUE: Final = r"""(?:"[^"]*+"|'[^']*+'|[^ \t\n\r\f>"'][^ \t\n\r\f>]*+|)"""
+_EXACT: Final = rf"(?:[ \t\n\r\f/]++|[^ \t\n\r\f/>][^ \t\n\r\f/>=]*+(?:{_SPACE}*+={_SPACE}*+{_VALUE}|)|(?!))*+(?:>|\Z)"
 _COMMENT: Final = r"!--(?:-?>|(?:[^-]++|(?!--!?>)-|(?!))*+(?:--!?>|\Z))"
 _END: Final = r"[ \t\n\r\f/>]"
 # Within <!-- in a script, <script> ... </script> does not end the script ("double escaped").
 _DOUBLE: Final = rf"<script{_END}(?:[^<-]++|(?!-->)-|(?!</script{_END})<|(?!))*+(?:</script{_END}|(?=-->)|\Z)"
 _ESCAPED: Final = rf"<!(?=--)(?:[^<-]++|(?!-->)-|(?!</?script{_END})<|{_DOUBLE}|(?!))*+(?:-->|(?=</script{_END})|\Z)"
 
+_SVG_RAW: Final = ("style", "title")  # elements of SVG too, where <style/> is whole
+
 
 def _raw(name: str) -> str:
     """The expression of a raw element from its name to the end of its end tag, or of the source."""
     plain = rf"(?:[^<]++|(?!</{name}{_END})<|(?!))*+"
     body = rf"(?:[^<]++|(?!</script{_END}|<!--)<|{_ESCAPED}|(?!))*+" if name == "script" else plain
+    body = rf"{body}(?:</{name}[^>]*+(?:>|\Z)|\Z)"
+    if name in _SVG_RAW:  # empty if it says so and the "/" belongs to no value
+        body = rf"(?:(?<=<{name}/>)|(?<=[ \t\n\r\f\"']/>)|{body})"
     # The first letter as a class: the matcher then passes over the alternative without entering it.
     first = f"[{name[0]}{name[0].upper()}]"
-    return rf"{first}(?i:{name[1:]}(?={_END})(?:{_PLAIN}|{_EXACT}){body}(?:</{name}[^>]*+(?:>|\Z)|\Z))"
+    return rf"{first}(?i:{name[1:]}(?={_END})(?:{_PLAIN}|{_EXACT}){body})"
 
 
 @cache
@@ -59,8 +66,10 @@ def _pattern(unclosed: frozenset[str], lenient: bool) -> re.Pattern[str]:
     return re.compile(rf"(<(?:{'|'.join(parts)}))")
 
 
+_DECLARATION: Final = r"""<![a-z](?:[^"'>]++|"[^"]*+"|'[^']*+'|(?!))*+>"""
 _SUBSET: Final = re.compile(
-    r"\s*+(?:<\?[^>]*+>\s*+)?+<!doctype[^>\[]*+\[(?:[^\]]++|(?!\]\s{0,9}>)\]|(?!))*+\]\s*+>", re.IGNORECASE
+    rf"\s*+(?:<\?[^>]*+>\s*+)?+<!doctype[^>\[]*+\[(?:\s++|%[\w.-]++;|<{_COMMENT}|{_DECLARATION}|<\?[^>]*+>|(?!))*+\]\s*+>",
+    re.IGNORECASE,
 )
 _NAME_AT: Final = re.compile(rf"<({_NAME}|!--)?")
 _START_TAG: Final = re.compile(rf"<{_NAME}(?:{_PLAIN}|{_EXACT})")
@@ -125,10 +134,12 @@ def _cut(tag: str) -> _Cut | None:
         return _Cut(stop or 4, frozenset((name,))) if not tag.endswith(("-->", "--!>")) else None
     if name in RAW_ELEMENTS:
         return _cut_raw(tag, name)
+    if tag.find(">") == len(tag) - 1:
+        return None
     bracket = _BRACKET.search(tag, 1)
     if bracket is None:
         return _Cut(len(name) + 1, lenient=True)
-    if bracket.end() == len(tag) or "srcdoc" in tag:
+    if "srcdoc" in tag:
         return None
     return _Cut(bracket.start() + (bracket[0] == ">"), lenient=not tag.endswith(">"))
 

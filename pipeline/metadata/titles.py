@@ -110,7 +110,7 @@ def find_title(
     cut = [cut_site_name(claim, site_names, headlines=texts) for claim in claims if claim.strip()]
     titles = [title for title in (*cut, *(" ".join(t.split()) for t in other)) if normalised(title) not in known | {""}]
     for title in titles:
-        found = _block_of(title, kept, headings)
+        found = _block_of(title, kept, headings) or _above(title, blocks, kept)
         if found is not None:
             return found.text, found.ordinal
     top = [block for block in kept if block.kind is BlockKind.HEADING and block.level == 1]
@@ -135,6 +135,13 @@ def _block_of(title: str, kept: Sequence[Block], headings: Sequence[Block]) -> B
         if len(short) >= 8 and 3 * len(short) >= 2 * len(long) and long.startswith(short) and is_heading(block):
             return block
     return None
+
+
+def _above(title: str, blocks: Sequence[Block], kept: Sequence[Block]) -> Block | None:
+    """The last block above the first kept one that equals the title, whatever it was taken for."""
+    end = kept[0].ordinal if kept else 0
+    wanted = normalised(title)
+    return next((block for block in reversed(blocks[:end]) if normalised(block.text) == wanted), None)
 
 
 def _first_heading(kept: Sequence[Block]) -> Block | None:

@@ -18,13 +18,14 @@ class Peeked:
         self.stream = stream
         self._pieces: list[tuple[bytes, int, int]] = []  # data, and what consumed and member were after it
         self._place = (stream.consumed, stream.member)
+        self._failure: ReadFailure | None = None
         n_read = 0
         try:
             while n_read < size and (data := stream.read()):
                 self._pieces.append((data, stream.consumed, stream.member))
                 n_read += len(data)
-        except ReadFailure:
-            pass  # it is met again by whoever reads on, who says so
+        except ReadFailure as failure:
+            self._failure = failure  # for whoever reads on, who says so
         self._pieces.reverse()
         self._is_ahead = bool(self._pieces)
         self.head = b"".join(data for data, _, _ in reversed(self._pieces))[:size]
@@ -46,10 +47,13 @@ class Peeked:
             self._place = (place[0], place[1])
             return data
         self._is_ahead = False
+        if self._failure:
+            raise self._failure
         return self.stream.read()
 
     def resync(self) -> bool:
         """As of Stream."""
+        self._failure = None
         return self.stream.resync()
 
 

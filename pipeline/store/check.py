@@ -6,14 +6,16 @@ A new invariant is one line in WHOLE or EACH.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
-from pipeline.errors import InvariantError, SnapshotError
+from pipeline.errors import InvariantError, OutputError, SnapshotError
 from pipeline.schema import DATASETS
-from pipeline.store.snapshots import Snapshot, hash_part, staged_part
+from pipeline.store.parts import Part, hash_part, staged_part
+from pipeline.store.snapshots import LOST, Snapshot
 
 #: Characters that must not be in a text: C0 controls but tab and line feed, DEL, C1, bidi controls.
 _FORBIDDEN = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
@@ -66,19 +68,32 @@ EACH: Mapping[str, str] = {
 
 
 def check_parts(
-    files: Mapping[str, Sequence[Path]], new: Mapping[str, Sequence[Path]] | None = None, *, threads: int = 2
+    files: Mapping[str, Sequence[Path]],
+    new: Mapping[str, Sequence[Path]] | None = None,
+    *,
+    threads: int = 2,
+    spill: Path | None = None,
 ) -> None:
     """Raise InvariantError naming the first invariant that is broken, with up to ten offending rows.
 
+    Raises OutputError when the disk refuses.
+
     ``files`` are the Parquet files of each dataset, at least one a dataset; ``new`` those of them that were not
-    published before (None: all).
+    published before (None: all); ``spill`` a folder for what does not fit into memory (None: a temporary one).
     """
-    _hold(WHOLE, files, threads)
-    _hold(EACH, files if new is None else new, threads)
+    try:
+        with tempfile.TemporaryDirectory(dir=spill) as folder:
+            config: dict[str, str | bool | int | float | list[str]] = {"threads": threads, "temp_directory": folder}
+            for invariants, chosen in ((WHOLE, files), (EACH, files if new is None else new)):
+                with duckdb.connect(config=config) as connection:
+                    _hold(invariants, chosen, connection)
+    except duckdb.IOException as error:
+        raise OutputError(f"The invariants could not be checked: {error}.", mend="Check the disk.") from error
 
 
-def _hold(invariants: Mapping[str, str], files: Mapping[str, Sequence[Path]], threads: int) -> None:
-    connection = duckdb.connect(config={"threads": threads})
+def _hold(
+    invariants: Mapping[str, str], files: Mapping[str, Sequence[Path]], connection: duckdb.DuckDBPyConnection
+) -> None:
     for name, paths in files.items():
         if paths:
             connection.from_parquet([str(path) for path in paths]).create_view(name)
@@ -98,15 +113,28 @@ def _hold(invariants: Mapping[str, str], files: Mapping[str, Sequence[Path]], th
 def check_snapshot(snapshot: Snapshot) -> int:
     """Re-read and re-hash every part of a published snapshot, then check the invariants; how many there are.
 
-    Raises SnapshotError for a part that is missing or not as it was written, InvariantError otherwise.
+    Raises SnapshotError for a part that is missing or not as it was written, or a file that is no part but would
+    be read with them; InvariantError otherwise.
     """
     for part in snapshot.parts:
         file = snapshot.path / part.dataset / part.name
-        if not file.exists() or hash_part(file) != part.sha256 or staged_part(part.dataset, file) != part:
-            mend = "Restore it from a backup, or run again with --full."
-            raise SnapshotError(f"The part {file} is not as it was published.", mend=mend)
+        if not _as_published(part, file):
+            raise SnapshotError(f"The part {file} is not as it was published.", mend=LOST)
+    for name in DATASETS:
+        strange = set((snapshot.path / name).glob("*.parquet")).difference(snapshot.files(name))
+        if strange:
+            raise SnapshotError(f"{min(strange)} is no part of the snapshot.", mend="Delete it: a glob would read it.")
     check_parts({name: snapshot.files(name) for name in DATASETS})
     return len(WHOLE) + len(EACH)
+
+
+def intact(snapshot: Snapshot) -> bool:
+    """True when every part is there as it was published."""
+    return all(_as_published(part, snapshot.path / part.dataset / part.name) for part in snapshot.parts)
+
+
+def _as_published(part: Part, file: Path) -> bool:
+    return file.exists() and hash_part(file) == part.sha256 and staged_part(part.dataset, file) == part
 
 
 def _shown(columns: Sequence[str], row: Sequence[object]) -> str:

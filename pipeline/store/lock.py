@@ -15,6 +15,7 @@ from pipeline.disk import disk_errors
 from pipeline.errors import OutputError
 from pipeline.text_safety import printable
 
+
 @contextlib.contextmanager
 def locked(out: Path) -> Iterator[None]:
     """Hold the lock of an output folder, which is created when missing.

@@ -16,7 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.shards.chunks import chunk_names, read_columns
+from pipeline.disk import write_text
+from pipeline.shards.chunks import chunk_names, complete, read_columns
 from pipeline.types import RawInput
 
 ABOUT = "pack.json"
@@ -33,7 +34,7 @@ class Pack:
     """Cleaned records on disk, with the files of them that are live in this run."""
 
     folder: Path
-    files: Mapping[str, str]  # path -> SHA-256 of every file cleaned into it
+    files: Mapping[str, str]  # path -> SHA-256 of every file cleaned into it; "" when it has to be cleaned anew
     live: frozenset[str]  # paths
 
     @property
@@ -51,14 +52,12 @@ class Pack:
 
 
 def seal(folder: Path, *, made_with: str, rules: Mapping[str, str], files: Mapping[str, str]) -> None:
-    """Note what a pack was made with and which files of it a later run may take.
+    """Note what a pack was made with and its files; one under "" is not for a later run to take.
 
     ``rules`` has the fingerprint of the rules that speak for each site among its records ("" for none).
     """
     about = {"made_with": made_with, "rules": dict(rules), "files": dict(files)}
-    temporary = folder / (ABOUT + ".tmp")
-    temporary.write_text(json.dumps(about), "utf-8")
-    temporary.replace(folder / ABOUT)
+    write_text(json.dumps(about), folder / ABOUT)
 
 
 def sites_in(folder: Path) -> list[str]:
@@ -95,25 +94,25 @@ def _worth_keeping(packs: list[Pack]) -> list[Pack]:
 
 
 def _usable(folder: Path, made_with: str, rules_of: Callable[[str], str]) -> dict[str, str]:
-    """The files of a pack that were cleaned as this run would clean them."""
+    """The files of a pack, each with its SHA-256 if it was cleaned as this run would clean it, else with ""."""
     try:
         about = json.loads((folder / ABOUT).read_text("utf-8"))
-        if about["made_with"] != made_with:
+        if about["made_with"] != made_with or not complete(folder):
             return {}
         files: dict[str, str] = about["files"]
         other = [site for site, rules in about["rules"].items() if rules_of(site) != rules]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
     if not other:
         return files
     rows = read_columns(chunk_names(folder, "records"), ["path", "site"]).to_pylist()
     stale = {row["path"] for row in rows if (row["site"] or "") in other}
-    return {path: sha256 for path, sha256 in files.items() if path not in stale}
+    return {path: "" if path in stale else sha256 for path, sha256 in files.items()}
 
 
 def drop_others(root: Path, keep: Iterable[str]) -> None:
-    """Delete the folders of ``root`` that are not named."""
+    """Delete what is in ``root`` and not named."""
     names = set(keep)
-    for folder in root.glob("*"):
-        if folder.name not in names:
-            shutil.rmtree(folder)
+    for one in root.glob("*"):
+        if one.name not in names:
+            shutil.rmtree(one) if one.is_dir() else one.unlink()

@@ -8,10 +8,7 @@ snapshot whatever a later run does. Measured against other protocols: docs/opera
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -21,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.dataset as pds
-import pyarrow.parquet as pq
 
 from pipeline.disk import disk_errors, sync
 from pipeline.errors import SnapshotError
 from pipeline.schema import DATASETS, SCHEMA_VERSION
-from pipeline.shards.chunks import sync
-from pipeline.store.lock import disk_errors, locked
+from pipeline.store.lock import locked
+from pipeline.store.parts import Part, place, write_synced
 from pipeline.text_safety import printable
 
 if TYPE_CHECKING:
@@ -38,20 +34,8 @@ LATEST, CURRENT, SNAPSHOTS, MANIFEST = "LATEST", "current", "snapshots", "_manif
 ONCE_LIVE = "_once_live"
 
 _NAME = re.compile(r"[0-9]{6,12}")
+LOST = "Restore it from a backup, roll back to an older snapshot, or run again with --full."
 _MEND = "`winnow snapshots list` shows what is there."
-#: What a file system says that has no hard links, or no more of them for this file.
-_NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP, errno.ENOSYS})
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A Parquet file of a snapshot."""
-
-    dataset: str
-    name: str  # file name: the first 32 hex digits of sha256, and .parquet
-    rows: int
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +63,11 @@ class Snapshot:
         return pds.dataset([str(file) for file in self.files(name)], schema=DATASETS[name])
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """The dataset, or some of its columns, in memory."""
-        return self.dataset(name).to_table(columns=None if columns is None else list(columns))
+        """The dataset, or some of its columns, in memory. Raises SnapshotError when a part of it is lost."""
+        try:
+            return self.dataset(name).to_table(columns=None if columns is None else list(columns))
+        except FileNotFoundError as error:
+            raise SnapshotError(f"The snapshot {self.name} has lost a part: {error}.", mend=LOST) from None
 
     def duckdb(self) -> DuckDBPyConnection:
         """A DuckDB connection with one view a dataset."""
@@ -156,19 +143,6 @@ def _folders(out: Path) -> list[Path]:
     return sorted(folders, key=lambda folder: int(folder.name))
 
 
-def staged_part(dataset: str, file: Path) -> Part:
-    """What a finished Parquet file will be called and hold as a part."""
-    sha256 = hash_part(file)
-    rows = pq.read_metadata(file).num_rows
-    return Part(dataset, f"{sha256[:32]}.parquet", rows, file.stat().st_size, sha256)
-
-
-def hash_part(file: Path) -> str:
-    """SHA-256 of a file, hex."""
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 def publish(out: Path, staged: Sequence[tuple[Part, Path]], *, manifest: Mapping[str, Any], keep: int) -> Snapshot:
     """Write a new snapshot and make it the live one; at most ``keep`` snapshots stay. Call it under the lock.
 
@@ -184,10 +158,10 @@ def publish(out: Path, staged: Sequence[tuple[Part, Path]], *, manifest: Mapping
         for dataset in DATASETS:
             (path / dataset).mkdir(parents=True)
         for part, file in staged:
-            _place(part, file, path, parent)
+            place(part, file, path, None if parent is None else parent.path)
         parts = [asdict(part) for part, _ in staged]
         whole = {"snapshot": name, "parent": parent.name if parent else None, "schema_version": SCHEMA_VERSION}
-        _write(path / MANIFEST, json.dumps({**whole, **manifest, "parts": parts}, indent=1, ensure_ascii=False))
+        write_synced(path / MANIFEST, json.dumps({**whole, **manifest, "parts": parts}, indent=1, ensure_ascii=False))
         for folder in (*(path / dataset for dataset in DATASETS), path, out / SNAPSHOTS):
             sync(folder)
         _point(out, name)
@@ -257,51 +231,9 @@ def _delete(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _place(part: Part, file: Path, path: Path, parent: Snapshot | None) -> None:
-    target = path / part.dataset / part.name
-    if target.exists():
-        return
-    if parent is not None and part in parent.parts:
-        known = parent.path / part.dataset / part.name
-        if file == known or _holds(known, part):
-            _link_or_copy(known, target)
-            return
-    temporary = target.with_name(part.name[:8] + ".tmp")
-    _link_or_copy(file, temporary)
-    sync(temporary)
-    temporary.rename(target)
-
-
-def _holds(file: Path, part: Part) -> bool:
-    try:
-        with file.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest() == part.sha256
-    except FileNotFoundError:
-        return False
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        shutil.copyfile(source, target)
-        sync(target)
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
-
-
 def _point(out: Path, name: str) -> None:
     """The commit: LATEST, then ``current``, a convenience for people (readers that must not tear resolve LATEST)."""
-    _write(out / LATEST, name + "\n")
+    write_synced(out / LATEST, name + "\n")
     sync(out)
     with contextlib.suppress(OSError):
         temporary = out / f".{CURRENT}.tmp"

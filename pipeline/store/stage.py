@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from pipeline.schema import DATASETS, RUNS, SCHEMA_VERSION
 from pipeline.settings import Settings
-from pipeline.shards.assemble import sort_rows
 from pipeline.shards.chunks import chunk_names, write_table
 from pipeline.shards.plan import code_fingerprint
-from pipeline.store.snapshots import Part, Snapshot, staged_part
+from pipeline.store.parts import Part, staged_part
+from pipeline.store.snapshots import Snapshot
 from pipeline.version import VERSION
 
 Staged = list[tuple[Part, Path]]  # a part with the file that holds it now
@@ -39,15 +39,20 @@ def stage_assembled(folder: Path) -> Staged:
 
 
 def published_parts(parent: Snapshot | None) -> dict[str, Staged]:
-    """The parts of the live snapshot by the fingerprint of what they were assembled from."""
+    """The parts of the live snapshot by the fingerprint of what they were assembled from, where all are there."""
     if parent is None:
         return {}
     known = {(part.dataset, part.name): part for part in parent.parts}
     assembled: Mapping[str, list[list[str]]] = parent.manifest.get("assembled", {})
-    return {
+    found = {
         key: [(known[dataset, name], parent.path / dataset / name) for dataset, name in names]
         for key, names in assembled.items()
     }
+    return {key: staged for key, staged in found.items() if all(_is_there(part, file) for part, file in staged)}
+
+
+def _is_there(part: Part, file: Path) -> bool:
+    return file.exists() and file.stat().st_size == part.bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class RunFacts:
 
 
 def runs_table(run: RunFacts, *, seconds: Mapping[str, float], parent: Snapshot | None) -> pa.Table:
-    """The runs dataset: the parent's with this run at its end."""
+    """The runs dataset: the parent's with this run at its end, whatever the clock says."""
     row = {
         "run_id": run.started.strftime("%Y%m%dT%H%M%S.%fZ"),
         "started_at": run.started,
@@ -70,7 +75,7 @@ def runs_table(run: RunFacts, *, seconds: Mapping[str, float], parent: Snapshot 
         "settings": run.settings.model_dump_json(),
     }
     before = parent.table("runs") if parent else RUNS.empty_table()
-    return sort_rows("runs", pa.concat_tables([before, pa.Table.from_pylist([row], schema=RUNS)]))
+    return pa.concat_tables([before, pa.Table.from_pylist([row], schema=RUNS)]).combine_chunks()
 
 
 def versions() -> dict[str, str]:

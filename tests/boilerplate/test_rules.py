@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.boilerplate.rule_search import finder, search_bytes
+from pipeline.boilerplate.rule_search import finder
 from pipeline.boilerplate.rules import Rule, all_rules, apply_rules, check_rules, load_rules
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Label, Markup
 
@@ -310,7 +310,7 @@ pages = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(pages, st.sampled_from([None, "", ".", "www.tanpaifang.com", "example.org", "bücher.example"]))
 def test_one_entry_a_block_whatever_the_blocks(blocks: list[Block], site: str | None) -> None:
     found = apply_rules(RULES, blocks, site=site)
@@ -343,15 +343,10 @@ BAITS = [
 @pytest.mark.parametrize("bait", BAITS, ids=lambda bait: bait[:12])
 def test_the_whole_set_is_linear(bait: str) -> None:
     find = finder(RULES.general.searches)
-    find(b"warm")
-
-    def seconds(text: str) -> float:
-        content = search_bytes(text)
-        start = time.process_time()
-        find(content)
-        return time.process_time() - start
-
-    assert seconds(bait) < 2.0
+    find("warm")
+    start = time.process_time()
+    find(bait)
+    assert time.process_time() - start < 1.0
     start = time.process_time()
     apply_rules(RULES, page(bait, bait[:2_000], bait[:300]))
     assert time.process_time() - start < 1.0

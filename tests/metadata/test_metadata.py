@@ -226,3 +226,15 @@ def test_nothing_raises_and_the_title_is_a_block_of_the_document(lines, data):
     labels = {i: data.draw(st.sampled_from(Label)) for i in range(len(lines))}
     found = find(*lines, labels=labels, head=PageHead(title=data.draw(st.text(max_size=40))))
     assert found.title_ordinal is None or lines[found.title_ordinal] == found.title
+
+
+def test_a_title_that_was_taken_for_chaff_above_the_body_is_still_the_title():
+    title, body = "全国碳市场启动上线交易", "全国碳排放权交易市场今日开市，首日成交量超过四百万吨，有关负责人出席并讲话。"
+    blocks = [
+        Block(n, text, BlockKind.PARAGRAPH, 100 * n, 100 * n + len(text)) for n, text in enumerate(["首页", title, body, title])
+    ]
+    labels = [Label.NAVIGATION, Label.BOILERPLATE, Label.CONTENT, Label.RELATED]
+    decisions = [Decision(label, "model:x", 0.5) for label in labels]
+    extracted = Extracted(tuple(blocks), PageHead(title=title))
+    record = Record("a.html", None, b"", "text/html")
+    assert find_metadata(extracted, decisions, record=record, site=None).title_ordinal == 1

@@ -19,6 +19,7 @@ from pipeline.types import Record
 ENGLISH = "The carbon market opened on Monday.\n\nPrices rose by two per cent.\n"
 CHINESE = "全国碳市场周一开市。\n\n价格上涨百分之二。\n"
 PAGE = "<!DOCTYPE html><html><body><p>Emissions fell. 排放量下降。</p></body></html>"
+ANY_NAMES = ["a.txt", "a", "a.html", "a.jsonl", "a.json", "a.warc", "a.gz", "a.jsonl.gz", "a.zip", "a.tar", "a.txz"]
 SMALL = ReadLimits(max_file_bytes=4_000_000, max_record_bytes=200_000, ratio_after_bytes=10_000)
 
 
@@ -339,7 +340,7 @@ def test_descriptors_are_closed_whether_or_not_the_reading_went_to_its_end(tmp_p
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=300), st.sampled_from(["a.txt", "a", "a.html", "a.jsonl", "a.warc", "a.gz", "a.jsonl.gz"]))
+@given(st.binary(max_size=300), st.sampled_from(ANY_NAMES))
 def test_any_bytes_come_to_something_and_nothing_is_raised(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str
 ) -> None:

@@ -10,7 +10,8 @@ from pipeline.errors import OutputError, SnapshotError
 from pipeline.schema import DATASETS
 from pipeline.shards.chunks import write_table
 from pipeline.store.lock import locked
-from pipeline.store.snapshots import list_snapshots, open_snapshot, publish, staged_part
+from pipeline.store.parts import staged_part
+from pipeline.store.snapshots import list_snapshots, open_snapshot, publish
 
 
 def staged(folder, **tables):
