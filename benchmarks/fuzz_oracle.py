@@ -24,25 +24,33 @@ from typing import Any, Final
 from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from benchmarks.fuzz_cases import CANARIES, Case, core
+from benchmarks.fuzz_cases import CANARIES, Case, canary, core
 from pipeline.boilerplate.rules import RuleSet, load_rules
 from pipeline.decode import decode
 from pipeline.errors import Reason, Rejection
+from pipeline.extract import extract
 from pipeline.read import Skipped, read_file
 from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish_record
 from pipeline.repair import repair
 from pipeline.shards.rows import finished_tables
-from pipeline.types import Label, Record
+from pipeline.types import Decoded, Label, Record
 
 MAX_SECONDS: Final = 2.0  # CPU, of one record
 _ALARM: Final = 20.0  # CPU seconds after which a case is cut off
 _MAX_SKETCH: Final = 300  # characters of a finding's detail
 
-_CORES: Final = tuple(core(number, chinese) for number, chinese in CANARIES)
+#: The canaries, whole, without white space: what must be seen. Of each its core must be found.
+_WHOLE: Final = {"".join(canary(*one).split()): core(*one) for one in CANARIES}
 #: What a browser does not show, and what ends up as mark-up in text where there should be none.
 _UNSEEN: Final = frozenset("script style title iframe noembed noframes template plaintext".split())
 _UNCLEAN: Final = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _FOOTNOTE: Final = re.compile(r"\[\^[^\[\]\s]{1,60}\]")  # no part of CommonMark, and read all the same
+_LINE_END: Final = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+#: In SVG and MathML scripts and styles are mark-up for a browser; for us they are code there as well.
+_FOREIGN: Final = re.compile("<(?:svg|math)", re.IGNORECASE)
+_CODE: Final = re.compile(r"<script/>.*?(?:</script|\Z)|<(script|style)(?:\s[^<>]*[^<>/])?>.*?(?:</\1|\Z)", re.I | re.S)
+#: An address with spaces is one for us; CommonMark reads text.
+_SPACED: Final = re.compile(r"\]\(\s{0,9}(?:https?:|[./#])[^()\n]*\)")
 _MARKDOWN: Final = MarkdownIt("commonmark").enable("table").enable("strikethrough")
 
 
@@ -106,7 +114,7 @@ def _check(case: Case, *, twice: bool) -> Iterator[Finding]:
         if seconds > MAX_SECONDS * max(1.0, len(record.content) / 200_000):
             yield Finding("slow", f"over {MAX_SECONDS} s")
         decoded = decode(record.content, http_charset=record.charset, media_type=record.media_type)
-        yield from _check_loss(case, record, cleaned, finished)
+        yield from _check_loss(case, record, decoded, cleaned)
         if isinstance(cleaned, Cleaned):
             yield from _check_blocks(cleaned, decoded.text)
         if isinstance(finished, (Finished, Contentless)):
@@ -135,7 +143,9 @@ def _check_reading(case: Case, outcomes: Sequence[Any], records: Sequence[Record
     if not outcomes:
         yield Finding("nothing", "reading gives no outcome")
     for one in outcomes:
-        if isinstance(one, Rejection | Skipped) and _UNCLEAN.search(getattr(one, "message", "") + getattr(one, "reason", "")):
+        if isinstance(one, Rejection | Skipped) and _UNCLEAN.search(
+            getattr(one, "message", "") + getattr(one, "reason", "")
+        ):
             yield Finding("unclean", "message of a rejection")
     if len(records) < len(outcomes) or any(record.flags for record in records):
         return
@@ -145,9 +155,7 @@ def _check_reading(case: Case, outcomes: Sequence[Any], records: Sequence[Record
             yield Finding("lost in reading", wanted)
 
 
-def _check_loss(
-    case: Case, record: Record, cleaned: Cleaned | Rejection, finished: Finished | Contentless | Rejection
-) -> Iterator[Finding]:
+def _check_loss(case: Case, record: Record, decoded: Decoded, cleaned: Cleaned | Rejection) -> Iterator[Finding]:
     """Every canary that can be seen is in a block or the title, or the record is quarantined for a reason that fits."""
     if isinstance(cleaned, Rejection) and cleaned.reason is not Reason.EMPTY:
         return
@@ -157,7 +165,7 @@ def _check_loss(
     encoding = "utf-8" if record.media_type != "text/plain" and case.family == "jsonl" else case.encoding
     text = content.decode(encoding, "replace")
     sure = case.chinese and "\ufffd" not in text
-    recovered = isinstance(cleaned, Cleaned) and "unclosed_markup" in cleaned.extracted.flags
+    recovered = "textarea" in text.lower() and "unclosed_markup" in extract(decoded.text, record.media_type).flags
     unseen = _UNSEEN | {"textarea"} if recovered else _UNSEEN  # what it holds is then read as mark-up
     wanted = [one for one in _visible(text, record.media_type, unseen) if sure or one.isascii()]
     if not wanted:
@@ -176,26 +184,28 @@ def _squeezed(text: str) -> str:
 
 
 def _visible(text: str, media_type: str, unseen: frozenset[str]) -> list[str]:
-    """The cores that a reader would see in a document."""
+    """The cores of the canaries that a reader would see in a document."""
     squeezed = _squeezed(text)
-    present = [one for one in _CORES if one in squeezed]
-    if not present or media_type == "text/plain":
-        lines = [_squeezed(line) for line in re.split("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", text)] if present else []
-        return [one for one in present if any(one in line for line in lines)]
-    page = text if media_type == "text/html" else _MARKDOWN.render(_FOOTNOTE.sub("", text))
-    return [one for one in present if one in _seen(page, unseen)]
+    if not any(one in squeezed for one in _WHOLE):
+        return []
+    if media_type == "text/plain":
+        seen = [_squeezed(line) for line in _LINE_END.split(text)]
+    elif media_type == "text/html":
+        seen = _seen(text, unseen)
+    else:
+        seen = _seen(_MARKDOWN.render(_SPACED.sub("]()", _FOOTNOTE.sub("", text))), unseen)
+    return [found for one, found in _WHOLE.items() if any(one in text for text in seen)]
 
 
-def _seen(page: str, unseen: frozenset[str]) -> str:
-    root = LexborHTMLParser(page).root
-    if root is None:
-        return ""
+def _seen(page: str, unseen: frozenset[str]) -> list[str]:
+    """The texts of a page with a canary in them that a browser shows."""
+    root = LexborHTMLParser(_CODE.sub("", page) if _FOREIGN.search(page) else page).root
     texts = []
-    for node in root.traverse(include_text=True):
-        if node.tag == "-text" and (text := _squeezed(node.text_content or "")) and any(c in text for c in _CORES):
-            if not unseen & set(_around(node)):
-                texts.append(text)
-    return "\n".join(texts)
+    for node in root.traverse(include_text=True) if root else ():
+        text = _squeezed(node.text_content or "") if node.tag == "-text" else ""
+        if any(one in text for one in _WHOLE) and not unseen & set(_around(node)):
+            texts.append(text)
+    return texts
 
 
 def _around(node: LexborNode) -> Iterator[str]:
@@ -274,4 +284,9 @@ def _check_finished(one: Finished) -> Iterator[Finding]:
         yield Finding("numbers", "a share is not a share")
 
 
-CHECKS: Final[tuple[Callable[..., Iterator[Finding]], ...]] = (_check_reading, _check_loss, _check_blocks, _check_finished)
+CHECKS: Final[tuple[Callable[..., Iterator[Finding]], ...]] = (
+    _check_reading,
+    _check_loss,
+    _check_blocks,
+    _check_finished,
+)

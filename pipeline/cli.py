@@ -43,6 +43,7 @@ def winnow() -> None:
 @settings_options
 def run(raw: Path, out: Path, full: bool, strict: bool, **values: Any) -> None:
     """Clean the folder RAW into a new snapshot of datasets in OUT."""
+    from pipeline.disk import disk_errors
     from pipeline.local import local_runner
     from pipeline.report import print_report, write_report
     from pipeline.run import run as run_pipeline
@@ -51,8 +52,9 @@ def run(raw: Path, out: Path, full: bool, strict: bool, **values: Any) -> None:
     settings = load_settings(values)
     with local_runner(settings.n_workers, console) as (runner, on_stage):
         report = run_pipeline(raw, out, settings=settings, runner=runner, full=full, on_stage=on_stage)
-    if report.published:
-        write_report(report, report.snapshot.path)
+    if report.published or not (report.snapshot.path / "report.html").exists():
+        with disk_errors(out):
+            write_report(report, report.snapshot.path)
     print_report(report, console)
     if strict and report.counts["quarantined"]:
         sys.exit(1)
@@ -168,16 +170,16 @@ def check_rules(folder: Path | None) -> None:
 
 @winnow.group()
 def snapshots() -> None:
-    """List the snapshots of an output folder."""
+    """List the snapshots of an output folder, go back to one, delete old ones."""
 
 
 @snapshots.command("list")
 @OUT
 def list_all(out: Path) -> None:
     """List the snapshots of OUT, oldest first; the live one is marked."""
-    from pipeline.store.snapshots import list_snapshots, open_snapshot
+    from pipeline.store.snapshots import list_snapshots, live_name
 
-    live = open_snapshot(out).name
+    live = live_name(out)
     for one in list_snapshots(out):
         counts = one.manifest["counts"]
         mark = "*" if one.name == live else " "
@@ -185,6 +187,26 @@ def list_all(out: Path) -> None:
             f"{mark} {one.name}  {one.manifest['created_at'][:19]}  {counts['documents']} documents, "
             f"{counts['duplicates']} duplicates, {counts['quarantined']} quarantined"
         )
+
+
+@snapshots.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("name")
+def rollback(out: Path, name: str) -> None:
+    """Make the snapshot NAME of OUT the live one. The next run with new raw files publishes after the newest."""
+    from pipeline.store.snapshots import rollback as roll_back
+
+    click.echo(f"Snapshot {roll_back(out, name).name} is live.")
+
+
+@snapshots.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--keep", type=click.IntRange(min=1), required=True, help="How many of the newest stay.")
+def prune(out: Path, keep: int) -> None:
+    """Delete old snapshots of OUT; the live one always stays."""
+    from pipeline.store.snapshots import prune as prune_old
+
+    click.echo(f"Deleted: {', '.join(prune_old(out, keep)) or 'nothing'}.")
 
 
 def main() -> None:

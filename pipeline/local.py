@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from pipeline.run import StageRunner
-from pipeline.supervise import Job, JobResult, Nursery, nurseries, run_job
+from pipeline.supervise import Job, JobResult, Pool, nurseries, run_job
 
 _QUIET = Console(quiet=True)
 
@@ -28,7 +27,7 @@ def local_runner(n_workers: int, console: Console = _QUIET) -> Iterator[tuple[St
         console=console,
         transient=False,
     )
-    with nurseries(n_workers) as pool, ThreadPoolExecutor(n_workers) as threads, bars:
+    with ThreadPoolExecutor(n_workers) as threads, nurseries(n_workers) as pool, bars:  # a job ends with its nursery
         yield lambda jobs: _run_jobs(jobs, pool, threads, bars), lambda name: _begin(bars, name)
 
 
@@ -38,9 +37,7 @@ def _begin(bars: Progress, name: str) -> None:
     bars.add_task(name, total=None)
 
 
-def _run_jobs(
-    jobs: Sequence[Job], pool: queue.SimpleQueue[Nursery], threads: ThreadPoolExecutor, bars: Progress
-) -> list[JobResult]:
+def _run_jobs(jobs: Sequence[Job], pool: Pool, threads: ThreadPoolExecutor, bars: Progress) -> list[JobResult]:
     bar = bars.tasks[-1].id
     bars.update(bar, total=sum(job.n_records for job in jobs))
 
@@ -54,4 +51,12 @@ def _run_jobs(
             bars.advance(bar, job.n_records)
         return result
 
-    return list(threads.map(one, jobs))
+    futures = [threads.submit(one, job) for job in jobs]
+    try:
+        return [future.result() for future in futures]
+    except BaseException:  # when the run gives up, so do the jobs under way, before it lets go of its lock
+        for future in futures:
+            future.cancel()
+        pool.close()
+        wait(futures)
+        raise

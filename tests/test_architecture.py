@@ -19,6 +19,7 @@ LAYERS = (
     ("shards",),
     ("store",),
     ("worker",),
+    ("nursery",),
     ("supervise",),
     ("collection", "outcomes", "learning"),
     ("jobs",),

@@ -128,12 +128,16 @@ CASES = (
     Case("bomb.txt.gz", gzip.compress(_BOMB), "quarantined:decompression_bomb"),
     Case("bomb.txt.gz.gz", gzip.compress(gzip.compress(_BOMB)), "quarantined:decompression_bomb"),
     Case("bomb.txt.xz", lzma.compress(_BOMB, preset=0), "quarantined:decompression_bomb"),
-    Case("cut.txt.gz", gzip.compress(article(1).encode() + os.urandom(20_000).hex().encode())[:-900], "documents", (1,)),
+    Case(
+        "cut.txt.gz", gzip.compress(article(1).encode() + os.urandom(20_000).hex().encode())[:-900], "documents", (1,)
+    ),
     Case("bad-crc.txt.gz", gzip.compress(article(0).encode())[:-8] + bytes(8), "quarantined:broken_container"),
     # archives
     Case("bomb.zip", zipped(("bomb.txt", _BOMB), ("a.txt", article(2).encode())), "mixed:decompression_bomb", (2,)),
     Case("locked.zip", encrypted(3), "mixed:unsupported_type", (3,)),
-    Case("link.zip", zipped((link_entry(), b"../secret.txt"), ("a.txt", article(4).encode())), "mixed", (4,), (SECRET,)),
+    Case(
+        "link.zip", zipped((link_entry(), b"../secret.txt"), ("a.txt", article(4).encode())), "mixed", (4,), (SECRET,)
+    ),
     Case("up.zip", zipped(("../../up.txt", b"pwn"), ("a.txt", article(5).encode())), "mixed:broken_container", (5,)),
     Case("twice.zip", zipped(("a.zip", zipped(("a.txt", article(6).encode())))), "documents", (6,)),
     Case("deep.zip", nested_zips(9), "quarantined:too_deep"),
@@ -152,26 +156,64 @@ CASES = (
     Case("bidi.txt", (article(13) + "\u202e\u2066\x1b[2J\x07").encode(), "documents", (13,), ("\u202e", "\x1b")),
     Case("surrogate.txt", article(14).encode() + b"\n\ntail \xed\xa0\x80 here", "documents", (14,)),
     Case("digits.txt", (article(15) + "\n\n" + "1" * 200_000 + "x").encode(), "documents", (15,)),
-    Case("dates.txt", (article(16) + "\n\n" + "2024-01-" * 20_000 + "\n\n" + "2024年1" * 20_000).encode(), "documents", (16,)),
-    Case("menu.txt", (article(17) + "\n\n" + "Home | " * 20_000 + "\n\n" + "首页 > " * 20_000).encode(), "documents", (17,)),
+    Case(
+        "dates.txt",
+        (article(16) + "\n\n" + "2024-01-" * 20_000 + "\n\n" + "2024年1" * 20_000).encode(),
+        "documents",
+        (16,),
+    ),
+    Case(
+        "menu.txt",
+        (article(17) + "\n\n" + "Home | " * 20_000 + "\n\n" + "首页 > " * 20_000).encode(),
+        "documents",
+        (17,),
+    ),
     Case("blank.txt", (article(18) + "\n" * 400_000 + article(19)).encode(), "documents", (18, 19)),
     # pages
     Case("divs.html", page(20, before="<div>" * 1000, after="</div>" * 1000), "documents", (20,)),
     Case("tables.html", page(21, before="<table><tr><td>" * 2000), "documents", (21,)),
-    Case("attributes.html", page(22, before="<p " + " ".join(f"a{n}=1" for n in range(60_000)) + ">"), "documents", (22,)),
+    Case(
+        "attributes.html", page(22, before="<p " + " ".join(f"a{n}=1" for n in range(60_000)) + ">"), "documents", (22,)
+    ),
     Case("comments.html", page(23, after="<!--" * 50_000), "documents", (23,)),
     Case("script.html", b"<html><body><script>" + b"var a=1;" * 9000 + b"</script></body></html>", "quarantined"),
     Case("frames.html", b"<html><frameset><frame src=a><frame src=b></frameset></html>", "quarantined"),
     Case("laughs.xhtml", (_LAUGHS + "]>").encode() + page(24, after="<p>&i;</p>"), "documents", (24,), ("hahaha",)),
-    Case("xxe.xhtml", b'<!DOCTYPE html [<!ENTITY x SYSTEM "../secret.txt">]>' + page(25, after="&x;"), "documents", (25,), (SECRET,)),
+    Case(
+        "xxe.xhtml",
+        b'<!DOCTYPE html [<!ENTITY x SYSTEM "../secret.txt">]>' + page(25, after="&x;"),
+        "documents",
+        (25,),
+        (SECRET,),
+    ),
     Case("hidden.html", page(26, after="<p style='display:none'>UNSEENWORD</p>"), "documents", (26,), ("UNSEENWORD",)),
     Case("xss.html", page(27, head="<title>&lt;script&gt;alert(1)&lt;/script&gt;</title>"), "documents", (27,)),
-    Case("json-ld.html", page(28, head="<script type='application/ld+json'>" + "[" * 90_000 + "</script>"), "documents", (28,)),
+    Case(
+        "json-ld.html",
+        page(28, head="<script type='application/ld+json'>" + "[" * 90_000 + "</script>"),
+        "documents",
+        (28,),
+    ),
     # JSON Lines
     Case("deep.jsonl", lines({"text": article(29)}, b"[" * 200_000, {"text": article(30)}), "mixed:too_deep", (29, 30)),
-    Case("forged.jsonl", lines({"text": article(31), "doc_id": "x", "path": "/etc/passwd", "lang": "xx"}), "documents", (31,)),
-    Case("numbers.jsonl", lines(b'{"text": "' + mark(32).encode() * 5 + b'", "n": ' + b"9" * 5000 + b', "x": NaN}'), "documents", (32,)),
-    Case("poison.jsonl", lines(b'{"text": "' + mark(33).encode() * 5 + b'", "url": "http://a\\ud800b\\u0000", "title": "\\udfff"}'), "documents", (33,)),
+    Case(
+        "forged.jsonl",
+        lines({"text": article(31), "doc_id": "x", "path": "/etc/passwd", "lang": "xx"}),
+        "documents",
+        (31,),
+    ),
+    Case(
+        "numbers.jsonl",
+        lines(b'{"text": "' + mark(32).encode() * 5 + b'", "n": ' + b"9" * 5000 + b', "x": NaN}'),
+        "documents",
+        (32,),
+    ),
+    Case(
+        "poison.jsonl",
+        lines(b'{"text": "' + mark(33).encode() * 5 + b'", "url": "http://a\\ud800b\\u0000", "title": "\\udfff"}'),
+        "documents",
+        (33,),
+    ),
     # names
     Case("new\nline.txt", article(34).encode(), "documents", (34,)),
     Case("\x1b[2J\x1b]0;x\x07.txt", article(35).encode(), "documents", (35,)),
@@ -181,7 +223,7 @@ CASES = (
     Case("n" * 251 + ".txt", article(39).encode(), "documents", (39,)),
     Case("政策".encode("gbk") + b".txt", article(40).encode(), "documents", (40,)),
     Case("..%2f..%2fetc.txt", article(41).encode(), "documents", (41,)),
-)  # fmt: skip
+)
 
 #: Made by hand below: path -> outcome.
 SPECIAL = {

@@ -57,14 +57,12 @@ _PLACE = (
     "index", "index_from_end", "relative", "relative_tokens", "page_blocks", "page_tokens", "page_prose",
     "page_link_density", "page_cjk", "prose", "prose_before", "prose_after", "prose_left", "prose_right",
 )  # fmt: skip
-_PAGE_CLASSES = ("article", "comments", "forum", "related", "table")
-_PAGE = tuple(f"page_class_{kind}" for kind in _PAGE_CLASSES)
 _WINDOWED = ("tokens", "link_density", "ends_sentence", "stop", "says_any_density", "prose")
 _WINDOWS = ("previous", "next", "near_2", "near_4")
 _NEIGHBOURS = tuple(f"{window}_{name}" for name in _WINDOWED for window in _WINDOWS)
 
 #: The columns of ``block_features``, in order.
-FEATURES: tuple[str, ...] = (*_TEXT, *_FORM, *_MARKUP, *_PLACE, *_PAGE, *_NEIGHBOURS)
+FEATURES: tuple[str, ...] = (*_TEXT, *_FORM, *_MARKUP, *_PLACE, *_NEIGHBOURS)
 
 
 def block_features(blocks: Sequence[Block]) -> Table:
@@ -80,15 +78,11 @@ def block_features(blocks: Sequence[Block]) -> Table:
     prose = (tokens >= _PROSE_TOKENS) & ends & (links < 0.4)
     prose_tokens = np.where(prose, tokens, 0).astype(np.float32)
     place = _place_columns(tokens, prose, links, text[:, _TEXT.index("cjk")])
-    markup = _markup_columns(blocks, prose_tokens)
-    share = (tokens + 1) / (tokens + 1).sum()
-    page = np.broadcast_to(share @ markup[:, _PAGE_CLASSES_AT], (len(blocks), len(_PAGE)))
-    left = np.hstack((text, form, markup, place, page)).astype(np.float32)
+    left = np.hstack((text, form, _markup_columns(blocks, prose_tokens), place))
     picked = left[:, _WINDOWED_AT]
     return np.hstack((left, _neighbour_columns(picked)))
 
 
-_PAGE_CLASSES_AT = [_MARKUP.index(f"class_{kind}") for kind in _PAGE_CLASSES]
 _WINDOWED_AT = [FEATURES.index(name) for name in _WINDOWED]
 
 

@@ -68,8 +68,7 @@ CLASS_WORDS: dict[str, re.Pattern[str]] = {
             r"relat|recom|similar|popular|trending|tags?$|rank|hot(?!el)|more|xiangguan|tuijian|guess|other|prev|next"
             r"|ellips|teaser|card|list"
         ),
-        "comments": r"comment|repl(?:y|ies)|disqus|pinglun|review|response|guestbook|liuyan|cmt",
-        "forum": r"thread|message|forum|topic|floor|bbs|discuss|question|answer|quote|signature|poster|lzl|louzhu|tie",
+        "comments": r"comment|repl(?:y|ies)|disqus|pinglun|thread|message|forum|topic|floor|review",
         "advert": r"^ads?$|^ads?[-_]|[-_]ads?$|advert|banner|promo|sponsor|guanggao|cta",
         "dialog": r"modal|popup|cookie|consent|dialog|overlay|login|hidden|hide|sr-only|visually|form|search|button|btn",
         "table": r"table|spec|infobox|data|price|product|cart",

@@ -38,8 +38,8 @@ class Pack:
     rules: tuple[Rule, ...]
     searches: tuple[Search, ...]  # their patterns, each with the index of its rule
     max_chars: int  # a longer block is not looked at
-    bare: tuple[int, ...]  # indexes of the rules that look at mark-up alone
-    bare_roles: frozenset[str] | None  # the roles that these ask for; None when one of them asks for none
+    bare_by_role: Mapping[str, tuple[int, ...]]  # the rules that look at mark-up alone, by a role they can take
+    bare_elsewhere: tuple[int, ...]  # and those of them that can take any other role
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,13 @@ class RuleSet:
 def pack_rules(rules: Sequence[Rule]) -> Pack:
     """Rules as a pack, in the order given."""
     most = max((rule.match.max_tokens for rule in rules), default=0)
-    bare = tuple(i for i, rule in enumerate(rules) if rule.match.is_bare)
-    roles = [rules[i].match.role for i in bare]
-    bare_roles = frozenset(chain.from_iterable(roles)) if all(roles) else None
+    bare = [(i, rule.match) for i, rule in enumerate(rules) if rule.match.is_bare]
+    roles = {role for _, match in bare for role in match.role}
+    by_role = {role: tuple(i for i, match in bare if not match.role or role in match.role) for role in roles}
     searches = tuple((i, how, pattern) for i, rule in enumerate(rules) for how, pattern in rule.match.searches)
-    return Pack(tuple(rules), searches, most * CHARS_PER_TOKEN, bare, bare_roles)
+    return Pack(
+        tuple(rules), searches, most * CHARS_PER_TOKEN, by_role, tuple(i for i, match in bare if not match.role)
+    )
 
 
 def all_rules(rules: RuleSet) -> tuple[Rule, ...]:
@@ -117,26 +119,22 @@ def _claims(packs: Iterable[Pack], blocks: Sequence[Block]) -> dict[int, list[Ru
         for pack, find in asked:
             hits = find(block.text)
             if block.markup is not None:
-                hits = hits.union(_bare(pack, block.markup))
+                hits = hits.union(pack.bare_by_role.get(block.markup.role, pack.bare_elsewhere))
             if hits:
-                fitting = [rule for hit in sorted(hits) if _fits((rule := pack.rules[hit]).match, block)]
+                n_tokens = count_tokens(block.text)
+                fitting = [rule for hit in sorted(hits) if _fits((rule := pack.rules[hit]).match, block, n_tokens)]
                 if fitting:
                     claims.setdefault(i, []).extend(fitting)
     return claims
 
 
-def _bare(pack: Pack, markup: Markup) -> tuple[int, ...]:
-    """The rules that look at mark-up alone, unless none of them can fit."""
-    return pack.bare if pack.bare_roles is None or markup.role in pack.bare_roles else ()
-
-
-def _fits(match: Match, block: Block) -> bool:
+def _fits(match: Match, block: Block, n_tokens: int) -> bool:
     """Whether the conditions on the block alone hold, given that the pattern was found."""
-    if len(block.text) > match.max_tokens and count_tokens(block.text) > match.max_tokens:
+    if n_tokens > match.max_tokens:
         return False
     if match.separators and not _is_row(block.text, match.separators):
         return False
-    if match.unless and is_found(match.unless, block.text):
+    if any(is_found(pattern, block.text) for pattern in match.unless):
         return False
     return not match.wants_markup or _fits_markup(match, block)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import re2
 
-from pipeline.boilerplate.rule_search import How, how_anchored, re2_options
+from pipeline.boilerplate.rule_search import How, how_anchored, re2_options, widen
 from pipeline.errors import RuleError
 from pipeline.types import Label
 
@@ -28,7 +28,8 @@ TAKEN = "> "
 #: Characters that stand between the items of a navigation row.
 SEPARATORS = "|｜¦│/／·・•‧】>›»＞→"
 
-_OUTER = r"[\pP\pS\pZ\pC]*"  # punctuation, symbols, space, controls
+_OUTER = r"\W*"
+_SIGN_IN_CLASS = re.compile(r"\[(?:[^\]\\]|\\[^W])*\\W")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _RULE_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*rule[ \t]*\]\]", re.MULTILINE)
 
@@ -40,7 +41,7 @@ class Match:
     pattern: tuple[str, ...] = ()  # RE2 syntax, any of them found in the block, upper and lower case alike
     whole: bool = False  # the pattern covers the block, but for outer punctuation and space
     row: int = 0  # the block is the pattern so many times or more, with punctuation between, and nothing else
-    unless: str = ""  # a pattern that must not be found in the block
+    unless: tuple[str, ...] = ()  # patterns of which none may be found in the block
     max_tokens: int = 40  # the block has at most so many; a CJK character is one
     position: str = "any"  # "head", "tail", "edge" (either): outside the body; "any"
     separators: int = 0  # at least so many between items that are all short
@@ -239,17 +240,16 @@ def _value(key: str, value: object, place: _Place) -> object:
         if "pattern" not in kind:
             return tuple(word.lower() for word in words)
         _check_patterns(key, words, place)
-        return tuple(words) if key == "pattern" else "|".join(f"(?:{word})" for word in words)
+        return tuple(words)
     return value
 
 
 def _check_patterns(key: str, alternatives: list[str], place: _Place) -> None:
     for pattern in alternatives:
-        if r"\W" in pattern:
-            mend = r"Write [^\pL\pN] for signs and spaces: \W of RE2 takes Chinese characters too."
-            raise place.error(f"match.{key} {pattern!r} holds \\W.", mend)
+        if _SIGN_IN_CLASS.search(pattern):
+            raise place.error(rf"match.{key} {pattern!r} has \W inside brackets.", r"Write (?:\W|...) instead.")
         try:
-            re2.compile(pattern, re2_options())
+            re2.compile(widen(pattern), re2_options())
         except re2.error as error:
             reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
             mend = "RE2 syntax has no look-around and no back-references; a repeat goes up to 1000."

@@ -6,7 +6,7 @@ import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.boilerplate.rule_search import How, finder, how_anchored, is_found, re2_options, search_bytes
+from pipeline.boilerplate.rule_search import How, finder, how_anchored, is_found, re2_options, search_bytes, widen
 from pipeline.boilerplate.rules import load_rules
 
 SEARCHES = load_rules().general.searches
@@ -30,7 +30,7 @@ WORDS = [
 
 
 def alone(how: How, pattern: str, text: bytes) -> bool:
-    compiled = re2.compile(pattern, re2_options())
+    compiled = re2.compile(widen(pattern), re2_options())
     return (compiled.fullmatch(text) if how is How.COVERS else compiled.search(text)) is not None
 
 
@@ -60,3 +60,11 @@ def test_nothing_to_search_for_finds_nothing() -> None:
 def test_wide_spaces_are_spaces() -> None:
     assert is_found(r"a\sb", "a\u3000b")
     assert is_found(r"a\sb", "a\xa0b")
+
+
+def test_signs_are_signs_in_every_script_and_no_letter() -> None:
+    assert all(
+        is_found(r"\A\W\z", sign)
+        for sign in "。，、：；！？“”《》【】（）—…·|｜>›»→©®™￥$%&*#@~^ \t\u3000\xa0▲●★✕☰←🎈・"
+    )
+    assert not any(is_found(r"\W", letter) for letter in "中々〇あアー한éßΩж9９Ａ²º")
