@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 
 from pipeline.boilerplate.rule_format import SEPARATORS, Match, Rule
 from pipeline.boilerplate.rule_search import Search, finder, is_found
 from pipeline.boilerplate.zones import Zone, zones
 from pipeline.tokens import count_cjk, count_tokens
-from pipeline.types import KEPT_LABELS, Block, Decision, Markup
+from pipeline.types import KEPT_LABELS, Block, Decision
 
 #: How many blocks away a taken block still counts as near.
 NEAR_BLOCKS = 2

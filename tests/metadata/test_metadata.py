@@ -229,9 +229,13 @@ def test_nothing_raises_and_the_title_is_a_block_of_the_document(lines, data):
 
 
 def test_a_title_that_was_taken_for_chaff_above_the_body_is_still_the_title():
-    title, body = "全国碳市场启动上线交易", "全国碳排放权交易市场今日开市，首日成交量超过四百万吨，有关负责人出席并讲话。"
+    title, body = (
+        "全国碳市场启动上线交易",
+        "全国碳排放权交易市场今日开市，首日成交量超过四百万吨，有关负责人出席并讲话。",
+    )
     blocks = [
-        Block(n, text, BlockKind.PARAGRAPH, 100 * n, 100 * n + len(text)) for n, text in enumerate(["首页", title, body, title])
+        Block(n, text, BlockKind.PARAGRAPH, 100 * n, 100 * n + len(text))
+        for n, text in enumerate(["首页", title, body, title])
     ]
     labels = [Label.NAVIGATION, Label.BOILERPLATE, Label.CONTENT, Label.RELATED]
     decisions = [Decision(label, "model:x", 0.5) for label in labels]
