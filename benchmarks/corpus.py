@@ -47,7 +47,8 @@ _SKIP = r"<(script|style|noscript|textarea|template|head)\b.*?</\1\s*>|<!--.*?--
 _NODE = re.compile(_SKIP + r"|(?<=>)[^<>]+", re.DOTALL | re.IGNORECASE)
 _UNSEEN = re.compile(_SKIP, re.DOTALL | re.IGNORECASE)
 _BLOCK_TAG = re.compile(
-    r"</?(?:p|div|h[1-6]|li|ul|ol|tr|td|th|table|section|article|blockquote|pre|br|hr|dd|dt|dl|body|header|footer|nav|main)\b[^>]*>",
+    r"</?(?:p|div|h[1-6]|li|ul|ol|tr|td|th|table|section|article|blockquote|pre|br|hr|dd|dt|dl|body"
+    r"|header|footer|nav|main)\b[^>]*>",
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<[^>]+>")

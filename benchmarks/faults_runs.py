@@ -13,9 +13,12 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pipeline.cli
@@ -23,16 +26,21 @@ import pipeline.local
 import pipeline.nursery
 import pipeline.report
 import pipeline.run
+import pipeline.shards.stages
 from benchmarks.faults_shim import Fault, Shim
 from pipeline import worker
 from pipeline.boilerplate.rules import load_rules
 from pipeline.recipe import Cleaned, clean_record, finish_record
 from pipeline.schema import DATASETS
-from pipeline.store.check import check_snapshot
-from pipeline.store.snapshots import Snapshot, latest_or_none, open_snapshot
+from pipeline.store.check import check_snapshot, intact
+from pipeline.store.snapshots import Snapshot, latest_or_none
 from pipeline.types import Record
 
 KILLED = -signal.SIGKILL
+NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+OPTIONS = ("--workers", "1", "--template-documents", "2")
+#: Columns that depend on the clock, or on a time stamp alone, for which there is no new snapshot.
+CLOCK = ("first_seen_at", "mtime")
 
 
 class ForkedNursery(pipeline.nursery.Nursery):
@@ -84,7 +92,7 @@ class Ended:
 
 def warm_up() -> None:
     """Load in this process what every child would load anew: rules, model, languages."""
-    rules = load_rules(None)
+    rules = _rules()
     for text in ("The council met on Monday and agreed on a plan for the river.", "全国碳市场今日开市，成交活跃。"):
         record = Record("a.txt", None, "\n".join([text] * 4).encode(), "text/plain")
         cleaned = clean_record(record, rules=rules)
@@ -92,8 +100,10 @@ def warm_up() -> None:
         finish_record(cleaned, template_hits=[None] * len(cleaned.extracted.blocks))
 
 
-def forked(do: Callable[[], Any], folder: Path, *, kill_after: float | None = None) -> Ended:
-    """Call a function in a forked process; kill it (and not its children) after so many seconds."""
+def forked(
+    do: Callable[[], Any], folder: Path, *, kill_after: float | None = None, sent: signal.Signals = signal.SIGKILL
+) -> Ended:
+    """Call a function in a forked process; send it (and not its children) a signal after so many seconds."""
     said, answer = folder / "said.txt", folder / "answer.json"
     said.unlink(missing_ok=True)
     answer.unlink(missing_ok=True)
@@ -103,7 +113,7 @@ def forked(do: Callable[[], Any], folder: Path, *, kill_after: float | None = No
         _in_child(do, said, answer)
     if kill_after is not None:
         time.sleep(kill_after)
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, sent)
     _, status = os.waitpid(pid, 0)
     seconds = time.monotonic() - start
     value = json.loads(answer.read_text("utf-8")) if answer.exists() else None
@@ -130,16 +140,12 @@ def _in_child(do: Callable[[], Any], said: Path, answer: Path) -> None:
         os._exit(code)
 
 
-def winnow_run(
-    raw: Path, out: Path, *options: str, fault: Fault | None = None, before: Callable[[], None] | None = None
-) -> int:
+def winnow_run(raw: Path, out: Path, *options: str, fault: Fault | None = None, now: datetime = NOW) -> int:
     """``winnow run`` in this process; the number of calls that changed the disk under ``out``."""
     shim = Shim(out, fault)
-    pipeline.nursery.Nursery = ForkedNursery  # type: ignore[misc]
-    if before is not None:
-        before()
+    _prepare(now)
     shim.install()
-    sys.argv = ["winnow", "run", str(raw), str(out), "--workers", "1", "--template-documents", "2", *options]
+    sys.argv = ["winnow", "run", str(raw), str(out), *OPTIONS, *options]
     try:
         pipeline.cli.main()
     except SystemExit as error:
@@ -148,41 +154,72 @@ def winnow_run(
     return shim.count
 
 
+def _prepare(now: datetime) -> None:
+    """Nurseries by fork, rules as loaded before, and a clock that stands still, so that equal runs are equal files."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return now
+
+    pipeline.nursery.Nursery = ForkedNursery  # type: ignore[misc]
+    pipeline.run.datetime = Clock  # type: ignore[misc]
+    keep_rules_loaded()
+
+
+def keep_rules_loaded() -> None:
+    """Load the built-in rules once in this process and those that it forks."""
+    for module in (pipeline.run, pipeline.shards.stages):
+        module.load_rules = lambda folder: _rules() if folder is None else load_rules(folder)  # type: ignore[attr-defined]
+
+
+@cache
+def _rules() -> Any:
+    return load_rules(None)
+
+
 def content(snapshot: Snapshot) -> str:
-    """A hash of all rows of all datasets but runs, what the clock decides aside."""
+    """A hash of all rows of all datasets but runs; what the clock decides is left out."""
     digest = hashlib.sha256()
     for name in DATASETS:
         if name != "runs":
-            rows = [
-                {k: v for k, v in row.items() if k not in {"first_seen_at", "mtime"}}
-                for row in snapshot.table(name).to_pylist()
-            ]
+            table = snapshot.table(name)
+            rows = table.drop_columns([c for c in CLOCK if c in table.column_names]).to_pylist()
             for line in sorted(json.dumps(row, default=str, sort_keys=True) for row in rows):
                 digest.update(line.encode("utf-8", "surrogateescape") + b"\n")
             digest.update(name.encode())
     return digest.hexdigest()
 
 
-def seen_by_a_reader(out: Path) -> str:
-    """The content of the live snapshot after all of it was read and checked, "" when there is none."""
+def seen_by_a_reader(out: Path, known: Mapping[str, str] = MappingProxyType({})) -> tuple[str, str]:
+    """Read and check the live snapshot: (which parts, their content), both "" when there is none.
+
+    ``known`` has the content of parts that were read and checked before; they are hashed again all the same.
+    """
     snapshot = latest_or_none(out)
     if snapshot is None:
-        return ""
+        return "", ""
+    if not intact(snapshot):
+        raise SystemExit("a part of the live snapshot is torn")
+    parts = repr(sorted((part.dataset, part.name) for part in snapshot.parts if part.dataset != "runs"))
+    if parts in known:
+        return parts, known[parts]
     check_snapshot(snapshot)
-    return content(snapshot)
+    return parts, content(snapshot)
 
 
-def tree(out: Path) -> list[str]:
-    """The files of an output folder by name; the runs' parts, whose names depend on the clock, by number."""
-    found = []
-    for path in sorted(path for path in out.rglob("*") if not path.is_dir() or path.is_symlink()):
-        parts = list(path.relative_to(out).parts)
-        if len(parts) == 4 and parts[2] in {"runs", "quarantine", "documents"}:
-            parts[3] = "part"
-        found.append("/".join(parts))
+def tree(out: Path) -> dict[str, str]:
+    """The files of an output folder with a hash of each; what has the seconds of a run in it is named only."""
+    found = {}
+    for path in sorted(out.rglob("*")):
+        name = str(path.relative_to(out))
+        if "/runs/" in name:
+            name = f"{Path(name).parent}/{path.suffix}"
+        if path.is_symlink():
+            found[name] = str(path.readlink())
+        elif path.is_dir():
+            found[name + "/"] = ""
+        else:
+            dated = "/runs/" in name or path.name in {"_manifest.json", "report.html"}
+            found[name] = "" if dated else hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return found
-
-
-def live(out: Path) -> str:
-    """The name of the live snapshot."""
-    return open_snapshot(out).name

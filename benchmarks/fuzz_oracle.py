@@ -45,12 +45,18 @@ _WHOLE: Final = {"".join(canary(*one).split()): core(*one) for one in CANARIES}
 _UNSEEN: Final = frozenset("script style title iframe noembed noframes template plaintext".split())
 _UNCLEAN: Final = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _FOOTNOTE: Final = re.compile(r"\[\^[^\[\]\s]{1,60}\]")  # no part of CommonMark, and read all the same
+_SWALLOWING: Final = re.compile(r"<textarea|<xmp|<!\[cdata\[", re.IGNORECASE)
 _LINE_END: Final = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 #: In SVG and MathML scripts and styles are mark-up for a browser; for us they are code there as well.
 _FOREIGN: Final = re.compile("<(?:svg|math)", re.IGNORECASE)
-_CODE: Final = re.compile(r"<script/>.*?(?:</script|\Z)|<(script|style)(?:\s[^<>]*[^<>/])?>.*?(?:</\1|\Z)", re.I | re.S)
+_CODE: Final = re.compile(
+    r"<script/>.*?(?:</script[\s/>]|\Z)|<(script|style)(?:\s[^<>]*[^<>/])?>.*?(?:</\1[\s/>]|\Z)", re.I | re.S
+)
+#: A CDATA section ends at its first ">" for us; the rest is read as mark-up.
+_SECTION: Final = re.compile(r"<!\[CDATA\[([^>]*?)(?:\]\])?>", re.IGNORECASE)
 #: An address with spaces is one for us; CommonMark reads text.
-_SPACED: Final = re.compile(r"\]\(\s{0,9}(?:https?:|[./#])[^()\n]*\)")
+_SPACED: Final = re.compile(r"\]\(\s{0,9}(?:https?:|[./#])(?:[^()\n]|\([^()\n]*\))*\)")
+_TAGLESS: Final = MarkdownIt("commonmark", {"html": False}).enable("table").enable("strikethrough")
 _MARKDOWN: Final = MarkdownIt("commonmark").enable("table").enable("strikethrough")
 
 
@@ -165,8 +171,10 @@ def _check_loss(case: Case, record: Record, decoded: Decoded, cleaned: Cleaned |
     encoding = "utf-8" if record.media_type != "text/plain" and case.family == "jsonl" else case.encoding
     text = content.decode(encoding, "replace")
     sure = case.chinese and "\ufffd" not in text
-    recovered = "textarea" in text.lower() and "unclosed_markup" in extract(decoded.text, record.media_type).flags
-    unseen = _UNSEEN | {"textarea"} if recovered else _UNSEEN  # what it holds is then read as mark-up
+    recovered = _SWALLOWING.search(text) and "unclosed_markup" in extract(decoded.text, record.media_type).flags
+    unseen = (
+        _UNSEEN | {"textarea", "xmp", "svg", "math"} if recovered else _UNSEEN
+    )  # what it holds is then read as mark-up
     wanted = [one for one in _visible(text, record.media_type, unseen) if sure or one.isascii()]
     if not wanted:
         return
@@ -189,23 +197,35 @@ def _visible(text: str, media_type: str, unseen: frozenset[str]) -> list[str]:
     if not any(one in squeezed for one in _WHOLE):
         return []
     if media_type == "text/plain":
-        seen = [_squeezed(line) for line in _LINE_END.split(text)]
+        lines = [_squeezed(line) for line in _LINE_END.split(text)]
+        seen = {one for one in _WHOLE if any(one in line for line in lines)}
     elif media_type == "text/html":
         seen = _seen(text, unseen)
     else:
-        seen = _seen(_MARKDOWN.render(_SPACED.sub("]()", _FOOTNOTE.sub("", text))), unseen)
-    return [found for one, found in _WHOLE.items() if any(one in text for text in seen)]
+        text = _SPACED.sub("]()", _FOOTNOTE.sub("", text))
+        seen = _seen(_MARKDOWN.render(text), unseen)
+        if seen:  # links count within HTML blocks too
+            seen &= _seen(_TAGLESS.render(text), unseen)
+    return [found for one, found in _WHOLE.items() if one in seen]
 
 
-def _seen(page: str, unseen: frozenset[str]) -> list[str]:
-    """The texts of a page with a canary in them that a browser shows."""
-    root = LexborHTMLParser(_CODE.sub("", page) if _FOREIGN.search(page) else page).root
-    texts = []
+def _seen(page: str, unseen: frozenset[str]) -> set[str]:
+    """The canaries of a page that a browser shows, and would show were SVG's code and sections no mark-up."""
+    seen = _shown(page, unseen)
+    if seen and _FOREIGN.search(page):
+        seen &= _shown(_CODE.sub("", _SECTION.sub(r"\1", page)), unseen)
+    return seen
+
+
+def _shown(page: str, unseen: frozenset[str]) -> set[str]:
+    root = LexborHTMLParser(page).root
+    shown: set[str] = set()
     for node in root.traverse(include_text=True) if root else ():
         text = _squeezed(node.text_content or "") if node.tag == "-text" else ""
-        if any(one in text for one in _WHOLE) and not unseen & set(_around(node)):
-            texts.append(text)
-    return texts
+        found = {one for one in _WHOLE if one in text}
+        if found and not unseen & set(_around(node)):
+            shown |= found
+    return shown
 
 
 def _around(node: LexborNode) -> Iterator[str]:

@@ -18,7 +18,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -93,24 +92,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/hostile"))
     parser.add_argument("--record-seconds", type=int, default=10)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="keep corpus and output in this folder")
+    parser.add_argument("--keep", type=Path, help="keep corpus and output in this folder, which must not exist yet")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
-        _run_inside(options.inside, options.record_seconds, options.workers)
+        _run_inside(options.inside, options.record_seconds)
         return
     cases = [json.loads(line) for line in (options.data / "expectations.jsonl").read_text("utf-8").splitlines()]
     with tempfile.TemporaryDirectory(prefix="hostile-", ignore_cleanup_errors=True) as scratch:
-        work = options.keep or Path(scratch)
+        work = (options.keep or Path(scratch, "work")).absolute()
         _unpack(options.data / "corpus.tar.gz", work, cases)
-        log = _run_apart(work, options)
+        log = _run_apart(work, options.record_seconds)
         print_table([case for case in cases if case["category"] != "scenario"], work, log)
 
 
 def _unpack(corpus: Path, work: Path, cases: Sequence[Mapping[str, Any]]) -> None:
     """Lay out the corpus; what an archive cannot hold is made here."""
-    shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     with tarfile.open(corpus) as archive:
         archive.extractall(work, filter="fully_trusted")
@@ -127,10 +124,10 @@ def _unpack(corpus: Path, work: Path, cases: Sequence[Mapping[str, Any]]) -> Non
             os.utime(work / "raw" / case["path"], (stamp, stamp))
 
 
-def _run_apart(work: Path, options: argparse.Namespace) -> str:
+def _run_apart(work: Path, record_seconds: int) -> str:
     """Run the pipeline in a process of its own, to which permissions apply; return all that it printed."""
     command = [sys.executable, "-m", "benchmarks.hostile", "--inside", str(work)]
-    command += ["--record-seconds", str(options.record_seconds), "--workers", str(options.workers)]
+    command += ["--record-seconds", str(record_seconds)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=_obey_permissions)
     log = done.stdout + done.stderr
     if done.returncode:
@@ -146,30 +143,28 @@ def _obey_permissions() -> None:
                 raise OSError(ctypes.get_errno(), "root's power over permissions cannot be given up")
 
 
-def _run_inside(work: Path, record_seconds: int, workers: int) -> None:
-    """The run itself, and a second one, which must find nothing new but what may have passed."""
+def _run_inside(work: Path, record_seconds: int) -> None:
+    """The run itself, as the command line does it; what it cost goes into facts.json."""
     console = Console(width=200)
-    settings = Settings(workers=workers, record_seconds=record_seconds)
-    raw, out = work / "raw", work / "out"
+    settings = Settings(workers=2, record_seconds=record_seconds)
     start = time.perf_counter()
     with local_runner(settings.n_workers, console) as (runner, on_stage):
 
         def begin(stage: str) -> None:
             if stage == "clean":
-                _meddle(raw / "filesystem")
+                _meddle(work / "raw" / "filesystem")
             on_stage(stage)
 
-        report = run(raw, out, settings=settings, runner=runner, on_stage=begin)
+        report = run(work / "raw", work / "out", settings=settings, runner=runner, on_stage=begin)
     seconds = time.perf_counter() - start
     write_report(report, report.snapshot.path)
     print_report(report, console)
-    n_invariants = check_snapshot(report.snapshot)
     facts = {
         "seconds": round(seconds, 1),
-        "cpu_seconds": round(report.cpu_seconds, 1),
-        "peak_child_mb": round(report.peak_mb),
-        "peak_parent_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
-        "invariants": n_invariants,
+        "cpu_seconds_of_children": round(report.cpu_seconds, 1),
+        "peak_mb_of_a_child": round(report.peak_mb),
+        "peak_mb_of_the_parent": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+        "invariants": check_snapshot(report.snapshot),
     }
     (work / "facts.json").write_text(json.dumps(facts))
 
@@ -195,7 +190,7 @@ def print_table(cases: Sequence[Mapping[str, Any]], work: Path, log: str) -> Non
     for category, n in [*n_cases.items(), ("all", len(cases))]:
         n_fit = n - (n_bad[category] if category != "all" else len(misfits))
         print(f"{category:<12} {n_fit:>4} of {n}")
-    print(json.dumps(json.loads((work / "facts.json").read_text())))
+    print((work / "facts.json").read_text())
     for leak in _leaks(snapshot, log, work):
         print(f"LEAK {leak}")
     for case, why, got in misfits:

@@ -35,7 +35,7 @@ from pipeline.tokens import count_tokens
 from pipeline.types import KEPT_LABELS, Block
 
 FOLDS = 5
-VARIANTS = 3  # styles of flattening each page is trained in
+VARIANTS = 2  # styles of flattening each page is trained in
 WEIGHTS = Path(__file__).parents[1] / "pipeline" / "boilerplate" / "weights.npz"
 LENGTH_POWER, LENGTH_CAP = 0.75, 400  # a block weighs its tokens, at most so many, to this power
 PAGE_WEIGHT = 20.0

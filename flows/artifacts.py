@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from pipeline.report import decided_by, name_of
+from pipeline.outcomes import name_of
+from pipeline.report import decided_by
 from pipeline.run import RunReport
 from pipeline.text_safety import printable
 

@@ -22,7 +22,8 @@ from prefect.utilities.annotations import quote
 
 from flows.artifacts import publish_artifacts
 from pipeline.errors import WinnowError
-from pipeline.report import name_of, write_report
+from pipeline.outcomes import name_of
+from pipeline.report import write_report
 from pipeline.run import RunReport, run
 from pipeline.settings import Settings, load_settings
 from pipeline.supervise import Job, JobResult, Nursery, nurseries, run_job

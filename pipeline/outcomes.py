@@ -19,6 +19,7 @@ from pipeline.shards.assemble import sort_rows
 from pipeline.shards.chunks import chunk_names
 from pipeline.store.snapshots import Snapshot
 from pipeline.supervise import given_up_in
+from pipeline.text_safety import printable
 from pipeline.types import RawInput
 
 
@@ -42,6 +43,11 @@ class LeftOut:
     reason: str
     message: str
     attempts: int
+
+
+def name_of(one: LeftOut) -> str:
+    """A record's file and member, safe to print."""
+    return printable(one.path if one.member is None else f"{one.path} [{one.member}]")
 
 
 def left_out_in(folder: Path, live: Container[str] | None = None) -> list[LeftOut]:

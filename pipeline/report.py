@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.outcomes import LeftOut
+from pipeline.outcomes import name_of
 from pipeline.run import RunReport
 from pipeline.text_safety import printable
 
@@ -28,11 +28,6 @@ def print_report(report: RunReport, console: Console) -> None:
     console.print(_counts_table(report))
     what = "published" if report.published else "nothing new, still"
     console.print(f"{what} snapshot {report.snapshot.name} in {report.snapshot.path}", highlight=False)
-
-
-def name_of(one: LeftOut) -> str:
-    """A record's file and member, safe to print."""
-    return printable(one.path if one.member is None else f"{one.path} [{one.member}]")
 
 
 def _counts_table(report: RunReport) -> Table:

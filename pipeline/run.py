@@ -21,7 +21,7 @@ from pipeline.collection import Finished, deduplicate, verdict_fingerprints
 from pipeline.errors import InvariantError, Reason
 from pipeline.jobs import Work, assemble_jobs, clean_jobs, finish_jobs
 from pipeline.learning import Learned, learn, load_learned, save_learned
-from pipeline.outcomes import LeftOut, Outcomes, left_out_by_scan, left_out_in, quarantined_before, settle
+from pipeline.outcomes import LeftOut, Outcomes, left_out_by_scan, left_out_in, name_of, quarantined_before, settle
 from pipeline.read.scan import ScannedFile, scan
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
@@ -41,6 +41,7 @@ from pipeline.store.stage import (
     stage_small,
 )
 from pipeline.supervise import Job, JobResult
+from pipeline.text_safety import printable
 from pipeline.types import RawInput
 
 StageRunner = Callable[[Sequence[Job]], list[JobResult]]
@@ -238,7 +239,7 @@ def _stop_if_broken(left_out: Sequence[LeftOut], packs: Sequence[Pack]) -> None:
     if len(crashes) >= TOO_MANY_CRASHES and len(crashes) > n_records:
         raise InvariantError(
             f"{len(crashes)} records crashed their parser and only {n_records} were read, so nothing was published; "
-            f"the first: {crashes[0].path}: {crashes[0].message}",
+            f"the first: {name_of(crashes[0])}: {printable(crashes[0].message)}",
             mend="Check the installation: `make test`.",
         )
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from pipeline.errors import OutputError
 from pipeline.journal import Journal, Span
-from pipeline.shards.stages import assemble_shard, clean_shard, finish_shard
+from pipeline.shards.stages import assemble_shard, clean_shard, finish_shard, warm_up
 
 Stage = Callable[[Mapping[str, Any], Path, Span, Journal], None]
 
@@ -42,6 +42,8 @@ _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 def main(stages: Mapping[str, Stage] = STAGES) -> None:
     """Read requests, a JSON line each; answer the child's pid when it runs, its wait status when it ended."""
     _die_with(os.getppid())
+    if stages is STAGES:
+        warm_up()
     gc.freeze()
     own = os.getpid()
     for line in sys.stdin:

@@ -45,11 +45,13 @@ FOUND = {
     "an equals sign after a value begins a name": ("a.html", '<p class="a"="b>{}</p><a href="x">y</a>'),
     "a bracket in a tag": ("a.html", "<svg<title/>{}"),
     "CDATA is text in SVG": ("a.html", "<p>x<svg><text><![CDATA[{}]]></text></svg>"),
+    "tags in an element left open that holds none": ("a.html", "<p>" * 30 + "<xmp></b>{}<p>"),
     "text in what looks like a document type": ("a.html", "<!doctype html [<p>{}</p><script>if (a[b[0]]>1) c()</script>"),
     "a less-than sign in Markdown": ("a.md", "When x <b 金丝雀 {} and y> z."),
     "a less-than sign before words in Markdown": ("a.md", "When x <n 2026 {}> z."),
     "words in parentheses behind brackets in Markdown": ("a.md", "See [1](第三条 {}) there."),
     "a note that is no link reference in Markdown": ("a.md", "[注]:本文 '{}\n\nMore."),
+    "words in a second pair of brackets in Markdown": ("a.md", "[公告][{}] Prices rose."),
     "a short note that is no link reference in Markdown": ("a.md", "[注]: ({})\n\nMore."),
 }  # fmt: skip
 
@@ -61,6 +63,11 @@ def test_what_was_found_stays_mended(name, chinese):
     number, _ = CANARIES[0]
     text = template.replace("{}", canary(number, chinese))
     assert not check(Case(name, file, text.encode(), planted=(core(number, chinese),)))
+
+
+def test_many_texts_at_a_great_depth_take_no_longer_than_they_may():
+    page = "<div>" * 7000 + "</br>x" * 6000 + canary(17, chinese=True)
+    assert not check(Case("depth", "a.html", page.encode()), twice=False)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

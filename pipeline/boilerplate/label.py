@@ -7,7 +7,7 @@
 | the site's template                          | template_hits[i] is given      | template:SITE           |
 | the model: its score reaches the page's own  | otherwise                      | model:NAME              |
 | threshold (``page_threshold``)               |                                |                         |
-| the sequence, where a score alone falls      | gap, heading, title, rescue    | model:NAME/gap and so   |
+| the sequence, where a score alone falls      | heading, title, rescue         | model:NAME/title and so |
 | short of what its neighbours say             | (``_kept_by_model``)           | on                      |
 
 The sequence only ever keeps more; count, order and text of the blocks never change. To let another voice
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 
 from pipeline.boilerplate.model import MODEL_ID
 from pipeline.tokens import count_tokens
@@ -26,8 +25,6 @@ from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label
 
 # Constants are the best of a grid on 1,421 pages, out of fold by site (docs/model-card.md has the figures).
 THRESHOLDS = (0.1, 0.6)  # the page's own threshold never leaves these bounds
-GAP_BLOCKS = 3  # at most so many blocks in a row between two kept ones ...
-GAP_SHARE = 0.5  # ... are kept when each scores this share of the threshold
 HEADING_SHARE = 0.25  # a heading right before kept prose needs only this share of the threshold
 NOTICE_TOKENS = 120  # a page of no more tokens is one short notice: its sentences are kept
 TITLE_CHARS = 220  # longest line that may be a title (headlines of real digests reach it)
@@ -96,16 +93,16 @@ def page_threshold(scores: Sequence[float], lengths: Sequence[int]) -> float:
 def _kept_by_model(
     blocks: Sequence[Block], scores: Sequence[float], fixed: Sequence[Decision | None]
 ) -> dict[int, str]:
-    """Undecided blocks that are kept, with what kept them beside the score: "", "/gap", "/heading" and so on."""
+    """Undecided blocks that are kept, with what kept them beside the score: "", "/rescue", "/heading" or "/title"."""
     free = [at for at, one in enumerate(fixed) if one is None]
     threshold = page_threshold([scores[at] for at in free], [len(blocks[at].text) for at in free])
     kept = [one is not None and one.label in KEPT_LABELS for one in fixed]
     why = {at: "" for at in free if scores[at] >= threshold}
     for at in why:
         kept[at] = True
-    if not any(kept):
+    if not why and not any(was and is_prose(block) for was, block in zip(kept, blocks, strict=True)):
         why |= dict.fromkeys(_rescued(blocks, scores, free), "/rescue")
-    for name, find in (("/gap", _gaps), ("/heading", _headings), ("/title", _title)):
+    for name, find in (("/heading", _headings), ("/title", _title)):
         for at in why:
             kept[at] = True
         found = find(blocks, [score / threshold for score in scores], kept)
@@ -122,17 +119,6 @@ def _rescued(blocks: Sequence[Block], scores: Sequence[float], free: Sequence[in
     if sum(count_tokens(block.text) for block in blocks) > NOTICE_TOKENS:
         return []
     return [at for at in free if _ends_sentence(blocks[at].text)]
-
-
-def _gaps(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool]) -> list[int]:
-    """Short runs between two kept blocks, none of them unlikely. Shares are of the threshold."""
-    found: list[int] = []
-    places = [at for at, was in enumerate(kept) if was]
-    for left, right in pairwise(places):
-        run = range(left + 1, right)
-        if len(run) <= GAP_BLOCKS and all(shares[at] >= GAP_SHARE for at in run):
-            found.extend(run)
-    return found
 
 
 def _headings(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool]) -> list[int]:

@@ -16,9 +16,9 @@ from enum import StrEnum
 import re2
 
 #: Signs, symbols, spaces and controls by blocks of Unicode: all ASCII ones, and where the others lie. Few ranges,
-#: because an automaton pays for each: the exact [\\pP\\pS\\pZ\\pC] has over three hundred.
+#: because an automaton pays for each: the exact classes P, S, Z and C have over three hundred.
 SIGNS = (
-    r"[\x00-/:-@\[-`{-\x{a9}\x{ab}-\x{b1}\x{b4}\x{b6}-\x{b8}\x{bb}\x{bf}\x{d7}\x{f7}\x{2000}-\x{206f}\x{20a0}-\x{20ff}"
+    r"[\x00-/:-@\[-`{-\x{a9}\x{ab}-\x{b1}\x{b4}\x{b6}-\x{b8}\x{bb}\x{bf}\x{d7}\x{f7}\x{2000}-\x{206f}\x{20a0}-\x{20ff}\x{2116}\x{2117}\x{2122}"
     r"\x{2190}-\x{245f}\x{2500}-\x{2bff}\x{3000}-\x{3004}\x{3008}-\x{3020}\x{3030}\x{30fb}\x{e000}-\x{f8ff}"
     r"\x{fe00}-\x{fe6f}\x{feff}-\x{ff0f}\x{ff1a}-\x{ff20}\x{ff3b}-\x{ff40}\x{ff5b}-\x{ff65}\x{ffe0}-\x{fffd}"
     r"\x{1f000}-\x{1faff}]"

@@ -24,7 +24,7 @@ PACKS = ("zh.toml", "en.toml", "any.toml")
 def load_rules(extra: Path | None = None) -> RuleSet:
     """The shipped packs, and the user's own from ``extra``: a folder with \\*.toml and sites/\\*.toml.
 
-    The user's files are asked before the shipped ones of the same kind, in order of their names.
+    The user's files are asked before the shipped ones of the same kind: zh, en, any, then the rest by name.
     Raises RuleError that names the file, the rule and the mend.
     """
     roots: list[Traversable] = [resources.files("pipeline.rules")]

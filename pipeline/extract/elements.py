@@ -63,7 +63,7 @@ ELEMENTS: Final = {
 RAW_ELEMENTS: Final = ("script", "style", "title", "textarea", "iframe", "xmp", "noembed", "noframes")
 
 #: In these, a CDATA section is text (https://html.spec.whatwg.org/#markup-declaration-open-state).
-FOREIGN: Final = frozenset(("svg", "math"))
+FOREIGN: Final = frozenset(("svg", "math", "text"))
 
 #: An end tag closes nothing beyond these (the "has an element in scope" of the standard).
 BARRIERS: Final = frozenset(("td", "th", "caption", "table", "template", "html", "body", "button", "object", "marquee"))

@@ -22,11 +22,13 @@ from pipeline.extract.scanner import raw_parts, scan
 
 #: Pages of more elements than this take more than about a second; the stack machine is as good for them.
 MAX_TAGS: Final = 10_000
+#: BeautifulSoup may go from each text up to the root: so many steps take about a second.
+MAX_EFFORT: Final = 20_000_000
 _MAX_PATH: Final = 12  # elements around a text that are looked at, nearest first
 
 
 def deep_blocks(source: str) -> list[RawBlock] | None:
-    """The blocks of a page of any depth; None when it has more than twice ``MAX_TAGS`` tags.
+    """The blocks of a page of any depth; None when it has more than twice ``MAX_TAGS`` tags, or takes too long.
 
     Offsets are code points of ``source``. Path, classes and role are those of the nearest elements only.
     """
@@ -34,11 +36,13 @@ def deep_blocks(source: str) -> list[RawBlock] | None:
         return None
     texts: list[tuple[int, str]] = []
     tags: list[str] = []
-    skeleton = "".join(_skeleton(source, texts, tags))
+    skeleton = list(_skeleton(source, texts, tags))
+    if _effort(skeleton) > MAX_EFFORT:
+        return None
     blocks: list[RawBlock | None] = []
     run: list[Piece] = []
     around: Tag | None = None
-    for element in BeautifulSoup(skeleton, "html.parser").descendants:
+    for element in BeautifulSoup("".join(skeleton), "html.parser").descendants:
         if isinstance(element, Tag):
             if _has_edge(element.name) and run:
                 blocks.append(block_of(run, 1))
@@ -84,6 +88,17 @@ def _skeleton(source: str, texts: list[tuple[int, str]], tags: list[str]) -> Ite
                 yield f"<pre i={len(tags)}> {len(texts)} </pre>"
                 texts.append((start + len(text) + raw[2], raw[3]))
                 tags.append(raw[1])
+
+
+def _effort(skeleton: list[str]) -> int:
+    """The sum of the depths of all texts, at most: end tags that are left out are not known of here."""
+    depth = effort = 0
+    for part in skeleton:
+        if part[0] == " ":
+            effort += depth
+        else:
+            depth = max(0, depth - 1) if part[1] == "/" else depth + 1
+    return effort
 
 
 def _code(name: str) -> int:

@@ -9,7 +9,6 @@ said in ``openers.OPENERS``. Implied end tags follow the WHATWG standard (https:
 from __future__ import annotations
 
 from math import inf
-from typing import Final
 
 from pipeline.extract.assemble import assemble
 from pipeline.extract.closing import end_block, end_inline, end_paragraph
@@ -19,11 +18,9 @@ from pipeline.extract.head import add_script, add_title
 from pipeline.extract.markup import Meaning, Node, meaning
 from pipeline.extract.openers import OPENERS
 from pipeline.extract.page import Page, TooDeepError
-from pipeline.extract.scanner import raw_parts, scan
+from pipeline.extract.scanner import CDATA, raw_parts, scan
 from pipeline.extract.tables import join_rows
 from pipeline.types import Extracted, Markup
-
-_CDATA: Final = "<![CDATA["
 
 
 def extract_html(source: str) -> Extracted:
@@ -145,9 +142,9 @@ def _close_table_part(page: Page, node: Node, name: str, code: int) -> Node:
 def _take_raw(page: Page, node: Node, tag: str, start: int) -> None:
     """A comment, which says nothing, or an element with raw content, or the text of a CDATA section in SVG."""
     if tag[1:2] in ("!", "?", "/"):
-        if tag.startswith(_CDATA) and not FOREIGN.isdisjoint(meaning(node).path):
-            content = tag[len(_CDATA) :].removesuffix(">").removesuffix("]]")
-            page.run.extend([(start + len(_CDATA), content, node, page.link)] if content.strip() else [])
+        if tag.startswith(CDATA) and not FOREIGN.isdisjoint(meaning(node).path):
+            content = tag[len(CDATA) :].removesuffix(">").removesuffix("]]")
+            page.run.extend([(start + len(CDATA), content, node, page.link)] if content.strip() else [])
         return
     name, start_tag, length, content = raw_parts(tag)
     if name == "script":

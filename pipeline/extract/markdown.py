@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pipeline.extract.assemble import RawBlock, assemble
-from pipeline.extract.markdown_inline import plain_text
+from pipeline.extract.markdown_inline import label, plain_text
 from pipeline.extract.plain import lines_of
 from pipeline.extract.tables import CELL_SEPARATOR
 from pipeline.extract.whitespace import collapse
@@ -28,7 +28,7 @@ _ITEM: Final = re.compile(r"(?:[-*+•·]|\d{1,9}[.)])[ \t\u3000]++(?:\[[ xX]\][
 _QUOTE: Final = re.compile(r"(?:>[ \t]?){1,9}[ \t]*+")
 _DELIMITER: Final = re.compile(r"\|?[ \t]*+:?-+:?[ \t]*+(?:\|[ \t]*+:?-+:?[ \t]*+)*\|?$")
 _REFERENCE: Final = re.compile(  # "[1]: note" is text: what it points to must look like an address
-    r"\[[^\[\]^][^\[\]]{0,200}\]:\s*+(?:[</.#]|[a-zA-Z][a-zA-Z0-9+.-]{0,60}[:./])\S*+"
+    r"\[([^\[\]^][^\[\]]{0,200})\]:\s*+(?:[</.#]|[a-zA-Z][a-zA-Z0-9+.-]{0,60}[:./])\S*+"
     r"(?:\s++(?:\"[^\"]{0,500}\"|'[^']{0,500}'|\([^()]{0,500}\)))?$"
 )
 _CELL_END: Final = re.compile(r"(?<!\\)\|")
@@ -53,6 +53,7 @@ class Line:
 @dataclass(slots=True)
 class _State:
     source: str
+    references: frozenset[str]  # labels of the links that the text defines
     open: list[Line] = field(default_factory=list)  # lines of the paragraph, quote or item so far
     kind: BlockKind = BlockKind.PARAGRAPH
     level: int = 0
@@ -104,7 +105,8 @@ def _head(front: list[Line]) -> PageHead:
 
 
 def _blocks(source: str, lines: list[Line]) -> Iterator[RawBlock]:
-    state = _State(source)
+    defined = (_REFERENCE.match(line.text) for line in lines if line.text[0] == "[")
+    state = _State(source, frozenset(label(found[1]) for found in defined if found))
     i = 0
     while i < len(lines):
         line = lines[i]
@@ -124,7 +126,7 @@ def _blocks(source: str, lines: list[Line]) -> Iterator[RawBlock]:
         if delimited or (line.text[0] == line.text[-1] == "|" and len(line.text) > 2):
             yield from _close(state)
             while i < len(lines) and "|" in lines[i].text and (lines[i] is line or not lines[i].n_breaks):
-                yield from _row(lines[i])
+                yield from _row(lines[i], state.references)
                 i += 1
             continue
         yield from _take(state, line)
@@ -188,7 +190,7 @@ def _close(state: _State) -> Iterator[RawBlock]:
     """The block of the open lines, if there are any."""
     if state.open:
         first, last = state.open[0], state.open[-1]
-        text = plain_text("\n".join(line.text.removesuffix("\\") for line in state.open))
+        text = plain_text("\n".join(line.text.removesuffix("\\") for line in state.open), state.references)
         yield RawBlock(first.start, last.end, text, state.kind, state.level, first.n_breaks)
         state.open = []
     state.kind, state.level = BlockKind.PARAGRAPH, 0
@@ -211,9 +213,9 @@ def _code(source: str, lines: list[Line], i: int, fence: str) -> tuple[int, list
     return last + 1, [RawBlock(start, closed.end, text, BlockKind.CODE, 0, lines[i].n_breaks)]
 
 
-def _row(line: Line) -> Iterator[RawBlock]:
+def _row(line: Line, references: frozenset[str]) -> Iterator[RawBlock]:
     """The block of a table row; the line that divides head from body gives none."""
     if _DELIMITER.match(line.text) is None:
-        cells = (plain_text(cell.replace("\\|", "|")) for cell in _CELL_END.split(line.text))
+        cells = (plain_text(cell.replace("\\|", "|"), references) for cell in _CELL_END.split(line.text))
         text = CELL_SEPARATOR.join(filter(None, cells))
         yield RawBlock(line.start, line.end, text, BlockKind.TABLE_ROW, 0, line.n_breaks)

@@ -13,7 +13,8 @@ from pipeline.extract.whitespace import collapse
 
 # What follows "](": an address without spaces, or one with spaces that is plainly one, and perhaps a title.
 _TITLE: Final = r"""(?:\s{1,99}(?:"[^"\n]{0,500}"|'[^'\n]{0,500}'|\([^()\n]{0,500}\)))?"""
-_ADDRESS: Final = r"(?:<[^<>\n]{0,2000}>|(?:[^()\s]++|\([^()\s]{0,300}\)){0,200})"
+_IS_ADDRESS: Final = r"(?=<|[!-'*-~]{0,2000}[\s)(]|[^\s()]{0,2000}[/.#:?])"  # "[1](第三条)" is text
+_ADDRESS: Final = rf"(?:<[^<>\n]{{0,2000}}>|{_IS_ADDRESS}(?:[^()\s]++|\([^()\s]{{0,300}}\)){{0,200}})"
 _SPACED: Final = r"(?:https?:|[./#])(?:[^()\n]++|\([^()\n]{0,300}\)){0,200}"
 _TARGET: Final = rf"\(\s{{0,9}}(?:{_ADDRESS}{_TITLE}\s{{0,9}}|{_SPACED})\)"
 _VALUE: Final = r"""(?:"[^"<>]{0,1000}"|'[^'<>]{0,1000}'|[^\s"'=<>`]{1,1000})"""
@@ -25,9 +26,7 @@ _SUBSTITUTIONS: Final = tuple(
         (r"<br\s{0,9}/?>", " "),
         (rf"</?[a-zA-Z][a-zA-Z0-9-]{{0,30}}(?:{_ATTRIBUTE}){{0,60}}\s{{0,99}}/?>", ""),  # HTML tag
         (rf"!\[[^\[\]]{{0,1000}}\]{_TARGET}", ""),  # image
-        (r"!\[[^\[\]]{0,1000}\]\[[^\[\]]{0,200}\]", ""),  # image by reference
         (rf"\[([^\[\]]{{0,1000}})\]{_TARGET}", r"\1"),  # link
-        (r"\[([^\[\]]{1,1000})\]\[[^\[\]]{0,200}\]", r"\1"),  # link by reference
         (r"\[\^[^\[\]\s]{1,60}\]:?", ""),  # footnote
         (r"(?<!\\)\*{2,3}", ""),  # strong
         (r"(?<![\\\w])\*(?=[^\s*])([^*]++)(?<=\S)\*", r"\1"),  # emphasis
@@ -36,20 +35,26 @@ _SUBSTITUTIONS: Final = tuple(
         (r"\\([!-/:-@\[-`{-~])", r"\1"),  # escaped sign
     )
 )
+_REFERRING: Final = re.compile(r"(!?)\[([^\[\]]{1,1000})\]\[([^\[\]]{0,200})\]")  # an image, or a link
 _CODE: Final = re.compile(r"(`+[^`]++`+)")
 _MARKS: Final = re.compile(r"[\[\]<*_~\\`&]")
 
 
-def plain_text(text: str) -> str:
+def plain_text(text: str, references: frozenset[str] | None = None) -> str:
     """The text without inline mark-up, white space collapsed.
+
+    ``references`` are the labels that links may refer to, as ``label`` spells them; None when they are not known, and
+    then ``[text][word]`` is always a link. Else it is one only if the word is a label.
 
     >>> plain_text("See [碳市场](https://example.org/a_(b)) and **`a*b*c`** ![图](x.png)")
     'See 碳市场 and a*b*c'
+    >>> plain_text("[碳市场][1] [公告][新华社]", frozenset(["1"]))
+    '碳市场 [公告][新华社]'
     """
     if _MARKS.search(text) is None:
         return collapse(text)
     parts = _CODE.split(text)
-    return collapse("".join(part.strip("`") if i % 2 else _marked(part) for i, part in enumerate(parts)))
+    return collapse("".join(part.strip("`") if i % 2 else _marked(part, references) for i, part in enumerate(parts)))
 
 
 def _without_comments(text: str) -> str:
@@ -61,9 +66,25 @@ def _without_comments(text: str) -> str:
     return "".join((*kept, text[at:]))
 
 
-def _marked(text: str) -> str:
+def label(text: str) -> str:
+    """The label of a link reference, for comparison.
+
+    >>> label(" Carbon  Market ")
+    'carbon market'
+    """
+    return " ".join(text.split()).casefold()
+
+
+def _marked(text: str, references: frozenset[str] | None) -> str:
+    def referring(match: re.Match[str]) -> str:
+        if references is not None and label(match[3] or match[2]) not in references:
+            return match[0]
+        return "" if match[1] else match[2]
+
     if "<!--" in text:
         text = _without_comments(text)
+    if "][" in text:
+        text = _REFERRING.sub(referring, text)
     for pattern, replacement in _SUBSTITUTIONS:
         text = pattern.sub(replacement, text)
     return unescape(text) if "&" in text else text

@@ -28,6 +28,7 @@ _SPACE: Final = r"[ \t\n\r\f]"
 _VALUE: Final = r"""(?:"[^"]*+"|'[^']*+'|[^ \t\n\r\f>"'][^ \t\n\r\f>]*+|)"""
 _EXACT: Final = rf"(?:[ \t\n\r\f/]++|[^ \t\n\r\f/>][^ \t\n\r\f/>=]*+(?:{_SPACE}*+={_SPACE}*+{_VALUE}|)|(?!))*+(?:>|\Z)"
 _COMMENT: Final = r"!--(?:-?>|(?:[^-]++|(?!--!?>)-|(?!))*+(?:--!?>|\Z))"
+CDATA: Final = "<![CDATA["
 _END: Final = r"[ \t\n\r\f/>]"
 # Within <!-- in a script, <script> ... </script> does not end the script ("double escaped").
 _DOUBLE: Final = rf"<script{_END}(?:[^<-]++|(?!-->)-|(?!</script{_END})<|(?!))*+(?:</script{_END}|(?=-->)|\Z)"
@@ -136,6 +137,8 @@ def _cut(tag: str) -> _Cut | None:
         return _cut_raw(tag, name)
     if tag.find(">") == len(tag) - 1:
         return None
+    if tag.startswith(CDATA):
+        return _Cut(len(CDATA))
     bracket = _BRACKET.search(tag, 1)
     if bracket is None:
         return _Cut(len(name) + 1, lenient=True)
@@ -152,7 +155,7 @@ def _cut_raw(tag: str, name: str) -> _Cut | None:
     start = _START_TAG.match(tag)
     content = start.end() if start else len(tag)
     stop = tag.find("<", content)
-    closed = tag.lower().rfind(f"</{name}", content)
+    closed = _end_tag(tag, name, content)
     if stop < 0 or stop == closed or (closed >= 0 and name != "title"):
         return None
     if name in ("script", "style") and not (tag[content:stop].isspace() or stop == content):
@@ -167,5 +170,16 @@ def raw_parts(tag: str) -> tuple[str, str, int, str]:
     start = _START_TAG.match(tag)
     if start is None or name not in RAW_ELEMENTS:
         return "", "", 0, ""
-    stop = tag.rfind("</") if tag.endswith(">") and len(tag) > start.end() else len(tag)
-    return name, start[0], start.end(), tag[start.end() : stop]
+    stop = _end_tag(tag, name, start.end())
+    return name, start[0], start.end(), tag[start.end() : stop if stop >= 0 else len(tag)]
+
+
+def _end_tag(tag: str, name: str, content: int) -> int:
+    """Where the end tag of a raw element begins, at or after ``content``; -1 when it is left open."""
+    at = tag.rfind("</", content)
+    while at >= 0:
+        end = at + 2 + len(name)
+        if tag[at + 2 : end].lower() == name and tag[end : end + 1] in tuple(" \t\n\r\f/>"):
+            return at
+        at = tag.rfind("</", content, at)
+    return -1

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from pipeline.language.backends import Backend, rank
+from pipeline.language.common_words import confirms
 from pipeline.language.reading import Reading, read_text, weigh
 from pipeline.language.scripts import letter_weight
 from pipeline.types import (
@@ -29,6 +30,8 @@ _UNSEEN = 0.01  # probability of a lender's language that the backend did not na
 _SHORT_LETTERS = 40  # more letters than this decide for themselves
 _REACH = 4  # blocks of the kind on either side that are looked at for a lender
 _REACH_KANJI = 12  # the same for lines of kanji alone: menus are long
+_SAMPLES, _SAMPLE_CHARS = 5, 100  # of the content, to learn what language the page is believed to be in
+_CONFIRMED_CHARS = 60  # a shorter block is read, whatever the page is believed to be
 _BORROWED = 0.7  # confidence of what is borrowed, as a share of the lender's
 
 
@@ -104,6 +107,21 @@ def _settle(readings: Sequence[Reading]) -> list[LanguageGuess]:
     return [chinese if guess.lang == "zh" else guess for guess in guesses]
 
 
+def _believed(texts: Sequence[str], backend: Backend, seed: int) -> Reading:
+    """The reading of a sample of running text: the head of each of its longest pieces."""
+    longest = sorted(texts, key=len, reverse=True)[:_SAMPLES]
+    return read_text(" ".join(text[:_SAMPLE_CHARS] for text in longest), backend, seed)
+
+
+def _read_block(block: Block, believed: Reading, backend: Backend, seed: int) -> Reading:
+    """The reading of a block; running text in the language that the page is believed to be in is only confirmed."""
+    if block.kind is BlockKind.CODE:
+        return _CODE
+    if len(block.text) >= _CONFIRMED_CHARS and _is_sure(believed) and confirms(block.text, believed.guess.lang):
+        return Reading(believed.guess, believed.script, len(block.text))
+    return read_text(block.text, backend, seed)
+
+
 def tag_blocks(
     blocks: Sequence[Block], decisions: Sequence[Decision], *, backend: Backend = "lid176", seed: int = 0
 ) -> tuple[LanguageGuess, ...]:
@@ -115,8 +133,9 @@ def tag_blocks(
 
     Raises ValueError when there is not one decision for each block.
     """
-    readings = [_CODE if block.kind is BlockKind.CODE else read_text(block.text, backend, seed) for block in blocks]
     kept = [decision.label in KEPT_LABELS for _, decision in zip(blocks, decisions, strict=True)]
+    believed = _believed([block.text for block, keep in zip(blocks, kept, strict=True) if keep], backend, seed)
+    readings = [_read_block(block, believed, backend, seed) for block in blocks]
     guesses = [reading.guess for reading in readings]
     for content in (True, False):
         places = [place for place, keep in enumerate(kept) if keep is content]

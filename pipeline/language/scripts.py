@@ -96,6 +96,7 @@ WEIGHTS: dict[str, int] = {"Han": 3, "Kana": 3, "Hangul": 3}
 
 _NAMES = ("", *(name for name, _ in RANGES))
 _WEIGHTS = np.array([0, *(WEIGHTS.get(name, 1) for name in _NAMES[1:])], dtype=np.int64)
+_ASCII_SIGNS = bytes(code for code in range(128) if not chr(code).isalpha())
 _HAN, _KANA = _NAMES.index("Han"), _NAMES.index("Kana")
 
 
@@ -133,6 +134,9 @@ def count_scripts(text: str) -> ScriptCount:
     >>> count_scripts("12:30").weight
     0
     """
+    if text.isascii():  # Latin letters and nothing else
+        n = len(text.encode().translate(None, _ASCII_SIGNS))
+        return ScriptCount("Latin" if n else "", 1.0 if n else 0.0, n, n, 0, 0)
     units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype=np.uint16)
     counts = np.bincount(_table()[units], minlength=len(_NAMES))
     counts[0] = 0

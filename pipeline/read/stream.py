@@ -199,17 +199,6 @@ class GzipStream:
         return True
 
 
-def read_head(stream: Stream, size: int) -> bytes:
-    """Return the first ``size`` bytes or what there is of them, however damaged the stream is. Raises OSError."""
-    head = b""
-    try:
-        while len(head) < size and (data := stream.read()):
-            head += data
-    except ReadFailure:
-        pass  # whoever reads the whole stream meets it again and says so
-    return head[:size]
-
-
 def read_whole(stream: Stream, *, limits: ReadLimits) -> tuple[bytes, tuple[str, ...]]:
     """Return all bytes of a stream that holds one document, and what was noticed.
 

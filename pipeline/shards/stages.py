@@ -62,6 +62,21 @@ class _Chunk:
             self.chars += sum(len(block.text) for block in cleaned.extracted.blocks)
 
 
+#: A page of ours, in both scripts, that makes every stage load its tables and weights.
+_WARM = """<title>示例</title><ul class=nav><li><a href=/>Home</a> | <a href=/n>新闻</a></ul><h1>全国碳市场</h1>
+<p>来源：示例网 2024-09-11 08:46</p><p>The council met on Monday and agreed on a plan for the river, officials said.</p>
+<p>全国碳排放权交易市场今日开市，首日成交量超过四百万吨，有关负责人出席并讲话。</p><p>Kontakt</p><p>版权所有 example.org</p>"""
+
+
+def warm_up() -> None:
+    """Load what the stages load at first use, so that children forked later need not, each anew."""
+    rules = load_rules()
+    for media_type in ("text/html", "text/plain"):
+        cleaned = clean_record(Record("warm", None, _WARM.encode(), media_type), rules=rules)
+        if isinstance(cleaned, Cleaned):
+            finish_record(cleaned, template_hits=[None] * len(cleaned.keys))
+
+
 def clean_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
     """Read the raw files of a shard and clean each record."""
     rules = load_rules(Path(spec["rules"]) if spec["rules"] else None)

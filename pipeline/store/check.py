@@ -6,6 +6,7 @@ A new invariant is one line in WHOLE or EACH.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -79,14 +80,17 @@ def check_parts(
     Raises OutputError when the disk refuses.
 
     ``files`` are the Parquet files of each dataset, at least one a dataset; ``new`` those of them that were not
-    published before (None: all); ``spill`` a folder for what does not fit into memory (None: a temporary one).
+    published before (None: all); ``spill`` a folder for what does not fit into memory (None: that for temporary files).
     """
+    spill = spill or Path(tempfile.gettempdir())
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": threads,
+        "temp_directory": str(spill / f"winnow-check-{os.getpid()}"),  # made when it is needed
+    }
     try:
-        with tempfile.TemporaryDirectory(dir=spill) as folder:
-            config: dict[str, str | bool | int | float | list[str]] = {"threads": threads, "temp_directory": folder}
-            for invariants, chosen in ((WHOLE, files), (EACH, files if new is None else new)):
-                with duckdb.connect(config=config) as connection:
-                    _hold(invariants, chosen, connection)
+        for invariants, chosen in ((WHOLE, files), (EACH, files if new is None else new)):
+            with duckdb.connect(config=config) as connection:
+                _hold(invariants, chosen, connection)
     except duckdb.IOException as error:
         raise OutputError(f"The invariants could not be checked: {error}.", mend="Check the disk.") from error
 

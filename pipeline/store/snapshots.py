@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.dataset as pds
 
 from pipeline.disk import disk_errors, sync
 from pipeline.errors import SnapshotError
@@ -28,6 +27,7 @@ from pipeline.text_safety import printable
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+    from pyarrow.dataset import Dataset
 
 LATEST, CURRENT, SNAPSHOTS, MANIFEST = "LATEST", "current", "snapshots", "_manifest.json"
 #: In a snapshot newer than the live one: it was live until a rollback, so that it is no leftover of a killed run.
@@ -58,8 +58,10 @@ class Snapshot:
         self.files(dataset)
         return str(self.path / dataset / "*.parquet")
 
-    def dataset(self, name: str) -> pds.Dataset:
+    def dataset(self, name: str) -> Dataset:
         """The dataset for pyarrow; nothing is read yet."""
+        import pyarrow.dataset as pds  # half a second where pandas is installed, which children need not spend
+
         return pds.dataset([str(file) for file in self.files(name)], schema=DATASETS[name])
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:

@@ -92,16 +92,14 @@ def test_doubtful_page_keeps_its_likeliest_prose() -> None:
     assert kept(label([make("Home"), make(PROSE), make("Share")], [0.01, 0.05, 0.02]))[1]
 
 
+def test_a_rule_that_keeps_a_line_does_not_cost_the_prose() -> None:
+    keep = Decision(Label.CONTENT, "rule:example-lead", 1.0)
+    assert kept(label([make("x"), make(PROSE)], [0.0, 0.01], rules=[keep, None])) == [True, True]
+
+
 def test_short_notice_of_sentences_survives_low_scores() -> None:
     lines = ["通知", "今日停水。", "请大家做好准备。", "网站地图"]
     assert kept(label([make(line) for line in lines], [0.02] * 4)) == [False, True, True, False]
-
-
-def test_gap_between_kept_blocks_is_kept() -> None:
-    blocks = [make(PROSE), make("Table 1"), make(PROSE)]
-    decisions = label(blocks, [0.9, 0.3, 0.9])
-    assert kept(decisions) == [True, True, True]
-    assert kept(label(blocks, [0.9, 0.01, 0.9]))[1] is False
 
 
 def test_heading_before_kept_prose_is_kept() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -276,6 +277,12 @@ def test_a_failing_example_is_reported_with_its_reason(tmp_path: Path) -> None:
     assert (missed.rule_id, missed.file, missed.example) == ("mine-broken", "mine.toml", "abd")
     assert "no rule takes" in missed.why
     assert (taken.example, taken.why) == ("abc", "the rule takes 'abc'")
+
+
+def test_a_rule_set_can_be_sent_to_another_process() -> None:
+    again = pickle.loads(pickle.dumps(RULES))
+    assert again == RULES
+    assert apply_rules(again, page(ZH, ZH, "返回顶部")) == apply_rules(RULES, page(ZH, ZH, "返回顶部"))
 
 
 # -- whatever the blocks
