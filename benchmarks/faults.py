@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from benchmarks.faults_processes import PROCESS_SCENARIOS
-from benchmarks.faults_runs import warm_up
 from benchmarks.faults_trials import Bench, Fault, Result, make_bench
+from pipeline.shards.stages import warm_up
 
 #: By the errno's name: whether it stays (a full disk) or happens once.
 ERRORS = {"ENOSPC": True, "EIO": False, "EACCES": True, "EMFILE": False}

@@ -18,7 +18,7 @@ from typing import Any
 
 import pipeline.shards.stages
 from benchmarks.faults_corpus import files_in
-from benchmarks.faults_runs import NOW, OPTIONS, Ended, content, forked, seen_by_a_reader, winnow_run
+from benchmarks.faults_runs import NOW, OPTIONS, Ended, content, forked, winnow_run
 from benchmarks.faults_trials import Bench, Result
 from pipeline.store.snapshots import list_snapshots, open_snapshot
 
@@ -227,8 +227,8 @@ def run_again(bench: Bench) -> Iterator[Result]:
         out = bench.fresh()
 
         def twice(out: Path = out) -> list[str]:
-            winnow_run(bench.raw, out)
-            winnow_run(bench.raw, out)
+            for _ in range(2):
+                os.waitpid(forked_aside(lambda: winnow_run(bench.raw, out)), 0)
             return [one.name for one in list_snapshots(out)]
 
         ended = forked(twice, bench.folder)
@@ -276,6 +276,9 @@ def forked_aside(do: Callable[[], Any]) -> int:
     if pid == 0:
         code = 0
         try:
+            quiet = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
             do()
         except SystemExit as error:
             code = error.code if isinstance(error.code, int) else 1

@@ -16,7 +16,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -26,15 +25,11 @@ import pipeline.local
 import pipeline.nursery
 import pipeline.report
 import pipeline.run
-import pipeline.shards.stages
 from benchmarks.faults_shim import Fault, Shim
 from pipeline import worker
-from pipeline.boilerplate.rules import load_rules
-from pipeline.recipe import Cleaned, clean_record, finish_record
 from pipeline.schema import DATASETS
 from pipeline.store.check import check_snapshot, intact
 from pipeline.store.snapshots import Snapshot, latest_or_none
-from pipeline.types import Record
 
 KILLED = -signal.SIGKILL
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -56,13 +51,14 @@ class _Process:
     """What ``subprocess.Popen`` is to a nursery."""
 
     def __init__(self) -> None:
-        requests, answers = os.pipe(), os.pipe()
+        requests, answers, parent = os.pipe(), os.pipe(), os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
             os.dup2(requests[0], 0)
             os.dup2(answers[1], 1)
             os.closerange(3, 256)  # the lock above all
             sys.stdin, sys.stdout = os.fdopen(0, "r"), os.fdopen(1, "w")
+            os.environ[worker.PARENT] = str(parent)
             try:
                 worker.main()
             finally:
@@ -88,16 +84,6 @@ class Ended:
     said: str  # what it wrote on stderr
     answer: Any  # what the function gave back, by JSON
     seconds: float  # wall clock
-
-
-def warm_up() -> None:
-    """Load in this process what every child would load anew: rules, model, languages."""
-    rules = _rules()
-    for text in ("The council met on Monday and agreed on a plan for the river.", "全国碳市场今日开市，成交活跃。"):
-        record = Record("a.txt", None, "\n".join([text] * 4).encode(), "text/plain")
-        cleaned = clean_record(record, rules=rules)
-        assert isinstance(cleaned, Cleaned)
-        finish_record(cleaned, template_hits=[None] * len(cleaned.extracted.blocks))
 
 
 def forked(
@@ -155,7 +141,7 @@ def winnow_run(raw: Path, out: Path, *options: str, fault: Fault | None = None, 
 
 
 def _prepare(now: datetime) -> None:
-    """Nurseries by fork, rules as loaded before, and a clock that stands still, so that equal runs are equal files."""
+    """Nurseries by fork, and a clock that stands still, so that equal runs are equal files."""
 
     class Clock(datetime):
         @classmethod
@@ -164,18 +150,6 @@ def _prepare(now: datetime) -> None:
 
     pipeline.nursery.Nursery = ForkedNursery  # type: ignore[misc]
     pipeline.run.datetime = Clock  # type: ignore[misc]
-    keep_rules_loaded()
-
-
-def keep_rules_loaded() -> None:
-    """Load the built-in rules once in this process and those that it forks."""
-    for module in (pipeline.run, pipeline.shards.stages):
-        module.load_rules = lambda folder: _rules() if folder is None else load_rules(folder)  # type: ignore[attr-defined]
-
-
-@cache
-def _rules() -> Any:
-    return load_rules(None)
 
 
 def content(snapshot: Snapshot) -> str:

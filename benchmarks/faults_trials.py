@@ -16,8 +16,8 @@ from benchmarks.faults_runs import KILLED, Ended, forked, seen_by_a_reader, tree
 from benchmarks.faults_shim import Fault
 
 N_FILES, N_CHANGES = 6, 3
-#: A worker that was killed leaves its work in other chunks.
-_CHUNK = re.compile(r"\d{7}-\d{9}")
+#: Names that a disturbed run may choose otherwise: chunks of a worker that was killed, parts with a time in them.
+_CHANCE = re.compile(r"\d{7}-\d{9}|(?<=/documents/)[0-9a-f]{32}|(?<=/quarantine/)[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Bench:
             return f"the rerun failed: {rerun.said.strip()[-800:]}"
         if problem := self.torn(out, {self.new}):
             return f"after the rerun: {problem}"
-        found, expected = ({_CHUNK.sub("chunk", name) for name in files} for files in (tree(out), self.trees[first]))
+        found, expected = ({_CHANCE.sub("*", name) for name in files} for files in (tree(out), self.trees[first]))
         left, lost = sorted(found - expected), sorted(expected - found)
         return f"left behind {left}, lost {lost}" if left or lost else ""
 

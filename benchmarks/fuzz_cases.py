@@ -236,7 +236,8 @@ def _charsets(rng: random.Random, data: Sequence[str]) -> Case:
         raw = b"\xef\xbb\xbf" + raw
     if rng.random() < 0.3:
         return Case("charsets", name, _flip(raw, rng), encoding, chinese=False)
-    return Case("charsets", name, raw, encoding, chinese=encoding == "utf-8")
+    told = is_html and declared == encoding and encoding in ("gb18030", "gbk", "big5", "big5hkscs", "euc_kr", "euc_jp")
+    return Case("charsets", name, raw, encoding, chinese=encoding == "utf-8" or told)
 
 
 def _glued(rng: random.Random, data: Sequence[str]) -> Case:

@@ -128,6 +128,10 @@ def _check(case: Case, *, twice: bool) -> Iterator[Finding]:
             yield from (Finding("unclean", where) for where, text in _strings(tables) if _UNCLEAN.search(text))
         if isinstance(finished, Finished):
             yield from _check_finished(finished)
+        if twice and isinstance(cleaned, Cleaned):
+            hits = ["example.org" if block.ordinal % 3 == 1 else None for block in cleaned.extracted.blocks]
+            templated = finish_record(cleaned, template_hits=hits)
+            yield from _check_finished(templated) if isinstance(templated, Finished) else ()
         if twice and repr(finished) != repr(_finish(clean_record(record, rules=_rules()))):
             yield Finding("changes", "the second run differs")
 

@@ -36,12 +36,14 @@ EXIT_BUG, EXIT_OUTPUT, EXIT_OUT_OF_MEMORY = 70, 73, 77
 #: What the disk or the machine says, never a document: whoever meets it, no record is to blame.
 MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
 ERROR_FILE = "error.txt"
+#: The variable that tells a nursery whose it is: that process may be gone before the nursery has imported anything.
+PARENT = "NURSERY_PARENT"
 _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
 
 def main(stages: Mapping[str, Stage] = STAGES) -> None:
     """Read requests, a JSON line each; answer the child's pid when it runs, its wait status when it ended."""
-    _die_with(os.getppid())
+    _die_with(int(os.environ.get(PARENT, os.getppid())))
     if stages is STAGES:
         warm_up()
     gc.freeze()

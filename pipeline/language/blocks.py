@@ -31,7 +31,7 @@ _SHORT_LETTERS = 40  # more letters than this decide for themselves
 _REACH = 4  # blocks of the kind on either side that are looked at for a lender
 _REACH_KANJI = 12  # the same for lines of kanji alone: menus are long
 _SAMPLES, _SAMPLE_CHARS = 5, 100  # of the content, to learn what language the page is believed to be in
-_CONFIRMED_CHARS = 60  # a shorter block is read, whatever the page is believed to be
+_CONFIRMED_CHARS = 20  # a shorter block is read, whatever the page is believed to be
 _BORROWED = 0.7  # confidence of what is borrowed, as a share of the lender's
 
 

@@ -33,9 +33,8 @@ def portable_path(name: str) -> str:
 
 def native_path(path: str) -> str:
     """Return the file name that ``portable_path`` was given."""
-    if "\\" not in path:
-        return path
-    return _ESCAPED.sub(lambda m: os.fsdecode(bytes([int(m[1], 16)])), path)
+    name = _ESCAPED.sub(lambda m: os.fsdecode(bytes([int(m[1], 16)])), path) if "\\" in path else path
+    return os.fsdecode(name.encode("utf-8", "surrogateescape"))  # the same, unless the locale's encoding is not UTF-8
 
 
 class RawFile:

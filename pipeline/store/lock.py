@@ -6,6 +6,7 @@ The kernel releases the lock when the process ends, however it ends, so that no 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -28,9 +29,17 @@ def locked(out: Path) -> Iterator[None]:
         fd = os.open(out / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             _take(fd, out)
+            _may_write(out)
             yield
         finally:
             os.close(fd)
+
+
+def _may_write(out: Path) -> None:
+    """Find out before the work, not after it."""
+    for folder in (out, out / "snapshots", out / ".state"):
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def _take(fd: int, out: Path) -> None:
