@@ -2,7 +2,7 @@
 
 Nothing raises; nothing that a reader would see is nowhere; offsets, sections, clean text and repairs keep their
 promises; twice is the same; time is bounded. lexbor says what of a page can be seen, markdown-it what a Markdown text
-comes to as HTML. A new promise is a function in CHECKS.
+comes to as HTML. A new promise is a function that yields Findings, and a line in ``_check``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tempfile
 import time
 import traceback
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from html import unescape
@@ -56,8 +56,9 @@ _CODE: Final = re.compile(
 _SECTION: Final = re.compile(r"<!\[CDATA\[([^>]*?)(?:\]\])?>", re.IGNORECASE)
 #: An address with spaces is one for us; CommonMark reads text.
 _SPACED: Final = re.compile(r"\]\(\s{0,9}(?:https?:|[./#])(?:[^()\n]|\([^()\n]*\))*\)")
-_TAGLESS: Final = MarkdownIt("commonmark", {"html": False}).enable("table").enable("strikethrough")
-_MARKDOWN: Final = MarkdownIt("commonmark").enable("table").enable("strikethrough")
+#: Indented code is text for us, and links count within HTML blocks too.
+_MARKDOWN: Final = MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable("code")
+_TAGLESS: Final = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("code")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +88,13 @@ def check(case: Case, *, twice: bool = True) -> list[Finding]:
     signal.setitimer(signal.ITIMER_PROF, _ALARM)
     try:
         return list(_check(case, twice=twice))
-    except OvertimeError:
-        return [Finding("hangs", _place(traceback.extract_tb(_traceback()), ""))]
+    except OvertimeError as alarm:
+        return [Finding("hangs", _place(traceback.extract_tb(alarm.__traceback__), ""))]
     except Exception as error:  # noqa: BLE001 - any exception at all is what is looked for
         return [Finding("raises", _place(traceback.extract_tb(error.__traceback__), type(error).__name__))]
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
-
-
-def _traceback() -> Any:
-    import sys
-
-    return sys.exc_info()[2]
 
 
 def _place(frames: Sequence[traceback.FrameSummary], name: str) -> str:
@@ -208,7 +203,7 @@ def _visible(text: str, media_type: str, unseen: frozenset[str]) -> list[str]:
     else:
         text = _SPACED.sub("]()", _FOOTNOTE.sub("", text))
         seen = _seen(_MARKDOWN.render(text), unseen)
-        if seen:  # links count within HTML blocks too
+        if seen:
             seen &= _seen(_TAGLESS.render(text), unseen)
     return [found for one, found in _WHOLE.items() if one in seen]
 
@@ -306,11 +301,3 @@ def _check_finished(one: Finished) -> Iterator[Finding]:
         at = placed.end
     if not 0 <= one.confidence <= 1 or any(value != value for value in asdict(one.quality).values()):
         yield Finding("numbers", "a share is not a share")
-
-
-CHECKS: Final[tuple[Callable[..., Iterator[Finding]], ...]] = (
-    _check_reading,
-    _check_loss,
-    _check_blocks,
-    _check_finished,
-)

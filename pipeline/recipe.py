@@ -16,6 +16,7 @@ from pipeline.boilerplate.label import decide
 from pipeline.boilerplate.model import score_blocks
 from pipeline.boilerplate.rules import RuleSet, apply_rules
 from pipeline.boilerplate.templates import line_keys
+from pipeline.debris import debris
 from pipeline.decode import decode
 from pipeline.dedup.signature import Signature, sign
 from pipeline.errors import Reason, Rejection
@@ -142,6 +143,8 @@ def finish_record(
     if not any(decision.label is Label.CONTENT for decision in decisions):
         return Contentless(cleaned, decisions, languages, _no_content(record, decisions))
     text, places = _assemble(blocks, decisions)
+    if (why := debris(text)) is not None:
+        return Contentless(cleaned, decisions, languages, Rejection(record.path, record.member, "finish", *why))
     sections = _place_sections(blocks, languages, sectioning, text, places)
     return Finished(
         cleaned=cleaned,

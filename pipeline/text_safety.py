@@ -12,6 +12,9 @@ import unicodedata
 # C0, C1 and ESC; bidi controls, zero-width and tag characters; surrogates; private use; line and paragraph
 # separators; unassigned and noncharacters. Bidi: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_NOT_IN_URL = re.compile(
+    "[\\s\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ud800-\\udfff]"
+)
 _PLAIN = re.compile(r"[ -~一-鿿，。：；！？（）《》“”、]*")
 
 
@@ -31,6 +34,15 @@ def printable(text: str, *, limit: int = 200) -> str:
         return text
     head = (limit - 1) * 2 // 3
     return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
+
+
+def clean_url(address: str) -> str:
+    r"""An address without white space, controls, direction marks and surrogates, none of which may stand in one.
+
+    >>> clean_url(" https://example.org/a\nb\u202e")
+    'https://example.org/ab'
+    """
+    return _NOT_IN_URL.sub("", address)
 
 
 def _escape(character: str) -> str:

@@ -7,6 +7,7 @@ from html import unescape
 from typing import Final
 
 from pipeline.extract.markup import attributes
+from pipeline.text_safety import clean_url
 from pipeline.types import PageHead
 
 _MAX_META: Final = 500  # a page has some thirty
@@ -36,7 +37,7 @@ def add_tag(head: HeadParts, name: str, tag: str) -> None:
             head.meta.append((key.strip().lower(), found["content"].strip()))
     elif name == "link":
         if head.canonical is None and "canonical" in found.get("rel", "").lower().split():
-            head.canonical = found.get("href", "").strip() or None
+            head.canonical = clean_url(found.get("href", "")) or None
     elif head.lang is None:
         head.lang = (found.get("lang") or found.get("xml:lang") or "").strip() or None
 

@@ -62,7 +62,7 @@ def record_of(value: object, member: str | None, origin: Origin) -> Record:
         member=member,
         content=clean.encode("utf-8"),
         media_type="text/html" if is_html else "text/plain",
-        url=_first(value, URL_FIELDS),
+        url=clean_url(_first(value, URL_FIELDS) or "") or None,
         charset="utf-8",
         published=_first(value, PUBLISHED_FIELDS),
         title=_first(value, TITLE_FIELDS),

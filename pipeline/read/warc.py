@@ -16,6 +16,7 @@ from pipeline.read.outcome import MIB, Origin, Outcome, ReadFailure, ReadLimits,
 from pipeline.read.sniff import has_markup, is_binary, not_text
 from pipeline.read.stream import DEFLATE_WBITS, ZLIB_WBITS, DamagedStream, GzipStream, Stream, read_whole
 from pipeline.read.warc_frames import Frame, Loss, read_frames
+from pipeline.text_safety import clean_url
 from pipeline.types import Record
 
 # Content-Type -> the media type of a Record. None of them: skipped.
@@ -55,7 +56,7 @@ def read_warc(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Ou
 def _outcome(frame: Frame, origin: Origin, limits: ReadLimits) -> Record | Skipped:
     """Turn a record into what it comes to. Raises ReadFailure."""
     member = str(frame.index)
-    url = (frame.headers.get_header("WARC-Target-URI") or "").strip().removeprefix("<").removesuffix(">")
+    url = clean_url(frame.headers.get_header("WARC-Target-URI") or "").removeprefix("<").removesuffix(">")
     is_http = frame.headers.get_header("WARC-Type").lower() == "response" and bool(_HTTP.match(url))
     body = BytesIO(frame.block)
     head = _http_head(body) if is_http else frame.headers

@@ -1,0 +1,31 @@
+"""Tell text from what only looks like it: signs without words, and the debris of a wrong charset."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.errors import Reason
+
+_WORDS = re.compile(r"[^\W_]")
+#: What U+FFFD in UTF-8, and uninitialised memory, look like when read as GBK; and U+FFFD itself.
+_DEBRIS = re.compile(r"锟斤拷|锟斤|斤拷|[烫屯]{2,99}|\ufffd")
+_VISIBLE = re.compile(r"\S")
+MIN_WORD_SHARE = 0.1  # of the visible characters that are letters or digits, below which there are no words
+MAX_DEBRIS_SHARE = 0.3  # of the visible characters
+_LOOKED_AT = 20_000  # characters
+
+
+def debris(text: str) -> tuple[Reason, str] | None:
+    """Why a text is none, as a reason and a sentence; None for a text.
+
+    >>> debris("烫烫烫烫烫烫锟斤拷锟斤拷")[0].value, debris("!?。，--"*9)[0].value, debris("铁锅烫手。")
+    ('undecodable', 'no_content', None)
+    """
+    head = text[:_LOOKED_AT]
+    visible = len(_VISIBLE.findall(head))
+    garbled = sum(len(found) for found in _DEBRIS.findall(head))
+    if garbled > MAX_DEBRIS_SHARE * visible:
+        return Reason.UNDECODABLE, "Most of its text is the debris of a wrong charset; fetch it again."
+    if len(_WORDS.findall(head)) < MIN_WORD_SHARE * visible:
+        return Reason.NO_CONTENT, "Its text is signs, with hardly a letter or digit among them."
+    return None

@@ -1,0 +1,37 @@
+import pytest
+
+from pipeline.debris import debris
+from pipeline.errors import Reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "锟斤拷锟斤拷锟斤拷",
+        "烫烫烫烫烫烫烫烫 屯屯屯屯屯",
+        "\ufffd\ufffda\ufffd\ufffdb\ufffd",
+    ],
+)
+def test_the_debris_of_a_wrong_charset_is_no_text(text):
+    assert debris(text)[0] is Reason.UNDECODABLE
+
+
+@pytest.mark.parametrize("text", ["!@#$%^&*()_+-=" * 20, "……——。，、；：" * 10, "| - | - |\n" * 5])
+def test_signs_without_words_are_no_text(text):
+    assert debris(text)[0] is Reason.NO_CONTENT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "锟斤拷是乱码的一种，常见于编码转换出错的网页，本文说明它的由来以及如何避免这种情况的发生。",
+        "热水很烫，请小心烫伤。姑屯村位于山脚。",
+        "3.14",
+        "第一条 为了规范碳排放权交易，制定本办法。",
+        "The plan — if there is one — was not shown.",
+        "Ответ: да!",
+        "हिन्दी में लिखा हुआ एक छोटा वाक्य।",
+    ],
+)
+def test_text_stays_text(text):
+    assert debris(text) is None
