@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from benchmarks.faults_processes import PROCESS_SCENARIOS
+from benchmarks.faults_runs import keep_rules_loaded
 from benchmarks.faults_trials import Bench, Fault, Result, make_bench
 from pipeline.shards.stages import warm_up
 
@@ -90,6 +91,7 @@ def main() -> None:
     options = parser.parse_args()
     chosen = {k: v for k, v in SCENARIOS.items() if not options.only or any(word in k for word in options.only)}
     with tempfile.TemporaryDirectory(prefix="winnow-faults-") as folder:
+        keep_rules_loaded()
         warm_up()
         kills = min(options.kills, 10) if options.quick else options.kills
         bench = make_bench(Path(folder), random.Random(options.seed), quick=options.quick, n_kills=kills)

@@ -25,8 +25,10 @@ import pipeline.local
 import pipeline.nursery
 import pipeline.report
 import pipeline.run
+import pipeline.shards.stages
 from benchmarks.faults_shim import Fault, Shim
 from pipeline import worker
+from pipeline.boilerplate.rules import load_rules
 from pipeline.schema import DATASETS
 from pipeline.store.check import check_snapshot, intact
 from pipeline.store.snapshots import Snapshot, latest_or_none
@@ -59,6 +61,7 @@ class _Process:
             os.closerange(3, 256)  # the lock above all
             sys.stdin, sys.stdout = os.fdopen(0, "r"), os.fdopen(1, "w")
             os.environ[worker.PARENT] = str(parent)
+            worker.warm_up = lambda: None  # it is
             try:
                 worker.main()
             finally:
@@ -150,6 +153,13 @@ def _prepare(now: datetime) -> None:
 
     pipeline.nursery.Nursery = ForkedNursery  # type: ignore[misc]
     pipeline.run.datetime = Clock  # type: ignore[misc]
+
+
+def keep_rules_loaded() -> None:
+    """Load the built-in rules once in this process and those that it forks."""
+    loaded = load_rules()
+    for module in (pipeline.run, pipeline.shards.stages):
+        module.load_rules = lambda folder=None: loaded if folder is None else load_rules(folder)  # type: ignore[attr-defined]
 
 
 def content(snapshot: Snapshot) -> str:

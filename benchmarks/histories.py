@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults_corpus import change, make_raw, write_rules
-from benchmarks.faults_runs import CLOCK, content
+from benchmarks.faults_runs import CLOCK, content, keep_rules_loaded
 from pipeline.journal import Journal, Span
 from pipeline.run import run
 from pipeline.schema import DATASETS
@@ -109,6 +109,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5, help="of each history")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    keep_rules_loaded()
     start, problems = time.monotonic(), []
     for seed in range(options.seed, options.seed + options.histories):
         with tempfile.TemporaryDirectory(prefix="winnow-histories-") as folder:

@@ -12,9 +12,7 @@ import unicodedata
 # C0, C1 and ESC; bidi controls, zero-width and tag characters; surrogates; private use; line and paragraph
 # separators; unassigned and noncharacters. Bidi: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_NOT_IN_URL = re.compile(
-    "[\\s\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ud800-\\udfff]"
-)
+_NOT_IN_URL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _PLAIN = re.compile(r"[ -~一-鿿，。：；！？（）《》“”、]*")
 
 

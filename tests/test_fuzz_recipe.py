@@ -39,6 +39,8 @@ FOUND = {
         '<script type="application/ld+json">{"@type":"Article","publisher":{"name":"\\u0000P\\u202e"}}</script><p>{}',
     ),
     "direction marks in the title of a JSON line": ("a.jsonl", '{"text": "{}", "title": "T\u202e标题"}'),
+    "controls in an address": ("a.html", '<link rel="canonical" href="/x\u0085y\u202e"><p>{}'),
+    "controls in the address of a JSON line": ("a.jsonl", '{"text": "{}", "url": "http://example.org/\u0085\u202ex"}'),
     "<style/> is whole in SVG": ("a.html", "<p>x<svg><defs><style/></defs></svg><p>{}<p>y<style>p { margin: 0 }</style>"),
     "<title/> is whole in SVG": ("a.html", "<p>x<svg><title/></svg><p>{}<p>y<svg><title>Chart</title></svg>"),
     "an equals sign begins a name": ("a.html", "<p ='>{}</p><p title='x'>y</p>"),

@@ -17,6 +17,7 @@ from pipeline.extract.markdown_inline import label, plain_text
 from pipeline.extract.plain import lines_of
 from pipeline.extract.tables import CELL_SEPARATOR
 from pipeline.extract.whitespace import collapse
+from pipeline.text_safety import clean_url
 from pipeline.types import BlockKind, Extracted, PageHead
 
 _FENCE: Final = re.compile(r"(`{3,}|~{3,})[^`]*+$")
@@ -100,7 +101,7 @@ def _head(front: list[Line]) -> PageHead:
         title=first.get("title"),
         lang=first.get("lang") or first.get("language"),
         meta=tuple((name, value) for name, value in meta if value),
-        canonical=first.get("canonical") or first.get("canonical_url"),
+        canonical=clean_url(first.get("canonical") or first.get("canonical_url") or "") or None,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from pipeline.errors import Reason
 from pipeline.read.outcome import Origin, ReadFailure, ReadLimits
 from pipeline.read.sniff import starts_with_markup
+from pipeline.text_safety import clean_url
 from pipeline.types import Record
 
 TEXT_FIELDS: Final = ("text", "content", "body", "html", "raw_content", "正文", "内容")
