@@ -200,7 +200,7 @@ def tree(out: Path) -> dict[str, str]:
         if "/runs/" in name:
             name = f"{Path(name).parent}/{path.suffix}"
         if path.is_symlink():
-            found[name] = str(path.readlink())
+            found[f"{name} -> {path.readlink()}"] = ""
         elif path.is_dir():
             found[name + "/"] = ""
         else:

@@ -16,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -67,16 +68,17 @@ def run(minutes: float, *, seed: int, data: Sequence[str], only: str = "") -> in
     findings: Counter[tuple[str, str]] = Counter()
     shown: set[tuple[str, bytes]] = set()
     first = seed
-    while time.monotonic() < end:
-        case = make(seed, data)
-        if only in case.family:
-            cases[case.family] += 1
-            for finding in {one.kind: one for one in check(case, twice=seed % _TWICE == 0)}.values():
-                key = (case.family, finding.kind)
-                findings[key] += 1
-                if findings[key] <= MAX_SHOWN:
-                    show(case, finding, seed, shown)
-        seed += 1
+    with suppress(KeyboardInterrupt):  # what was found so far is told
+        while time.monotonic() < end:
+            case = make(seed, data)
+            if only in case.family:
+                cases[case.family] += 1
+                for finding in {one.kind: one for one in check(case, twice=seed % _TWICE == 0)}.values():
+                    key = (case.family, finding.kind)
+                    findings[key] += 1
+                    if findings[key] <= MAX_SHOWN:
+                        show(case, finding, seed, shown)
+            seed += 1
     print(f"{sum(cases.values()):,} cases, seeds {first} to {seed - 1}")
     for family, count in sorted(cases.items()):
         found = {kind: n for (name, kind), n in findings.items() if name == family}

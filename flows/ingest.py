@@ -9,7 +9,6 @@ can be reused lies in the output's own state, and task states are never trusted,
 from __future__ import annotations
 
 import logging
-import queue
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,17 +21,18 @@ from prefect.utilities.annotations import quote
 
 from flows.artifacts import publish_artifacts
 from pipeline.errors import WinnowError
+from pipeline.nursery import Job, Pool, nurseries
 from pipeline.outcomes import name_of
 from pipeline.report import write_report
 from pipeline.run import RunReport, run
 from pipeline.settings import Settings, load_settings
-from pipeline.supervise import Job, JobResult, Nursery, nurseries, run_job
+from pipeline.supervise import JobResult, run_job
 
 DEFAULTS = Settings()
 
 
 @task(task_run_name="{stage} {shard}", persist_result=False, cache_policy=NO_CACHE)
-def run_shard(stage: str, shard: str, job: Job, pool: queue.SimpleQueue[Nursery]) -> JobResult:
+def run_shard(stage: str, shard: str, job: Job, pool: Pool) -> JobResult:
     """One stage over one shard, in supervised child processes."""
     nursery = pool.get()
     try:

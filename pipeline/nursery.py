@@ -189,10 +189,11 @@ def _explain(status: int, killed: bool, job: Job, work: Path) -> tuple[Reason, s
     return Reason.PARSER_CRASH, f"The parser's process died ({signal.Signals(-code).name if code < 0 else code})."
 
 
-class Pool(queue.SimpleQueue[Nursery]):
-    """Nurseries to borrow from (``get``) and give back to (``put``)."""
+class Pool(queue.LifoQueue[Nursery]):
+    """Nurseries to borrow from (``get``) and give back to (``put``): the last one back, which is warm, goes out first."""
 
     def __init__(self, nurseries: Sequence[Nursery]) -> None:
+        super().__init__()
         self._everyone = tuple(nurseries)
         for one in nurseries:
             self.put(one)

@@ -215,7 +215,7 @@ def drop_old(out: Path, keep: int) -> list[str]:
 
 
 def tidy(out: Path) -> None:
-    """Delete what killed runs left behind: snapshots that are torn or never were live, temporary files."""
+    """Make good what killed runs left: snapshots that are torn or never were live go, ``current`` follows LATEST."""
     live = live_name(out)
     began = live is not None or (out / CURRENT).is_symlink()  # else the first run was killed before its end
     newest = int(live) if live is not None and _NAME.fullmatch(live) else None
@@ -225,6 +225,8 @@ def tidy(out: Path) -> None:
             _delete(folder)
     for name in (LATEST, CURRENT):
         (out / f".{name}.tmp").unlink(missing_ok=True)
+    if newest is not None:
+        _point_current(out, str(live))
 
 
 def _delete(folder: Path) -> None:
@@ -237,8 +239,15 @@ def _point(out: Path, name: str) -> None:
     """The commit: LATEST, then ``current``, a convenience for people (readers that must not tear resolve LATEST)."""
     write_synced(out / LATEST, name + "\n")
     sync(out)
+    _point_current(out, name)
+
+
+def _point_current(out: Path, name: str) -> None:
+    target = Path(SNAPSHOTS) / name
     with contextlib.suppress(OSError):
+        if (out / CURRENT).is_symlink() and (out / CURRENT).readlink() == target:
+            return
         temporary = out / f".{CURRENT}.tmp"
         temporary.unlink(missing_ok=True)
-        temporary.symlink_to(Path(SNAPSHOTS) / name)
+        temporary.symlink_to(target)
         temporary.replace(out / CURRENT)

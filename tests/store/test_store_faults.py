@@ -5,6 +5,7 @@ Whole runs are put through the same by ``python -m benchmarks.faults``; a few of
 
 import os
 import random
+import shutil
 import signal
 
 import pytest
@@ -46,7 +47,8 @@ def seen(out):
 
 
 def files(out):
-    return sorted(str(path.relative_to(out)) for path in out.rglob("*"))
+    """Every path, and where the links point."""
+    return sorted(f"{p.relative_to(out)} {p.readlink() if p.is_symlink() else ''}" for p in out.rglob("*"))
 
 
 def forked(do):
@@ -82,10 +84,11 @@ def every_call(tmp_path, do):
 
 def prepared(tmp_path, name):
     """An output with four snapshots, of which three are kept; "d" is live."""
-    out = tmp_path / name / "out"
-    out.parent.mkdir()
-    for path in "abcd":
-        put(out, out.parent / "stage", path)
+    template, out = tmp_path / "template", tmp_path / name / "out"
+    if not template.exists():
+        for path in "abcd":
+            put(template, tmp_path / "stage", path)
+    shutil.copytree(template, out, symlinks=True)
     return out
 
 
@@ -96,7 +99,7 @@ def test_a_publish_disturbed_at_any_call_leaves_the_old_snapshot_or_the_new_and_
 
     clean = prepared(tmp_path, "clean")
     publish_e(clean)
-    for n in every_call(tmp_path, publish_e):
+    for n in every_call(tmp_path, publish_e)[:: 1 if mode == "kill" else 5]:
         out = prepared(tmp_path, f"at-{n}")
         code = with_fault(out, Fault(mode, n), lambda out=out: publish_e(out))
         assert code in ({-signal.SIGKILL} if mode == "kill" else {0, 2})
@@ -123,7 +126,7 @@ def test_a_rollback_and_a_prune_disturbed_at_any_call_are_done_or_not(tmp_path, 
         assert all(intact(one) for one in list_snapshots(out))
         put(out, tmp_path / "stage", "e")
         assert seen(out) == ["e"]
-        assert int(open_snapshot(out).name) > 4 or seen(out) == ["e"]
+        assert open_snapshot(out).name == "000005"
 
 
 def test_an_fsync_that_fails_is_not_tried_again(tmp_path, monkeypatch):
