@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from benchmarks.faults_prefect import PREFECT_SCENARIOS
 from benchmarks.faults_processes import PROCESS_SCENARIOS
 from benchmarks.faults_runs import keep_rules_loaded
 from benchmarks.faults_trials import Bench, Fault, Result, make_bench
@@ -79,6 +80,7 @@ SCENARIOS: dict[str, Callable[[Bench], Iterable[Result]]] = {
     "kill9_random": random_kills,
     "kill9_in_a_row": kills_in_a_row,
     **PROCESS_SCENARIOS,
+    **PREFECT_SCENARIOS,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from unicodedata import category
 
 from pipeline.errors import Reason
 
@@ -26,6 +27,9 @@ def debris(text: str) -> tuple[Reason, str] | None:
     garbled = sum(len(found) for found in _DEBRIS.findall(head))
     if garbled > MAX_DEBRIS_SHARE * visible:
         return Reason.UNDECODABLE, "Most of its text is the debris of a wrong charset; fetch it again."
-    if len(_WORDS.findall(head)) < MIN_WORD_SHARE * visible:
+    n_words = len(_WORDS.findall(head))
+    if n_words < MIN_WORD_SHARE * visible:  # marks on letters belong to them; they are counted where it matters only
+        visible -= sum(category(sign).startswith("M") for sign in head)
+    if n_words < MIN_WORD_SHARE * visible:
         return Reason.NO_CONTENT, "Its text is signs, with hardly a letter or digit among them."
     return None

@@ -30,6 +30,7 @@ def test_signs_without_words_are_no_text(text):
         "第一条 为了规范碳排放权交易，制定本办法。",
         "The plan — if there is one — was not shown.",
         "Ответ: да!",
+        "a" + "\u0301" * 40 + " b",
         "हिन्दी में लिखा हुआ एक छोटा वाक्य।",
     ],
 )

@@ -1,6 +1,7 @@
 """A record's whole road, from bytes to a finished document, over hostile input: what the fuzzing found, and more of it.
 
-``benchmarks.fuzz`` tries the same for hours. What it finds is a line in FOUND: a file and the words that went missing.
+``benchmarks.fuzz`` tries the same for hours, by lot; here nothing is left to it. What it finds is a line in FOUND: a
+file and the words that went missing.
 """
 
 import random
@@ -67,6 +68,12 @@ def test_what_was_found_stays_mended(name, chinese):
     assert not check(Case(name, file, text.encode(), planted=(core(number, chinese),)))
 
 
+@pytest.mark.xfail(strict=True, reason="a quote that swallows half of a page is cut; a second one then counts again")
+def test_two_quotes_left_open_swallow_no_text():
+    page = f'<p title="x<i>{"碳市场" * 30}<p class="z>{canary(17, chinese=True)}"w>{"碳价" * 9}'
+    assert not check(Case("quotes", "a.html", page.encode()), twice=False)
+
+
 def test_many_texts_at_a_great_depth_take_no_longer_than_they_may():
     page = "<div>" * 7000 + "</br>x" * 6000 + canary(17, chinese=True)
     assert not check(Case("depth", "a.html", page.encode()), twice=False)
@@ -90,14 +97,14 @@ MARKUP = pieces(OPEN, CLOSE, TAGS, BROKEN, ENTITIES, ENGLISH, CHINESE, CONTROLS)
 
 
 @given(MARKUP, MARKUP, st.booleans())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, derandomize=True)
 def test_no_markup_makes_visible_text_vanish(before, after, chinese):
     page = f"{before}{canary(17, chinese)}{after}"
     assert not check(Case("page", "a.html", page.encode()), twice=False)
 
 
 @given(pieces(MARKDOWN, ENGLISH, CHINESE), pieces(MARKDOWN, ENGLISH, OTHERS), st.booleans())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, derandomize=True)
 def test_no_markdown_makes_visible_text_vanish(before, after, chinese):
     text = f"{before}{canary(17, chinese)}{after}"
     assert not check(Case("markdown", "a.md", text.encode()), twice=False)
@@ -106,13 +113,13 @@ def test_no_markdown_makes_visible_text_vanish(before, after, chinese):
 @given(
     pieces(ENGLISH, CHINESE, OTHERS, CONTROLS, LINE_ENDS), pieces(CHINESE, OTHERS, CONTROLS, LINE_ENDS), st.booleans()
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, derandomize=True)
 def test_no_character_makes_text_vanish(before, after, chinese):
     text = f"{before}{canary(17, chinese)}{after}"
     assert not check(Case("plain", "a.txt", text.encode()), twice=False)
 
 
 @given(st.binary(max_size=400), st.sampled_from(["a.txt", "a.html", "a.md", "a.jsonl", "a.warc", "a.gz", "a"]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, derandomize=True)
 def test_any_bytes_at_all_come_to_something(raw, name):
     assert not check(Case("bytes", name, raw, chinese=False), twice=False)

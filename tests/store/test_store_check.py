@@ -62,6 +62,8 @@ def empty_value(kind):
         return {f.name: empty_value(f.type) for f in kind}
     if pa.types.is_list(kind) or pa.types.is_map(kind):
         return []
+    if pa.types.is_boolean(kind):
+        return False
     return "" if pa.types.is_string(kind) else 0
 
 
