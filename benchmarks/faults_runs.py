@@ -106,7 +106,8 @@ def forked(
     _, status = os.waitpid(pid, 0)
     seconds = time.monotonic() - start
     value = json.loads(answer.read_text("utf-8")) if answer.exists() else None
-    return Ended(os.waitstatus_to_exitcode(status), said.read_text("utf-8", "replace"), value, seconds)
+    words = said.read_text("utf-8", "replace") if said.exists() else ""  # it may have been killed before its first
+    return Ended(os.waitstatus_to_exitcode(status), words, value, seconds)
 
 
 def _in_child(do: Callable[[], Any], said: Path, answer: Path) -> None:

@@ -41,7 +41,7 @@ _PATH = _field("path", pa.string(), "raw file, relative to the raw folder, / bet
 _MEMBER = _field(
     "member",
     pa.string(),
-    "record of a container: line, record number or entry; null for a plain file",
+    'record of a container: line, record number or entry ("a.jsonl:3", "a.txt#2" for a second of that name); null for a plain file',
     nullable=True,
 )
 _RAW_SHA256 = _field("raw_sha256", pa.string(), "SHA-256 of the raw file as stored, hex")
