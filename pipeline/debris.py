@@ -13,7 +13,7 @@ _DEBRIS = re.compile(r"锟斤拷|锟斤|斤拷|[烫屯]{2,99}|\ufffd")
 _VISIBLE = re.compile(r"\S")
 MIN_WORD_SHARE = 0.1  # of the visible characters that are letters or digits, below which there are no words
 MAX_DEBRIS_SHARE = 0.3  # of the visible characters
-_LOOKED_AT = 20_000  # characters
+_LOOKED_AT = 2_000  # characters: the beginning of a text tells
 
 
 def debris(text: str) -> tuple[Reason, str] | None:
