@@ -66,9 +66,16 @@ def run(raw: Path, out: Path, full: bool, strict: bool, **values: Any) -> None:
 @settings_options
 def explain(file: Path, kept: bool, **values: Any) -> None:
     """Show each block of FILE with its label and what decided it, then language, metadata and sections."""
-    from pipeline.explain import explain_file
+    import contextlib
 
-    explain_file(file, settings=load_settings(values), console=Console(), kept_only=kept)
+    from pipeline.nursery import COLD, WORKER, Nursery
+
+    settings = load_settings(values)
+    with contextlib.closing(Nursery((*WORKER, COLD))) as nursery:
+        nursery.start()  # while this process loads the rest
+        from pipeline.explain import explain_file
+
+        explain_file(file, nursery, settings=settings, console=Console(), kept_only=kept)
 
 
 @winnow.command()

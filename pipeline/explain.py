@@ -5,7 +5,6 @@ The file is untrusted, so it goes the same supervised road as in a run; only the
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,15 +36,17 @@ _TEXT_LIMIT = 5000  # code points of a block that are shown
 _SHOWN = ("title", "kind", "lang", "site", "source", "author", "published_at", "encoding", "media_type", "n_tokens")
 
 
-def explain_file(file: Path, *, settings: Settings, console: Console, kept_only: bool = False) -> None:
-    """Print the blocks of a file, then its language, metadata and sections.
+def explain_file(
+    file: Path, nursery: Nursery, *, settings: Settings, console: Console, kept_only: bool = False
+) -> None:
+    """Print the blocks of a file, then its language, metadata and sections; ``nursery`` is left open.
 
     Raises RawFolderError when there is no such file.
     """
     if not file.exists():
         raise RawFolderError(f"There is no file {printable(str(file))}.", mend="Give the path of one raw file.")
     with tempfile.TemporaryDirectory(prefix="winnow-") as scratch:
-        finished, left_out = _results(file.absolute(), Path(scratch), settings)
+        finished, left_out = _results(file.absolute(), Path(scratch), settings, nursery)
         for document in finished:
             _show(document, console, kept_only=kept_only)
     for one in left_out:
@@ -53,24 +54,25 @@ def explain_file(file: Path, *, settings: Settings, console: Console, kept_only:
         console.print(Text(f"{one.outcome}: {where}: {one.reason}: {printable(one.message)}", style="yellow"))
 
 
-def _results(file: Path, scratch: Path, settings: Settings) -> tuple[list[dict[str, Any]], list[LeftOut]]:
+def _results(
+    file: Path, scratch: Path, settings: Settings, nursery: Nursery
+) -> tuple[list[dict[str, Any]], list[LeftOut]]:
     """The documents of the file, each with its blocks and sections, and what was left out."""
     scanned = hash_file(file.parent, portable_path(file.name))
     if isinstance(scanned, Rejection):
         return [], [quarantined(scanned)]
     spec = clean_spec(Shard("0001", (scanned,)), raw=file.parent, settings=settings)
-    with contextlib.closing(Nursery()) as nursery:
-        limits = {"memory_mb": settings.memory_mb, "record_seconds": settings.record_seconds}
-        cleaned = run_job(Job("clean", "0001", str(scratch / "clean"), spec, 1, **limits), nursery).folder
-        write_table(TEMPLATES_SCHEMA.empty_table(), scratch / "templates.parquet")
-        spec = {
-            "cleaned": cleaned,
-            "templates": str(scratch / "templates.parquet"),
-            "backend": settings.language_backend,
-            "seed": settings.language_seed,
-            "version": VERSION,
-        }
-        finished = run_job(Job("finish", "0001", str(scratch / "finish"), spec, 1, **limits), nursery).folder
+    limits = {"memory_mb": settings.memory_mb, "record_seconds": settings.record_seconds}
+    cleaned = run_job(Job("clean", "0001", str(scratch / "clean"), spec, 1, **limits), nursery).folder
+    write_table(TEMPLATES_SCHEMA.empty_table(), scratch / "templates.parquet")
+    spec = {
+        "cleaned": cleaned,
+        "templates": str(scratch / "templates.parquet"),
+        "backend": settings.language_backend,
+        "seed": settings.language_seed,
+        "version": VERSION,
+    }
+    finished = run_job(Job("finish", "0001", str(scratch / "finish"), spec, 1, **limits), nursery).folder
     folders = [Path(cleaned), Path(finished)]
     return list(_documents(folders[1])), [one for folder in folders for one in left_out_in(folder)]
 

@@ -26,6 +26,7 @@ from pipeline.journal import Follower, Span
 #: Wall-clock seconds without a word from the child, as a multiple of the CPU budget of a record.
 PATIENCE = 4
 WORKER = (sys.executable, "-m", "pipeline.worker")
+COLD = "--cold"  # to a worker: for one file it costs more to load everything than to load what is needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,10 @@ class Nursery:
             self._process.kill()
             self._process.communicate()
             self._process = None
+
+    def start(self) -> None:
+        """Start the process now, to be ready when it is needed."""
+        self._started()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._closed:

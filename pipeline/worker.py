@@ -21,6 +21,7 @@ from typing import Any
 
 from pipeline.errors import OutputError
 from pipeline.journal import Journal, Span
+from pipeline.nursery import COLD
 from pipeline.shards.stages import assemble_shard, clean_shard, finish_shard, warm_up
 
 Stage = Callable[[Mapping[str, Any], Path, Span, Journal], None]
@@ -46,7 +47,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 def main(stages: Mapping[str, Stage] = STAGES) -> None:
     """Read requests, a JSON line each; answer the child's pid when it runs, its wait status when it ended."""
     _die_with(int(os.environ.get(PARENT, os.getppid())))
-    if stages is STAGES:
+    if stages is STAGES and COLD not in sys.argv:
         warm_up()
     gc.freeze()
     own = os.getpid()
