@@ -68,7 +68,8 @@ def explain(file: Path, kept: bool, **values: Any) -> None:
     """Show each block of FILE with its label and what decided it, then language, metadata and sections."""
     import contextlib
 
-    from pipeline.nursery import COLD, WORKER, Nursery
+    from pipeline.journal import COLD
+    from pipeline.nursery import WORKER, Nursery
 
     settings = load_settings(values)
     with contextlib.closing(Nursery((*WORKER, COLD))) as nursery:

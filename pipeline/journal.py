@@ -17,6 +17,9 @@ from pipeline.disk import disk_errors
 
 Place = tuple[int, int]
 
+#: Said to a worker that will see one file: it costs more to load everything at the start than what that file needs.
+COLD = "--cold"
+
 #: While the child passes over records that were done before, reads the next record, or works on it.
 SKIPPING, READING, WORKING = "skipping", "reading", "working"
 

@@ -26,7 +26,6 @@ from pipeline.journal import Follower, Span
 #: Wall-clock seconds without a word from the child, as a multiple of the CPU budget of a record.
 PATIENCE = 4
 WORKER = (sys.executable, "-m", "pipeline.worker")
-COLD = "--cold"  # to a worker: for one file it costs more to load everything than to load what is needed
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import OutputError
-from pipeline.journal import Journal, Span
-from pipeline.nursery import COLD
+from pipeline.journal import COLD, Journal, Span
 from pipeline.shards.stages import assemble_shard, clean_shard, finish_shard, warm_up
 
 Stage = Callable[[Mapping[str, Any], Path, Span, Journal], None]
