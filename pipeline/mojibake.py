@@ -133,7 +133,7 @@ def _fix_legacy_as_latin(line: str) -> str:
         total = charset.cost(new, models)
         if total < best_cost:
             best_cost = total
-            best = _LATIN_RUN.sub(lambda run, readings=readings: readings.get(run[0], run[0]), line)  # type: ignore[misc]
+            best = _LATIN_RUN.sub(lambda run, readings=readings: readings.get(run[0], run[0]), line)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     return best
 
 

@@ -58,7 +58,7 @@ def score_blocks(blocks: Sequence[Block]) -> list[float]:
         return []
     table = block_features(blocks)
     mode = "markup" if table[:, _HAS_MARKUP].any() else "plain"
-    return np.round(predict(load_weights(mode), table).astype(np.float64), 4).tolist()  # type: ignore[no-any-return]
+    return np.round(predict(load_weights(mode), table).astype(np.float64), 4).tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
 
 
 def predict(weights: Weights, table: Floats) -> Floats:

@@ -102,13 +102,13 @@ def _matcher(how: How, patterns: Sequence[str]) -> Callable[[bytes], Sequence[in
         for pattern in patterns:
             words.Add(widen(pattern), re2_options())
         words.Compile()
-        return words.Match  # type: ignore[no-any-return]
+        return words.Match  # type: ignore[no-any-return]  # re2 has no types
     make = re2.Set.FullMatchSet if how is How.COVERS else re2.Set.MatchSet
     found = make(re2_options())
     for pattern in patterns:
         found.Add(widen(pattern))
     found.Compile()
-    return found.Match  # type: ignore[no-any-return]
+    return found.Match  # type: ignore[no-any-return]  # re2 has no types
 
 
 def is_found(pattern: str, text: str) -> bool:
@@ -122,7 +122,7 @@ def _single(pattern: str) -> Callable[[bytes], Sequence[int] | None]:
     found = (re2.Set.MatchSet if how_anchored(pattern) is How.STARTS else re2.Set.SearchSet)(re2_options())
     found.Add(widen(pattern))
     found.Compile()
-    return found.Match  # type: ignore[no-any-return]
+    return found.Match  # type: ignore[no-any-return]  # re2 has no types
 
 
 def re2_options() -> re2.Options:

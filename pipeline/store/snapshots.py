@@ -2,7 +2,7 @@
 
 A part is written once, under a name made of its content's hash: temporary file, fsync, rename, fsync of the
 folder. A part that the last snapshot has too is hard-linked. Readers resolve LATEST once and then see one
-snapshot whatever a later run does. Measured against other protocols: docs/operator.md.
+snapshot whatever a later run does.
 """
 
 from __future__ import annotations
