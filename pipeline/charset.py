@@ -14,13 +14,15 @@ import codecs
 import functools
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
+import numpy as np
+import numpy.typing as npt
 import webencodings
 
+_BMP = 0x10000
 SAMPLE_BYTES = 1 << 16  # only so much of the start is looked at
 SAMPLE_HIGH_BYTES = 2000  # enough non-ASCII bytes for certainty
 CLEAR_MARGIN = 24.0  # bits of lead over the runner-up that we call clear
@@ -102,21 +104,18 @@ _UNLISTED: tuple[tuple[int, int, float], ...] = (
     (0xFF61, 0xFF9F, 13),  # half-width katakana: one byte in Shift_JIS
     (0xFFFD, 0xFFFD, 26),
 )
-_SCRIPT_COSTS: dict[str, dict[range, float]] = {
-    "korean": {range(0xAC00, 0xD7A4): 12},
-    "japanese": {range(0x4E00, 0xA000): 15},
-}
+_SCRIPT_COSTS = {"korean": (0xAC00, 0xD7A3, 12), "japanese": (0x4E00, 0x9FFF, 15)}
 
-#: Bits for neighbours that text seldom has.
-_ODD_NEIGHBOURS: tuple[tuple[re.Pattern[str], float], ...] = (
-    # a capital after a small letter
-    (re.compile("[a-zß-öø-ÿа-яёα-ωά-ώ][A-ZÀ-ÖØ-ÞА-ЯЁΑ-Ω]"), 5.0),
-    # Latin letters beside letters of other alphabets
-    (re.compile("[A-Za-z][\u0370-\u0e7f]|[\u0370-\u0e7f][A-Za-z]"), 6.0),
-    # a sign inside a word
-    (re.compile("[A-Za-z][\u00a1-\u00ac\u00ae-\u00b6\u00b8-\u00bf×÷†‡…‰€‚„ˆ˜][a-z]"), 5.0),
-    # accented letters in a row
-    (re.compile("[À-ÖØ-öø-ɏ](?=[À-ÖØ-öø-ɏ])"), 2.0),
+# What stands beside what is odd for some (``_odd_bits``): kinds of characters, a bit each.
+_SMALL, _CAPITAL, _LATIN, _OTHER_ALPHABET, _SIGN, _ACCENTED, _ASCII_SMALL = (1 << bit for bit in range(7))
+_NEIGHBOURS: tuple[tuple[int, str], ...] = (
+    (_SMALL, "[a-zß-öø-ÿа-яёα-ωά-ώ]"),
+    (_CAPITAL, "[A-ZÀ-ÖØ-ÞА-ЯЁΑ-Ω]"),
+    (_LATIN, "[A-Za-z]"),
+    (_OTHER_ALPHABET, "[\u0370-\u0e7f]"),
+    (_SIGN, "[\u00a1-\u00ac\u00ae-\u00b6\u00b8-\u00bf×÷†‡…‰€‚„ˆ˜]"),
+    (_ACCENTED, "[À-ÖØ-öø-ɏ]"),
+    (_ASCII_SMALL, "[a-z]"),
 )
 
 
@@ -185,25 +184,38 @@ for _second in {second for _, second in CODECS.values() if second}:
 
 
 @functools.cache
-def _costs(model: str) -> Mapping[str, float]:
-    """Bits by character of one model; Japanese and Korean borrow Han characters from Chinese at 3 bits more."""
-    tables = tomllib.loads(resources.files("pipeline").joinpath("charset_models.toml").read_text("utf-8"))
-    costs: dict[str, float] = {}
-    if model in ("japanese", "korean"):
-        for donor in ("traditional", "simplified"):
-            costs |= {c: int(bits) + 3.0 for bits, chars in tables[donor].items() for c in chars if "一" <= c <= "鿿"}
-    return costs | {char: float(bits) for bits, chars in tables[model].items() for char in chars}
+def _tables() -> dict[str, dict[str, str]]:
+    return tomllib.loads(resources.files("pipeline").joinpath("charset_models.toml").read_text("utf-8"))
 
 
 @functools.cache
-def _unlisted(char: str, model: str) -> float:
-    point = ord(char)
-    for points, bits in _SCRIPT_COSTS.get(model, {}).items():
-        if point in points:
-            return bits
-    if point > 0xFFFF:
-        return 30.0
-    return next((bits for first, last, bits in _UNLISTED if first <= point <= last), 20.0)
+def _costs(models: tuple[str, ...]) -> npt.NDArray[np.uint8]:
+    """Half bits of each character of the BMP, and last of any beyond it, a row a model."""
+    return np.stack([_row(model) for model in models])
+
+
+@functools.cache
+def _row(model: str) -> npt.NDArray[np.uint8]:
+    """Japanese and Korean borrow Han characters from Chinese at 3 bits more."""
+    row = np.full(_BMP + 1, 2 * 20, np.uint8)
+    for first, last, bits in (*_UNLISTED, *([_SCRIPT_COSTS[model]] if model in _SCRIPT_COSTS else [])):
+        row[first : last + 1] = int(2 * bits)
+    row[_BMP] = 2 * 30
+    donors = ("traditional", "simplified") if model in ("japanese", "korean") else ()
+    for name, lent in (*((donor, 3) for donor in donors), (model, 0)):
+        for cost_each, chars in _tables()[name].items():
+            row[[ord(char) for char in chars if not lent or "一" <= char <= "鿿"]] = 2 * (int(cost_each) + lent)
+    return row
+
+
+@functools.cache
+def _kinds() -> npt.NDArray[np.uint8]:
+    """What each character is among ``_NEIGHBOURS``."""
+    kinds = np.zeros(_BMP + 1, np.uint8)
+    chars = "".join(map(chr, range(0x20AD)))  # the euro sign is the last of them
+    for kind, pattern in _NEIGHBOURS:
+        kinds[[found.start() for found in re.finditer(pattern, chars)]] |= kind
+    return kinds
 
 
 def cost(text: str, models: tuple[str, ...] = _ANY) -> float:
@@ -212,14 +224,35 @@ def cost(text: str, models: tuple[str, ...] = _ANY) -> float:
     >>> cost("碳市场") < cost("谔闃") + cost("瓮")
     True
     """
-    counts = Counter(text)
-    odd = sum(bits * len(pattern.findall(text)) for pattern, bits in _ODD_NEIGHBOURS)
-    best = float("inf")
-    for model in models:
-        get = _costs(model).get
-        total = sum(n * (get(char) or _unlisted(char, model)) for char, n in counts.items())
-        best = min(best, total)
-    return best + odd
+    codes = np.minimum(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), _BMP).astype(np.intp)
+    half_bits = np.take(_costs(models), codes, axis=1).sum(axis=1, dtype=np.int64)
+    return int(half_bits.min()) / 2 + _odd_bits(np.take(_kinds(), codes))
+
+
+def _odd_bits(kinds: npt.NDArray[np.uint8]) -> float:
+    """Bits for neighbours that text seldom has.
+
+    A capital after a small letter; a Latin letter beside one of another alphabet and a sign inside a word (both
+    without counting a character twice); accented letters in a row.
+    """
+    left, right = kinds[:-1], kinds[1:]
+    capitals = np.count_nonzero((left & _SMALL).astype(bool) & (right & _CAPITAL).astype(bool))
+    accents = np.count_nonzero(left & right & _ACCENTED)
+    latin, other = (kinds & _LATIN).astype(bool), (kinds & _OTHER_ALPHABET).astype(bool)
+    mixed = _apart(latin[:-1] & other[1:] | other[:-1] & latin[1:], 1) if other.any() else 0
+    signs = (kinds & _SIGN).astype(bool)
+    inside = _apart(latin[:-2] & signs[1:-1] & (kinds[2:] & _ASCII_SMALL).astype(bool), 2) if signs.any() else 0
+    return 5.0 * capitals + 6.0 * mixed + 5.0 * inside + 2.0 * accents
+
+
+def _apart(found: npt.NDArray[np.bool_], step: int) -> int:
+    """How many of the places are left when each, from the left, takes out the one that is ``step`` after it."""
+    left, barred = 0, -1
+    for place in np.flatnonzero(found).tolist():
+        if place != barred:
+            left += 1
+            barred = place + step
+    return left
 
 
 def sample(content: bytes) -> bytes:
@@ -227,19 +260,21 @@ def sample(content: bytes) -> bytes:
 
     Words end at bytes below 0x40 but digits: no second byte of a legacy charset is one of them.
     """
+    kinds = content[:SAMPLE_BYTES].translate(_BYTE_KINDS)
     words: list[bytes] = []
-    high = 0
-    for word in _WORD_ENDS.split(content[:SAMPLE_BYTES]):
-        if not word.isascii():
-            words.append(word)
-            high += count_high(word)
-            if high >= SAMPLE_HIGH_BYTES:
-                break
+    high = end = 0
+    while high < SAMPLE_HIGH_BYTES and (at := kinds.find(b"\x80", end)) >= 0:
+        start = kinds.rfind(b" ", end, at) + 1 or end
+        end = kinds.find(b" ", at)
+        end = end if end >= 0 else len(kinds)
+        high += kinds.count(b"\x80", at, end)
+        words.append(content[start:end])
     return b" ".join(words)[: 4 * SAMPLE_HIGH_BYTES]
 
 
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_WORD_ENDS = re.compile(rb"[\x00-\x2f\x3a-\x3f]+")
+#: By byte: a space where words end, 0x80 for what is not ASCII, else "a".
+_BYTE_KINDS = b" " * 0x30 + b"a" * 10 + b" " * 6 + b"a" * 0x40 + b"\x80" * 0x80
 _ASCII = bytes(range(0x80))
 
 
@@ -269,6 +304,6 @@ def guess(content: bytes, *, declared: tuple[tuple[str, float], ...] = ()) -> Gu
     ranked = sorted(_readings(part, declared), key=lambda reading: reading[0])
     bits, encoding, text = ranked[0]
     margin = next((other - bits for other, _, rival in ranked if rival != text), CLEAR_MARGIN)
-    n_ascii = sum(char < "\x80" for char in text)
+    n_ascii = len(text.encode("ascii", "ignore"))
     coded = len(part) - n_ascii * (2 if encoding.startswith("utf-16") else 1)
     return Guess(encoding, margin, (bits - 4.5 * n_ascii) / max(1, coded))

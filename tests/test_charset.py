@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 import pytest
@@ -115,3 +116,26 @@ def test_guessing_looks_at_the_start_only() -> None:
 def test_frequent_characters_cost_less_than_rare_ones() -> None:
     assert charset.cost("的是在") < charset.cost("龘靐齉")
     assert charset.cost("é") < charset.cost("\x81") < charset.cost("\ufffd" + os.linesep * 0) + 1
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=200, deadline=None)
+def test_a_sample_is_the_words_that_are_not_ascii(content: bytes) -> None:
+    words = re.split(rb"[\x00-\x2f\x3a-\x3f]+", content)
+    assert charset.sample(content) == b" ".join(word for word in words if not word.isascii())
+
+
+ODD = (
+    ("[a-zß-öø-ÿа-яёα-ωά-ώ][A-ZÀ-ÖØ-ÞА-ЯЁΑ-Ω]", 5.0),
+    ("[A-Za-z][\u0370-\u0e7f]|[\u0370-\u0e7f][A-Za-z]", 6.0),
+    ("[A-Za-z][\u00a1-\u00ac\u00ae-\u00b6\u00b8-\u00bf×÷†‡…‰€‚„ˆ˜][a-z]", 5.0),
+    ("[À-ÖØ-öø-ɏ](?=[À-ÖØ-öø-ɏ])", 2.0),
+)
+
+
+@given(st.text("abAZéÀßяЖαΩ×÷€…¡Āɏ的国，한ก 1", max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_odd_neighbours_cost_what_their_patterns_say(text: str) -> None:
+    alone = sum(charset.cost(char, ("french",)) for char in text)
+    odd = sum(bits * len(re.findall(pattern, text)) for pattern, bits in ODD)
+    assert charset.cost(text, ("french",)) == alone + odd

@@ -76,8 +76,8 @@ def meaning(node: Node) -> Meaning:
     """What a node says of its blocks. Looks no further than ``_MAX_PATH`` elements up."""
     if node[MEMO]:
         return node[MEMO][0]
-    chain: list[Node] = []
-    at: Node | None = node
+    chain = [node]
+    at = node[PARENT]
     while at is not None and not at[MEMO] and len(chain) < _MAX_PATH:
         chain.append(at)
         at = at[PARENT]
@@ -85,8 +85,10 @@ def meaning(node: Node) -> Meaning:
     for at in reversed(chain):
         tag = at[TAG] or at[NAME]
         found = known.children.get(tag)
-        known = found or known.children.setdefault(tag, _likeness(known, at[NAME], at[TAG]))
-        at[MEMO].append(known)
+        if found is None:
+            found = known.children[tag] = _likeness(known, at[NAME], at[TAG])
+        at[MEMO].append(found)
+        known = found
     return known
 
 
@@ -98,7 +100,10 @@ def _likeness(above: Meaning, name: str, tag: str) -> Meaning:
     if name == "template" and "shadowroot" not in tag:
         words = f"{words} hidden".lstrip()
     key = (name, words, role)
-    return above.children.get(key) or above.children.setdefault(key, _child(above, *key))
+    found = above.children.get(key)
+    if found is None:
+        found = above.children[key] = _child(above, name, words, role)
+    return found
 
 
 def _child(above: Meaning, name: str, words: str, role: str) -> Meaning:

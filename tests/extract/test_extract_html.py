@@ -396,3 +396,27 @@ def test_repairs_are_named_and_empty_blocks_dropped() -> None:
     extracted = extract_html("<p>one&#8203;two</p><p>&#8203;</p><p>three</p>")
     assert [(block.ordinal, block.text) for block in extracted.blocks] == [(0, "onetwo"), (1, "three")]
     assert extracted.repairs
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<p class="x" title="1 > 0">',
+        '<p class="x" title="1 > 0" >',
+        '<p class="x" hidden>',
+        '<p class="x" title=>',
+        '<p class="x" />',
+        '<p class="x"title="1 > 0">',
+        "<p class='x' title='1 > 0'>",
+        '<p  class = "x"\n title = "1 > 0">',
+        '<p class="x" title=a">',
+        '<p class="x" ="1">',
+    ],
+)
+def test_a_tag_ends_where_a_browser_ends_it_however_its_attributes_are_spelled(tag: str) -> None:
+    source = f'{tag}碳市场 opens today<p class="y">次日 the next'
+    extracted = extract_html(source)
+    assert own_text(extracted) == browser_text(source)
+    first = extracted.blocks[0].markup
+    assert first is not None
+    assert "x" in first.classes.split()
