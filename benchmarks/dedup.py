@@ -96,6 +96,7 @@ def without_templates(rows: Sequence[dict[str, str]]) -> tuple[list[str], int]:
         columns["next_key"] += after.tolist()
         columns["n_tokens"] += [count_tokens(block.text) for block in blocks]
         columns["score"] += score_blocks(blocks)
+        columns["ordinal"] += range(len(blocks))
     templates = learn_templates(pa.table(columns, schema=LINES_SCHEMA), min_share=0.0)
     index = index_templates(templates)
     texts = []

@@ -1,7 +1,7 @@
 """How close extracted text is to what people marked, and which blocks that makes content.
 
-Scores are multiset F1 of 4-token shingles, each CJK character a token (``pipeline.tokens``), and of single
-tokens. ``align`` turns the gold text of a page into a label a block for training.
+Scores (``pipeline.scores``) are multiset F1 of 4-token shingles and of single tokens. ``align`` turns the
+gold text of a page into a label a block for training.
 """
 
 from __future__ import annotations
@@ -9,51 +9,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from publicsuffixlist import PublicSuffixList
 
+from pipeline.scores import SHINGLE, Score, f1, shingles
 from pipeline.tokens import tokens
 
-SHINGLE = 4
+__all__ = ["SHINGLE", "Joined", "Score", "align", "brand", "f1", "shingles"]
+
 _LONG = 8  # tokens: a block this long is found by its shingles, a shorter one only in its neighbours' gap
 _COVERED = 0.5  # share of a block's shingles that must be in the gold text
 _GAP = 60  # tokens of gold text looked through for a short block when no long one bounds the gap
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Precision, recall and F1, 0 to 1."""
-
-    precision: float
-    recall: float
-    f1: float
-
-
-def shingles(words: Sequence[str], n: int = SHINGLE) -> Counter[tuple[str, ...]]:
-    """Multiset of n-token shingles; a text shorter than n is one shingle."""
-    if len(words) < n:
-        return Counter([tuple(words)] if words else [])
-    return Counter(zip(*(words[at:] for at in range(n)), strict=False))
-
-
-def f1(found: str, gold: str, *, n: int = SHINGLE) -> Score:
-    """Overlap of the shingles of two texts. Two texts without a token agree.
-
-    >>> f1("碳市场启动了", "碳市场启动了").f1
-    1.0
-    >>> f1("one two three four five", "one two three four").precision
-    0.5
-    """
-    one, two = shingles(tokens(found.lower()), n), shingles(tokens(gold.lower()), n)
-    if not one or not two:
-        same = float(not one and not two)
-        return Score(same, same, same)
-    shared = (one & two).total()
-    precision, recall = shared / one.total(), shared / two.total()
-    return Score(precision, recall, 2 * precision * recall / (precision + recall) if shared else 0.0)
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from pipeline.cli_rules import rules
 from pipeline.errors import WinnowError
 from pipeline.settings import ENV_PREFIX, SETTINGS_FILE, Settings, load_settings
 
@@ -63,8 +64,15 @@ def run(raw: Path, out: Path, full: bool, strict: bool, **values: Any) -> None:
 @winnow.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--kept", is_flag=True, help="Show only what is kept.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("processed"),
+    show_default=True,
+    help="Whose learned site templates to use.",
+)
 @settings_options
-def explain(file: Path, kept: bool, **values: Any) -> None:
+def explain(file: Path, kept: bool, out: Path, **values: Any) -> None:
     """Show each block of FILE with its label and what decided it, then language, metadata and sections."""
     import contextlib
 
@@ -76,7 +84,7 @@ def explain(file: Path, kept: bool, **values: Any) -> None:
         nursery.start()  # while this process loads the rest
         from pipeline.explain import explain_file
 
-        explain_file(file, nursery, settings=settings, console=Console(), kept_only=kept)
+        explain_file(file, nursery, settings=settings, console=Console(), kept_only=kept, out=out)
 
 
 @winnow.command()
@@ -143,37 +151,7 @@ def dictionary() -> None:
     click.echo(data_dictionary(), nl=False)
 
 
-@winnow.group()
-def rules() -> None:
-    """List and test the boilerplate rules."""
-
-
-@rules.command("list")
-@click.option("--site", help="Only the rules of this site.")
-@click.option("--rules", "folder", type=click.Path(path_type=Path), help="A folder with rule files of your own.")
-def list_rules(site: str | None, folder: Path | None) -> None:
-    """List the rules: id, label, file, why."""
-    from pipeline.boilerplate.rules import all_rules, load_rules
-
-    for rule in all_rules(load_rules(folder)):
-        if site is None or site in rule.file:
-            click.echo(f"{rule.id:<34} {rule.label.value:<12} {rule.file:<28} {rule.why}")
-
-
-@rules.command("test")
-@click.option("--rules", "folder", type=click.Path(path_type=Path), help="A folder with rule files of your own.")
-def check_rules(folder: Path | None) -> None:
-    """Try every rule on its own examples and counterexamples."""
-    from pipeline.boilerplate.rules import all_rules, load_rules
-    from pipeline.boilerplate.rules import check_rules as check_all
-
-    loaded = load_rules(folder)
-    failures = check_all(loaded)
-    for failure in failures:
-        click.echo(f"{failure.file}: {failure.rule_id}: {failure.why}: {failure.example}", err=True)
-    click.echo(f"{len(all_rules(loaded))} rules, {len(failures)} failures.")
-    if failures:
-        sys.exit(2)
+winnow.add_command(rules)
 
 
 @winnow.group()

@@ -1,33 +1,34 @@
 """Show one file as the pipeline sees it: every block with its label, what decided it, and what came of all.
 
-The file is untrusted, so it goes the same supervised road as in a run; only the results are shown here.
+The file is untrusted, so it goes the same supervised road as in a run (``trial``); only the results are shown here.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.boilerplate.templates import TEMPLATES_SCHEMA
+from pipeline.boilerplate.rules import load_choices
+from pipeline.boilerplate.site_choices import Choices, choices_of
+from pipeline.boilerplate.templates import line_key
 from pipeline.errors import RawFolderError, Rejection
 from pipeline.outcomes import LeftOut, left_out_in, quarantined
 from pipeline.read.rawfile import portable_path
 from pipeline.read.scan import hash_file
 from pipeline.settings import Settings
-from pipeline.shards.chunks import chunk_names, write_table
-from pipeline.shards.plan import Shard, clean_spec
-from pipeline.supervise import Job, Nursery, run_job
+from pipeline.site_lines import learned_templates
+from pipeline.supervise import Nursery
 from pipeline.text_safety import printable
+from pipeline.trial import Tried, try_files
 from pipeline.types import KEPT_LABELS, Label
-from pipeline.version import VERSION
 
 #: Colour of a label; what is left out is dim.
 STYLES = {Label.CONTENT: "green", Label.TITLE: "bold green", Label.METADATA: "cyan"}
@@ -37,68 +38,72 @@ _SHOWN = ("title", "kind", "lang", "site", "source", "author", "published_at", "
 
 
 def explain_file(
-    file: Path, nursery: Nursery, *, settings: Settings, console: Console, kept_only: bool = False
+    file: Path,
+    nursery: Nursery,
+    *,
+    settings: Settings,
+    console: Console,
+    kept_only: bool = False,
+    out: Path | None = None,
 ) -> None:
     """Print the blocks of a file, then its language, metadata and sections; ``nursery`` is left open.
 
-    Raises RawFolderError when there is no such file.
+    Site templates are those that the output folder ``out`` has learned, if it has, with the pins and vetoes of the
+    site files. Raises RawFolderError when there is no such file.
     """
     if not file.exists():
         raise RawFolderError(f"There is no file {printable(str(file))}.", mend="Give the path of one raw file.")
+    file = file.absolute()
+    scanned = hash_file(file.parent, portable_path(file.name))
+    if isinstance(scanned, Rejection):
+        _say_left_out([quarantined(scanned)], console)
+        return
+    learned = None if out is None else learned_templates(out)
     with tempfile.TemporaryDirectory(prefix="winnow-") as scratch:
-        finished, left_out = _results(file.absolute(), Path(scratch), settings, nursery)
-        for document in finished:
-            _show(document, console, kept_only=kept_only)
+        tried = try_files([scanned], file.parent, Path(scratch), nursery, settings=settings, learned=learned)
+        evidence = _evidence(tried.templates, load_choices(settings.rules))
+        for document in _documents(tried):
+            _show(document, evidence, console, kept_only=kept_only)
+        left_out = [one for folder in (tried.cleaned, tried.finished) for one in left_out_in(folder)]
+    _say_left_out(left_out, console)
+
+
+def _say_left_out(left_out: Sequence[LeftOut], console: Console) -> None:
     for one in left_out:
         where = printable(one.path if one.member is None else f"{one.path} [{one.member}]")
         console.print(Text(f"{one.outcome}: {where}: {one.reason}: {printable(one.message)}", style="yellow"))
 
 
-def _results(
-    file: Path, scratch: Path, settings: Settings, nursery: Nursery
-) -> tuple[list[dict[str, Any]], list[LeftOut]]:
-    """The documents of the file, each with its blocks and sections, and what was left out."""
-    scanned = hash_file(file.parent, portable_path(file.name))
-    if isinstance(scanned, Rejection):
-        return [], [quarantined(scanned)]
-    spec = clean_spec(Shard("0001", (scanned,)), raw=file.parent, settings=settings)
-    limits = {"memory_mb": settings.memory_mb, "record_seconds": settings.record_seconds}
-    cleaned = run_job(Job("clean", "0001", str(scratch / "clean"), spec, 1, **limits), nursery).folder
-    write_table(TEMPLATES_SCHEMA.empty_table(), scratch / "templates.parquet")
-    spec = {
-        "cleaned": cleaned,
-        "templates": str(scratch / "templates.parquet"),
-        "backend": settings.language_backend,
-        "seed": settings.language_seed,
-        "version": VERSION,
-    }
-    finished = run_job(Job("finish", "0001", str(scratch / "finish"), spec, 1, **limits), nursery).folder
-    folders = [Path(cleaned), Path(finished)]
-    return list(_documents(folders[1])), [one for folder in folders for one in left_out_in(folder)]
+def _evidence(templates: pa.Table, choices: Choices) -> dict[tuple[str, int], str]:
+    """Why a line is a site's template, in words, by site and line key."""
+    words = {}
+    for row in templates.to_pylist():
+        choice = choices_of(choices, row["site"]).get(row["key"])
+        counted = f"in {row['n_documents']} of {row['n_site_documents']} documents of the site"
+        seen = [counted] if row["n_documents"] else []
+        pinned = [f"pinned in {choice.file}"] if choice else []
+        words[row["site"], row["key"]] = ", ".join(seen + pinned)
+    return words
 
 
-def _documents(folder: Path) -> Iterator[dict[str, Any]]:
+def _documents(tried: Tried) -> Iterator[dict[str, Any]]:
     blocks: dict[str, list[dict[str, Any]]] = {}
-    for row in _rows(folder, "blocks"):
+    for row in tried.rows("blocks"):
         blocks.setdefault(row["doc_id"], []).append(row)
     sections: dict[str, list[dict[str, Any]]] = {}
-    for row in _rows(folder, "sections"):
+    for row in tried.rows("sections"):
         sections.setdefault(row["doc_id"], []).append(row)
-    documents = {row["doc_id"]: row for row in _rows(folder, "documents")}
+    documents = {row["doc_id"]: row for row in tried.rows("documents")}
     for doc_id, rows in blocks.items():
         yield {"document": documents.get(doc_id), "blocks": rows, "sections": sections.get(doc_id, [])}
 
 
-def _rows(folder: Path, table: str) -> list[dict[str, Any]]:
-    return [row for chunk in chunk_names(folder, table) for row in pq.read_table(chunk).to_pylist()]
-
-
-def _show(found: dict[str, Any], console: Console, *, kept_only: bool) -> None:
+def _show(found: dict[str, Any], evidence: Mapping[tuple[str, int], str], console: Console, *, kept_only: bool) -> None:
     document = found["document"]
     if document is not None:
         name = document["path"] if document["member"] is None else f"{document['path']} [{document['member']}]"
         console.rule(Text(printable(name)))
-    _show_blocks(found["blocks"], console, kept_only=kept_only)
+    _show_blocks(found["blocks"], evidence, console, kept_only=kept_only)
     if document is None:
         return
     facts = Table.grid(padding=(0, 2))
@@ -115,13 +120,17 @@ def _show(found: dict[str, Any], console: Console, *, kept_only: bool) -> None:
         console.print(Text(f"section {section['ordinal']}:{date} {title}{cut}, {chars} characters, {section['lang']}"))
 
 
-def _show_blocks(rows: Sequence[dict[str, Any]], console: Console, *, kept_only: bool) -> None:
+def _show_blocks(
+    rows: Sequence[dict[str, Any]], evidence: Mapping[tuple[str, int], str], console: Console, *, kept_only: bool
+) -> None:
     """A line a block with what decided it, then its text, in the colour of its label."""
     for row in rows:
         label = Label(row["label"])
         if kept_only and label not in KEPT_LABELS:
             continue
         head = f"{row['ordinal']:>4} {label.value:<11} {row['score']:.2f}  {row['decided_by']}  {row['lang']}"
-        console.print(Text(head, style="dim"))
+        voice, _, site = row["decided_by"].partition(":")
+        why = evidence.get((site, line_key(row["text"])), "") if voice == "template" else ""
+        console.print(Text(f"{head}  {why}".rstrip(), style="dim"))
         text = Text(printable(row["text"], limit=_TEXT_LIMIT), style=STYLES.get(label, CHAFF_STYLE))
         console.print(Padding(text, (0, 0, 0, 5)))

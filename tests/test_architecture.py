@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 #: Packages and modules of ``pipeline`` from the bottom up; a layer imports from those before it, or from itself.
 LAYERS = (
     ("types", "errors", "version", "tokens", "text_safety", "disk", "journal", "ids"),
-    ("charset", "mojibake", "headings", "settings", "debris"),
+    ("charset", "mojibake", "headings", "settings", "debris", "scores"),
     ("decode", "repair", "dates"),
     ("extract", "boilerplate", "language", "dedup", "quality", "rules"),
     ("metadata",),
@@ -23,9 +23,10 @@ LAYERS = (
     ("supervise",),
     ("collection", "outcomes", "learning"),
     ("jobs",),
+    ("report",),
     ("run",),
-    ("local", "report", "explain", "dictionary"),
-    ("cli",),
+    ("local", "explain", "dictionary", "trial", "site_lines", "site_draft", "rule_effect"),
+    ("cli", "cli_rules"),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

@@ -109,45 +109,56 @@ _RULE_KEYS = ("id", "why", "label", "match", "examples", "counterexamples")
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where an error is, for its message."""
+class Place:
+    """Where in which file a mistake is."""
 
     file: str
     rule: str = ""
     line: int = 0
 
     def error(self, message: str, mend: str) -> RuleError:
+        """An error that names the place."""
         line = f", line {self.line}" if self.line else ""
         rule = f", rule {self.rule}" if self.rule else ""
         return RuleError(f"{self.file}{line}{rule}: {message}", mend=mend)
 
 
 def parse_rules(content: bytes, *, file: str) -> tuple[Rule, ...]:
-    """The rules of one file, in file order; ``file`` is its name for messages. Raises RuleError."""
-    place = _Place(file)
-    try:
-        text = content.decode("utf-8-sig")
-        table = tomllib.loads(text.replace("\r\n", "\n"))
-    except UnicodeDecodeError as error:
-        raise place.error(f"not UTF-8 (byte {error.start}).", "Save the file as UTF-8.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise place.error(f"not TOML: {error}.", "Mend the line; patterns go in 'single quotes'.") from error
-    _refuse_unknown(table, ("rule",), place, "Every rule starts with a line [[rule]].")
+    """The rules of one file, in file order; ``file`` is its name for messages. Raises RuleError.
+
+    What a site's file says under [template] is for ``site_choices``.
+    """
+    place = Place(file)
+    text, table = read_toml(content, place)
+    if "template" in table and not file.startswith("sites/"):
+        raise place.error("[template] outside of sites/.", "Only the file of a site, sites/DOMAIN.toml, has one.")
+    _refuse_unknown(table, ("rule", "template"), place, "Every rule starts with a line [[rule]].")
     entries = table.get("rule", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise place.error("rule is not a list of tables.", "Every rule starts with a line [[rule]].")
     lines = [text.count("\n", 0, m.start()) + 1 for m in _RULE_HEADER.finditer(text)]
     if len(lines) != len(entries):
         lines = [0] * len(entries)
-    return tuple(_rule(entry, _Place(file, line=line)) for entry, line in zip(entries, lines, strict=True))
+    return tuple(_rule(entry, Place(file, line=line)) for entry, line in zip(entries, lines, strict=True))
 
 
-def _rule(entry: Mapping[str, Any], place: _Place) -> Rule:
+def read_toml(content: bytes, place: Place) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file and its table. Raises RuleError."""
+    try:
+        text = content.decode("utf-8-sig")
+        return text, tomllib.loads(text.replace("\r\n", "\n"))
+    except UnicodeDecodeError as error:
+        raise place.error(f"not UTF-8 (byte {error.start}).", "Save the file as UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise place.error(f"not TOML: {error}.", "Mend the line; patterns go in 'single quotes'.") from error
+
+
+def _rule(entry: Mapping[str, Any], place: Place) -> Rule:
     rule_id = entry.get("id")
     if not isinstance(rule_id, str) or not _ID.fullmatch(rule_id):
         mend = 'Give an id in kebab-case, like id = "zh-filing-number".'
         raise place.error(f"{'id ' + repr(rule_id) if rule_id else 'no id'}.", mend)
-    place = _Place(place.file, rule_id, place.line)
+    place = Place(place.file, rule_id, place.line)
     _refuse_unknown(entry, _RULE_KEYS, place, f"A rule has {', '.join(_RULE_KEYS)}.")
     why = entry.get("why")
     if not isinstance(why, str) or not why.strip():
@@ -164,7 +175,7 @@ def _rule(entry: Mapping[str, Any], place: _Place) -> Rule:
     )
 
 
-def _examples(entry: Mapping[str, Any], key: str, place: _Place) -> tuple[Example, ...]:
+def _examples(entry: Mapping[str, Any], key: str, place: Place) -> tuple[Example, ...]:
     found = entry.get(key, [])
     mend = f"{key} is a list; each entry a block's text, or a list of lines that make a page."
     if not isinstance(found, list):
@@ -181,7 +192,7 @@ def _examples(entry: Mapping[str, Any], key: str, place: _Place) -> tuple[Exampl
     return tuple(tuple(example) if isinstance(example, list) else example for example in found)
 
 
-def _match(table: object, place: _Place) -> Match:
+def _match(table: object, place: Place) -> Match:
     if not isinstance(table, dict) or not table:
         raise place.error("no match.", "Say what the rule takes, like match.pattern = '...'.")
     _refuse_unknown(table, tuple(_TYPES), place, f"match knows {', '.join(_TYPES)}.", prefix="match.")
@@ -219,7 +230,7 @@ def _contradictions(match: Match) -> tuple[tuple[bool, str, str], ...]:
     )
 
 
-def _value(key: str, value: object, place: _Place) -> object:
+def _value(key: str, value: object, place: Place) -> object:
     """One value of ``match``, checked against ``_TYPES``."""
     wrong = place.error(f"match.{key} is {value!r}.", f"It must be {_TYPES[key]}.")
     kind = _TYPES[key]
@@ -244,7 +255,7 @@ def _value(key: str, value: object, place: _Place) -> object:
     return value
 
 
-def _check_patterns(key: str, alternatives: list[str], place: _Place) -> None:
+def _check_patterns(key: str, alternatives: list[str], place: Place) -> None:
     for pattern in alternatives:
         if _SIGN_IN_CLASS.search(pattern):
             raise place.error(rf"match.{key} {pattern!r} has \W inside brackets.", r"Write (?:\W|...) instead.")
@@ -257,7 +268,7 @@ def _check_patterns(key: str, alternatives: list[str], place: _Place) -> None:
 
 
 def _refuse_unknown(
-    table: Mapping[str, Any], known: tuple[str, ...], place: _Place, mend: str, *, prefix: str = ""
+    table: Mapping[str, Any], known: tuple[str, ...], place: Place, mend: str, *, prefix: str = ""
 ) -> None:
     unknown = sorted(set(table) - set(known))
     if unknown:

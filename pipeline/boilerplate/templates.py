@@ -12,8 +12,12 @@ posted several times:
    a learned line, when it is about as frequent or has very many documents.
 3. A line that looks like content by the model's score must be in half of the site's documents, or be long and
    in many.
+4. A short line that stands amid the text of its documents must look like chaff: subheadings and the labels
+   of fields recur, too. (Shops and manuals: templates that took them made pages worse than no templates.)
 
-To teach a site a line that recurs less, write a rule in ``pipeline/rules/sites``.
+To teach a site a line that recurs less, or to keep one that recurs, pin or veto it in the site's file
+(``site_choices``). DOM paths are no evidence: where all else that a site has in a place is chaff, the labeller has
+left out the rest already, and what it keeps there is content as often as not.
 """
 
 from __future__ import annotations
@@ -24,22 +28,19 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.boilerplate.frames import AMPLE, GOLDEN, Bools, Floats, Ints, Keys, Lines, amid_text, changes, in_frame
 from pipeline.types import Block
 
 CONTENT_SCORE = 0.4  # mean score from which a line looks like content
 CONTENT_WEIGHT = (
     0.3  # of what looks like content, beside rarity, when documents are compared: counts where all share it
 )
+CHAFF_SCORE = 0.05  # mean score under which a line looks like chaff wherever it stands
 PROSE = 25  # tokens from which a line is long; a long one without a score looks like content
 CONTENT_SHARE = 0.5  # of a site's documents that must have a line that looks like content ...
-AMPLE = 20  # ... unless it is long and so many different documents have it: no one writes the same paragraph so often
-VARIED = 3  # different lines before or after that prove different neighbourhoods
-AS_FREQUENT = 0.5  # of a learned neighbour's documents, for a line inside a run that has not AMPLE documents
-_MAX_RUN = 200  # lines of a frame that are followed from its end
 
 LINES_SCHEMA = pa.schema(
     [
@@ -51,6 +52,7 @@ LINES_SCHEMA = pa.schema(
         pa.field("next_key", pa.uint64(), nullable=False),
         pa.field("n_tokens", pa.int32(), nullable=False),
         pa.field("score", pa.float64()),  # score that the block is content, 0 to 1
+        pa.field("ordinal", pa.int32(), nullable=False),  # of the block in its document
     ]
 )
 TEMPLATES_SCHEMA = pa.schema(
@@ -63,14 +65,9 @@ TEMPLATES_SCHEMA = pa.schema(
     ]
 )
 
-Keys = npt.NDArray[np.uint64]
-_Ints = npt.NDArray[np.int64]
-_Floats = npt.NDArray[np.float64]
-_Bools = npt.NDArray[np.bool_]
 
 NO_LETTERS = np.uint64(1)  # the key of every block without letters; 0 is what lies beyond the edges
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's odd multiplier
 _SEEDS = (np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD1342543DE82EF95))
 _DIGITS = re.compile(r"\d+")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -83,26 +80,21 @@ class TemplateIndex:
     keys: dict[str, Keys]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Lines:
-    """One row a line and document, sorted by line, then document; parallel arrays."""
-
-    line: _Ints  # 0-based number of the (site, key)
-    doc: _Ints  # 0-based number of the (site, document)
-    key: Keys
-    site: _Ints
-    before: Keys
-    after: Keys
-    n_tokens: _Ints
-    score: _Floats
-
-
 def line_keys(blocks: Sequence[Block]) -> Keys:
-    """A 64-bit key per block: of its text in lower case, white space collapsed, each run of digits as one 0.
+    """The key of each block's text, see ``line_key``."""
+    return np.array([line_key(block.text) for block in blocks], dtype=np.uint64)
 
-    ``NO_LETTERS`` for a block without letters (a figure of a table, a page number): such a line is never learned.
+
+def line_key(text: str) -> int:
+    """A 64-bit key of a line: of its text in lower case, white space collapsed, each run of digits as one 0.
+
+    ``NO_LETTERS`` for a line without letters (a figure of a table, a page number): such a line is never learned.
     """
-    return np.array([_line_key(block.text) for block in blocks], dtype=np.uint64)
+    if not _LETTER.search(text):
+        return int(NO_LETTERS)
+    plain = _DIGITS.sub("0", " ".join(text.split()).lower())
+    key = int.from_bytes(blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    return max(key, 2)
 
 
 def neighbours(keys: Keys) -> tuple[Keys, Keys]:
@@ -121,7 +113,7 @@ def learn_templates(rows: pa.Table, *, min_documents: int = 4, min_share: float 
     if not len(lines.line):
         return TEMPLATES_SCHEMA.empty_table()
     group, n_groups = _groups(lines)
-    first = np.flatnonzero(_changes(lines.line))
+    first = np.flatnonzero(changes(lines.line))
     line_site = lines.site[first]
     n_documents = _n_distinct(lines.line, group[lines.doc], len(first))
     share = n_documents / n_groups[line_site]
@@ -132,7 +124,9 @@ def learn_templates(rows: pa.Table, *, min_documents: int = 4, min_share: float 
     prosaic &= (tokens < PROSE) | (n_documents < AMPLE)
     needed = np.where(prosaic, max(CONTENT_SHARE, min_share), min_share)
     recurs = (n_documents >= min_documents) & (share >= needed)
-    learned = np.flatnonzero(_in_frame(lines, recurs, n_documents, first))
+    text = ~recurs[lines.line] & (_likely(lines) >= CONTENT_SCORE)
+    recurs &= (tokens >= PROSE) | (score < CHAFF_SCORE) | ~amid_text(lines, text)
+    learned = np.flatnonzero(in_frame(lines, recurs, n_documents, first))
     columns = {
         "site": pa.array(sites, pa.string()).take(pa.array(line_site[learned])),
         "key": pa.array(lines.key[first][learned]),
@@ -164,15 +158,7 @@ def match_templates(
     return [f"template:{site}" if hit else None for hit in hits.tolist()]
 
 
-def _line_key(text: str) -> int:
-    if not _LETTER.search(text):
-        return int(NO_LETTERS)
-    plain = _DIGITS.sub("0", " ".join(text.split()).lower())
-    key = int.from_bytes(blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-    return max(key, 2)
-
-
-def _prepare(rows: pa.Table) -> tuple[list[str], _Lines]:
+def _prepare(rows: pa.Table) -> tuple[list[str], Lines]:
     """Site names in order, and one row a line and document, of documents that differ in their text."""
     rows = rows.filter(pc.and_(pc.is_valid(rows["site"]), pc.greater(rows["key"], pa.scalar(NO_LETTERS, pa.uint64()))))
     names, site = _codes(rows["site"])
@@ -180,13 +166,13 @@ def _prepare(rows: pa.Table) -> tuple[list[str], _Lines]:
     text = np.where(text < 0, text.max(initial=0) + 1 + doc, text)  # of unknown text: different
     doc = np.unique(site * (doc.max(initial=0) + 1) + doc, return_inverse=True)[1]
     kept = np.flatnonzero(_first_posted(site * (text.max(initial=0) + 1) + text, doc))
-    columns = (rows[name].to_numpy()[kept] for name in ("key", "prev_key", "next_key", "n_tokens", "score"))
-    key, before, after, tokens, score = columns
-    order = np.lexsort((after, before, doc[kept], key, site[kept]))
-    new_line = _changes(site[kept][order]) | _changes(key[order])
-    new = new_line | _changes(doc[kept][order])
+    columns = (rows[name].to_numpy()[kept] for name in ("key", "prev_key", "next_key", "n_tokens", "score", "ordinal"))
+    key, before, after, tokens, score, ordinal = columns
+    order = np.lexsort((ordinal, after, before, doc[kept], key, site[kept]))
+    new_line = changes(site[kept][order]) | changes(key[order])
+    new = new_line | changes(doc[kept][order])
     at = order[new]
-    lines = _Lines(
+    lines = Lines(
         line=(np.cumsum(new_line) - 1)[new],
         doc=np.unique(doc[kept][at], return_inverse=True)[1],
         site=site[kept][at],
@@ -195,11 +181,12 @@ def _prepare(rows: pa.Table) -> tuple[list[str], _Lines]:
         after=after[at],
         n_tokens=tokens[at].astype(np.int64),
         score=score[at].astype(np.float64),
+        ordinal=ordinal[at].astype(np.int64),
     )
     return names, lines
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[list[str], _Ints]:
+def _codes(column: pa.ChunkedArray) -> tuple[list[str], Ints]:
     """Distinct strings, ascending, and the place of each row's among them; -1 for null."""
     encoded = column.combine_chunks().dictionary_encode()
     names = encoded.dictionary.to_pylist()
@@ -211,86 +198,46 @@ def _codes(column: pa.ChunkedArray) -> tuple[list[str], _Ints]:
     return [names[at] for at in order], places[codes]
 
 
-def _first_posted(text: _Ints, doc: _Ints) -> _Bools:
+def _first_posted(text: Ints, doc: Ints) -> Bools:
     """Whether a row's document is the first of those with the same text on the site."""
     order = np.lexsort((doc, text))
-    begins = np.flatnonzero(_changes(text[order]))
+    begins = np.flatnonzero(changes(text[order]))
     first = np.empty(len(doc), np.int64)
     first[order] = np.repeat(doc[order][begins], np.diff(begins, append=len(doc)))
-    posted: _Bools = first == doc
+    posted: Bools = first == doc
     return posted
 
 
-def _groups(lines: _Lines) -> tuple[_Ints, _Ints]:
+def _groups(lines: Lines) -> tuple[Ints, Ints]:
     """For each document the number of its group of nearly equal ones, and for each site how many groups it has."""
     first = np.unique(lines.doc, return_index=True)[1]
     doc_site = lines.site[first]
     n_docs = np.bincount(doc_site)
     rarity = np.log(n_docs[lines.site] / np.bincount(lines.line)[lines.line])
-    likeness = np.where(np.isnan(lines.score), lines.n_tokens >= PROSE, lines.score)
-    weight = np.maximum(lines.n_tokens, 1) * (rarity + CONTENT_WEIGHT * likeness + 1e-6)
+    weight = np.maximum(lines.n_tokens, 1) * (rarity + CONTENT_WEIGHT * _likely(lines) + 1e-6)
     samples = [_sample(lines, weight, seed) for seed in _SEEDS]
     order = np.lexsort((*samples, doc_site))
-    new = np.any([_changes(values[order]) for values in (*samples, doc_site)], axis=0)
+    new = np.any([changes(values[order]) for values in (*samples, doc_site)], axis=0)
     group = np.empty(len(doc_site), np.int64)
     group[order] = np.cumsum(new) - 1
     return group, np.bincount(doc_site[order][new], minlength=len(n_docs))
 
 
-def _sample(lines: _Lines, weight: _Floats, seed: np.uint64) -> Keys:
+def _likely(lines: Lines) -> Floats:
+    """The score of each row, 0 or 1 by its length where that is unknown."""
+    return np.where(np.isnan(lines.score), 1.0 * (lines.n_tokens >= PROSE), lines.score)
+
+
+def _sample(lines: Lines, weight: Floats, seed: np.uint64) -> Keys:
     """A key of each document, drawn by weight; documents draw the same with the odds of their weighted Jaccard."""
-    mixed = (lines.key ^ seed) * _GOLDEN
-    mixed = (mixed ^ (mixed >> np.uint64(32))) * _GOLDEN
+    mixed = (lines.key ^ seed) * GOLDEN
+    mixed = (mixed ^ (mixed >> np.uint64(32))) * GOLDEN
     uniform = ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / 2**53
     order = np.lexsort((lines.key, -np.log(uniform) / weight, lines.doc))
-    return lines.key[order][_changes(lines.doc[order])]
+    return lines.key[order][changes(lines.doc[order])]
 
 
-def _in_frame(lines: _Lines, recurs: _Bools, n_documents: _Ints, first: _Ints) -> _Bools:
-    """Which recurring lines belong to the frame: at an edge, in varied company, or beside such a line."""
-    n_rows = np.bincount(lines.line)
-    framed = np.zeros(len(first), np.bool_)
-    links = []
-    for side in (lines.before, lines.after):
-        order = np.lexsort((side, lines.line))
-        begins = np.flatnonzero(_changes(lines.line[order]) | _changes(side[order]))
-        line, key = lines.line[order][begins], side[order][begins]
-        count = np.diff(begins, append=len(order))
-        usual = 2 * count >= n_rows[line]
-        framed |= np.bincount(line) >= VARIED
-        framed[line[usual & (key == 0)]] = True
-        links.append(_linked(line[usual], key[usual], lines.site[first], lines.key[first]))
-    line, beside = np.concatenate(links, axis=1)
-    enough = np.minimum(AS_FREQUENT * n_documents[beside], AMPLE)
-    near = recurs[line] & recurs[beside] & (n_documents[line] >= enough)
-    line, beside = line[near], beside[near]
-    framed &= recurs
-    for _ in range(_MAX_RUN):
-        fresh = line[framed[beside] & ~framed[line]]
-        if not len(fresh):
-            break
-        framed[fresh] = True
-    return framed
-
-
-def _linked(line: _Ints, key: Keys, sites: _Ints, keys: Keys) -> _Ints:
-    """Pairs of a line and the line that has ``key`` on the same site, where there is one."""
-    known = keys ^ (sites.astype(np.uint64) * _GOLDEN)
-    order = np.argsort(known)
-    wanted = key ^ (sites[line].astype(np.uint64) * _GOLDEN)
-    at = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)]
-    found = known[at] == wanted
-    return np.stack([line[found], at[found]])
-
-
-def _changes(values: npt.NDArray[np.generic]) -> _Bools:
-    """Where a sorted array begins a new value."""
-    changed = np.ones(len(values), np.bool_)
-    np.not_equal(values[1:], values[:-1], out=changed[1:])
-    return changed
-
-
-def _n_distinct(of: _Ints, values: _Ints, n: int) -> _Ints:
+def _n_distinct(of: Ints, values: Ints, n: int) -> Ints:
     """For each number 0 to n - 1 in ``of``, how many different values go with it."""
     pairs = np.sort(of * (values.max(initial=0) + 1) + values)
-    return np.bincount(pairs[_changes(pairs)] // (values.max(initial=0) + 1), minlength=n)
+    return np.bincount(pairs[changes(pairs)] // (values.max(initial=0) + 1), minlength=n)

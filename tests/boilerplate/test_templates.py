@@ -41,10 +41,10 @@ def table(documents: Mapping[str, Sequence[str]], site: str | None = "example.or
     rows = []
     for doc_id, lines in documents.items():
         keys = line_keys(blocks(lines))
-        for line, key, before, after in zip(lines, keys, *neighbours(keys), strict=True):
+        for at, (line, key, before, after) in enumerate(zip(lines, keys, *neighbours(keys), strict=True)):
             score = 0.95 if line.endswith((".", "。")) else 0.1
             text = "\n".join(lines)
-            rows.append((site, doc_id, text, int(key), int(before), int(after), count_tokens(line), score))
+            rows.append((site, doc_id, text, int(key), int(before), int(after), count_tokens(line), score, at))
     columns = zip(*rows, strict=True) if rows else [[] for _ in LINES_SCHEMA]
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, LINES_SCHEMA, strict=True)], schema=LINES_SCHEMA)
 
@@ -197,8 +197,27 @@ def test_many_lines_are_learned_in_seconds() -> None:
         "next_key": np.hstack([keys[:, 1:], edge]).ravel(),
         "n_tokens": np.full(n * width, 10, np.int32),
         "score": np.full(n * width, 0.2),
+        "ordinal": np.tile(np.arange(width, dtype=np.int32), n),
     }
     rows = pa.table(columns, schema=LINES_SCHEMA)
     start = time.process_time()
     assert learn_templates(rows).num_rows == 50
     assert time.process_time() - start < 3
+
+
+def test_a_subheading_that_recurs_amid_the_text_is_not_learned() -> None:
+    def page(at: int) -> list[str]:
+        return [*HEAD, *body(at)[:2], "背景与说明", *body(at)[2:], *FOOT]
+
+    documents = {f"d{at}": page(at) for at in range(16)}
+    assert learned(table(documents), ["背景与说明", *FOOT]) == FOOT
+
+
+def test_what_looks_like_chaff_is_learned_amid_the_text_too() -> None:
+    def page(at: int) -> list[str]:
+        return [*HEAD, *body(at)[:2], "下载客户端", *body(at)[2:], *FOOT]
+
+    rows = table({f"d{at}": page(at) for at in range(16)})
+    score = pa.array([0.01 if low < 0.5 else low for low in rows["score"].to_pylist()])
+    rows = rows.set_column(rows.schema.get_field_index("score"), "score", score)
+    assert learned(rows, ["下载客户端"]) == ["下载客户端"]
