@@ -27,6 +27,8 @@ from pipeline.shards.stages import warm_up
 #: By the errno's name: whether it stays (a full disk) or happens once.
 ERRORS = {"ENOSPC": True, "EIO": False, "EACCES": True, "EMFILE": False}
 
+TOLD = 50  # trials from one line about how far a scenario is to the next
+
 
 def kill_at_every_call(bench: Bench) -> Iterator[Result]:
     """kill -9 of the run at every write, fsync, rename, link, unlink, mkdir ..., in parent and children."""
@@ -106,7 +108,7 @@ def run(scenarios: dict[str, Callable[[Bench], Iterable[Result]]], bench: Bench)
     n_all, n_fine = 0, 0
     for name, scenario in scenarios.items():
         start = time.monotonic()
-        results = list(scenario(bench))
+        results = list(_told(name, scenario(bench), start))
         bad = [one for one in results if one.problem]
         n_all, n_fine = n_all + len(results), n_fine + len(results) - len(bad)
         note = (scenario.__doc__ or "").strip().splitlines()[0]
@@ -117,6 +119,17 @@ def run(scenarios: dict[str, Callable[[Bench], Iterable[Result]]], bench: Bench)
     print(f"{'all':22} {n_fine:5} of {n_all:5}")
     shutil.rmtree(bench.folder / "work", ignore_errors=True)
     return n_fine == n_all
+
+
+def _told(name: str, results: Iterable[Result], start: float) -> Iterator[Result]:
+    """The results as they come, with a line on stderr every TOLD of them."""
+    n_fine = 0
+    for number, one in enumerate(results, 1):
+        n_fine += not one.problem
+        if number % TOLD == 0:
+            seconds = time.monotonic() - start
+            print(f"{name}: {n_fine} of {number} so far, {seconds:.0f} s", file=sys.stderr, flush=True)
+        yield one
 
 
 if __name__ == "__main__":

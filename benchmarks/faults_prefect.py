@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.faults_trials import Bench, Result
 
-START_SECONDS = 120
+START_SECONDS, END_SECONDS = 120, 360
 LOCK_SECONDS = 60
 
 
@@ -25,8 +25,8 @@ def server_away(bench: Bench) -> Iterator[Result]:
         return
     out = bench.fresh()
     with closing(_flow(bench, out, f"http://127.0.0.1:{_free_port()}/api")) as flow:
-        flow.wait(START_SECONDS * 3)
-    yield Result("away at the start", bench.recovers_rows(out))
+        wrong = _wrong_end(flow, bench)
+    yield Result("away at the start", wrong or bench.recovers_rows(out))
 
 
 def server_dies(bench: Bench) -> Iterator[Result]:
@@ -39,9 +39,8 @@ def server_dies(bench: Bench) -> Iterator[Result]:
             _wait_for(lambda out=out: (out / ".state" / "run").exists() or flow.poll() is not None)  # type: ignore[misc]
             time.sleep(after)
             server.kill()
-            flow.wait(START_SECONDS * 3)
-            torn = bench.torn(out, {bench.old, bench.new})
-        yield Result(f"killed {after} s into the run", torn or bench.recovers_rows(out))
+            wrong = _wrong_end(flow, bench) or bench.torn(out, {bench.old, bench.new})
+        yield Result(f"killed {after} s into the run", wrong or bench.recovers_rows(out))
 
 
 def database_locked(bench: Bench) -> Iterator[Result]:
@@ -55,9 +54,8 @@ def database_locked(bench: Bench) -> Iterator[Result]:
             connection.execute("begin exclusive")
             time.sleep(LOCK_SECONDS)
             connection.rollback()
-        flow.wait(START_SECONDS * 3)
-        torn = bench.torn(out, {bench.old, bench.new})
-    yield Result(f"locked {LOCK_SECONDS} s", torn or bench.recovers_rows(out))
+        wrong = _wrong_end(flow, bench) or bench.torn(out, {bench.old, bench.new})
+    yield Result(f"locked {LOCK_SECONDS} s", wrong or bench.recovers_rows(out))
 
 
 class _Flow(subprocess.Popen[bytes]):
@@ -70,7 +68,23 @@ def _flow(bench: Bench, out: Path, url: str) -> _Flow:
     command = [sys.executable, "-m", "flows.ingest", str(bench.raw), str(out)]
     env = {**_environment(bench.folder / "prefect"), "PREFECT_API_URL": url}
     env |= {"WINNOW_WORKERS": "1", "WINNOW_TEMPLATE_DOCUMENTS": "2"}
-    return _Flow(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with _said(bench).open("wb") as said:
+        return _Flow(command, env=env, stdout=said, stderr=said)
+
+
+def _said(bench: Bench) -> Path:
+    return bench.folder / "flow-said.txt"
+
+
+def _wrong_end(flow: _Flow, bench: Bench) -> str:
+    """What is wrong with how a flow ends: it may end well, or say one clear sentence and exit with 2."""
+    try:
+        code = flow.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"the flow did not end within {END_SECONDS} s"
+    said = _said(bench).read_text("utf-8", "replace").strip()
+    clear = code == 2 and "winnow: " in said.rpartition("\n")[2]  # Prefect's own logging need not end its line
+    return "" if code == 0 or clear else f"exit code {code}: {said[-600:]}"
 
 
 @contextmanager

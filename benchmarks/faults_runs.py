@@ -160,7 +160,9 @@ def keep_rules_loaded() -> None:
     """Load the built-in rules once in this process and those that it forks."""
     loaded = load_rules()
     for module in (pipeline.run, pipeline.shards.stages):
-        module.load_rules = lambda folder=None: loaded if folder is None else load_rules(folder)  # type: ignore[attr-defined]
+        module.load_rules = lambda folder=None, without=(): (  # type: ignore[attr-defined]
+            load_rules(folder, without=without) if folder or without else loaded
+        )
 
 
 def content(snapshot: Snapshot) -> str:

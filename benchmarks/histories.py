@@ -3,7 +3,7 @@
 Each history makes a small raw folder (``faults_corpus``) and changes it step by step: files are added, edited,
 deleted, renamed and touched, a site's rules change, state is deleted. After each step the rows of the incremental
 snapshot must be those of a rebuild into an empty folder; runs, first_seen_at and mtime aside. Prints histories,
-steps and mismatches; exit code 1 if there are any. Stages run in this process: what children do is for ``faults``.
+steps and mismatches, and on stderr how far it is; exit code 1 if there are any. Stages run in this process: what children do is for ``faults``.
 """
 
 from __future__ import annotations
@@ -116,6 +116,10 @@ def main() -> None:
             for problem in play(Path(folder), seed, options.steps):
                 problems.append(problem)
                 print(problem[:1500], flush=True)
+        done = seed + 1 - options.seed
+        if done % 10 == 0:
+            note = f"{done} of {options.histories} histories, {len(problems)} mismatches"
+            print(f"{note}, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
     n_steps = options.histories * options.steps
     seconds = time.monotonic() - start
     print(f"{options.histories} histories, {n_steps} steps, {len(problems)} mismatches, {seconds:.0f} s")

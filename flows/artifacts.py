@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from pipeline.outcomes import name_of
+from pipeline.outcomes import RunReport, name_of
 from pipeline.report import decided_by
-from pipeline.run import RunReport
 from pipeline.text_safety import printable
 
 MAX_ROWS = 100
@@ -24,6 +23,12 @@ def publish_artifacts(report: RunReport) -> None:
         create_table_artifact(rows[:MAX_ROWS], key="winnow-quarantine", description=f"{len(rows)} in quarantine")
     decided = [{"decided by": _cell(by), "label": label, "blocks": n} for by, label, n in decided_by(report, MAX_ROWS)]
     create_table_artifact(decided, key="winnow-decided-by", description="What decided how many blocks")
+
+
+def publish_failure(message: str) -> None:
+    """Attach why a run failed."""
+    text = f"# The run failed\n\n{_cell(message)}\n\nThe snapshot that was live is live."
+    create_markdown_artifact(text, key="winnow-failure", description="Why the run failed")
 
 
 def _summary(report: RunReport) -> str:

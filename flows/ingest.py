@@ -14,21 +14,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import httpx
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
+from prefect.futures import PrefectFuture, as_completed, wait
+from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
-from flows.artifacts import publish_artifacts
+from flows.artifacts import publish_artifacts, publish_failure
 from pipeline.errors import WinnowError
 from pipeline.nursery import Job, Pool, nurseries
-from pipeline.outcomes import name_of
+from pipeline.outcomes import RunReport, name_of
 from pipeline.report import write_report
-from pipeline.run import RunReport, run
+from pipeline.run import run
 from pipeline.settings import Settings, load_settings
-from pipeline.supervise import JobResult, run_job
+from pipeline.supervise import JobResult, failure, run_job
 
 DEFAULTS = Settings()
+#: What to do when the server is lost: the run may have gone on to its end.
+LOST = "The live snapshot is whole; `winnow snapshots list` shows which it is. Start the server, then run again."
 
 
 @task(task_run_name="{stage} {shard}", persist_result=False, cache_policy=NO_CACHE)
@@ -60,20 +67,40 @@ def ingest(
 
         def runner(jobs: Sequence[Job]) -> list[JobResult]:
             futures = [run_shard.submit(job.stage, job.name, quote(job), quote(pool)) for job in jobs]  # type: ignore[call-overload]  # quote() keeps Prefect from walking through the values
-            return [future.result() for future in futures]
+            return _results(jobs, futures, pool)
 
-        report = run(
-            Path(raw),
-            Path(out),
-            settings=given,
-            runner=runner,
-            full=full,
-            on_stage=lambda name: logger.info("stage %s", name),
-        )
+        try:
+            report = run(
+                Path(raw),
+                Path(out),
+                settings=given,
+                runner=runner,
+                full=full,
+                on_stage=lambda name: logger.info("stage %s", name),
+            )
+        except WinnowError as error:
+            publish_failure(str(error))
+            raise
     _tell(report, logger)
     if strict and report.counts["quarantined"]:
         raise WinnowError(f"{report.counts['quarantined']} records are in quarantine and the run is strict.")
     return dict(report.counts)
+
+
+def _results(jobs: Sequence[Job], futures: list[PrefectFuture[JobResult]], pool: Pool) -> list[JobResult]:
+    """The results of the tasks of a stage, once all of them have ended; when one fails, the others end soon."""
+    try:
+        for future in as_completed(futures):
+            if not isinstance(future.result(raise_on_failure=False), JobResult):
+                pool.close()
+    except BaseException:  # the flow was cancelled
+        pool.close()
+        wait(futures)
+        raise
+    outcomes = [future.result(raise_on_failure=False) for future in futures]
+    if error := failure(jobs, outcomes):
+        raise error
+    return outcomes
 
 
 def _tell(report: RunReport, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
@@ -96,12 +123,30 @@ def main(raw: str, out: str, full: bool, strict: bool) -> None:
     """Run the ingest flow once; settings come from the environment and winnow.toml."""
     try:
         settings = load_settings()
+        _find_server()
         threads = ThreadPoolTaskRunner[JobResult](max_workers=settings.n_workers)
         configured = ingest.with_options(task_runner=threads)  # type: ignore[arg-type]  # Prefect declares it invariant
         configured(raw, out, settings, full, strict)
     except WinnowError as error:
         click.echo(f"winnow: {error}", err=True)
         sys.exit(2)
+    except (httpx.HTTPError, PrefectException) as error:
+        click.echo(
+            f"winnow: The Prefect server was lost during the run: {error or type(error).__name__}. {LOST}", err=True
+        )
+        sys.exit(2)
+
+
+def _find_server() -> None:
+    """Raise WinnowError when a server is configured and does not answer."""
+    if url := PREFECT_API_URL.value():
+        with get_client(sync_client=True) as client:
+            error = client.api_healthcheck()
+        if error:
+            raise WinnowError(
+                f"The Prefect server at {url} does not answer: {error}.",
+                mend="Start it, or unset PREFECT_API_URL to run with a private one.",
+            )
 
 
 if __name__ == "__main__":

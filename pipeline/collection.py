@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,20 +33,23 @@ class Finished:
 class _Units:
     """Documents or stories that are compared: their narrow columns and where their shingles lie."""
 
-    columns: pa.Table  # id, doc_id, text_sha256, minhash, n_shingles, n_tokens, day
+    columns: pa.Table  # id, doc_id, text_sha256, n_shingles, n_tokens, day
+    minhash: Words  # a row a unit
     files: Sequence[Path]
     file_of: npt.NDArray[np.int64]  # a row: which of files
     row_of: npt.NDArray[np.int64]  # a row: which row of that file
 
     def filter(self, mask: npt.NDArray[np.bool_]) -> _Units:
-        return _Units(self.columns.filter(pa.array(mask)), self.files, self.file_of[mask], self.row_of[mask])
+        if mask.all():
+            return self
+        columns = self.columns.filter(pa.array(mask))
+        return _Units(columns, self.minhash[mask], self.files, self.file_of[mask], self.row_of[mask])
 
     def index(self) -> Index:
-        words = b"".join(self.columns["minhash"].to_pylist())
         return Index(
             doc_id=self.columns["id"].to_pylist(),
             text_sha256=self.columns["text_sha256"].to_pylist(),
-            minhash=from_bytes(words).reshape(-1, N_HASHES),
+            minhash=self.minhash,
             n_shingles=self.columns["n_shingles"].to_numpy(),
             n_tokens=self.columns["n_tokens"].to_numpy(),
             day=self.columns["day"].to_numpy(),
@@ -81,27 +84,29 @@ def deduplicate(finished: Sequence[Finished], *, jaccard: float, containment: fl
 
 
 def _load(finished: Sequence[Finished]) -> _Units:
-    narrow = pa.schema([field for field in SIGNATURES if field.name != "shingles"])
-    files = [chunk for one in finished for chunk in chunk_names(one.folder, "signatures")]
-    tables = [pq.read_table(file, columns=narrow.names) for file in files]
-    sizes = [table.num_rows for table in tables]
-    columns = pa.concat_tables([narrow.empty_table(), *tables]).combine_chunks()
+    narrow = pa.schema([field for field in SIGNATURES if field.name not in {"minhash", "shingles"}])
+    files = [(chunk, one) for one in finished for chunk in chunk_names(one.folder, "signatures")]
+    sizes = [pq.read_metadata(file).num_rows for file, _ in files]
+    minhash = np.empty((sum(sizes), N_HASHES), np.uint32)
+    alive = np.empty(sum(sizes), bool)
+    tables, end = [narrow.empty_table()], 0
+    for (file, one), size in zip(files, sizes, strict=True):
+        table = pq.read_table(file, columns=[*narrow.names, "minhash"])
+        start, end = end, end + size
+        minhash[start:end] = from_bytes(b"".join(table["minhash"].to_pylist())).reshape(-1, N_HASHES)
+        alive[start:end] = ~np.asarray(pc.is_in(table["doc_id"], value_set=pa.array(one.dead, pa.string())))
+        tables.append(table.select(narrow.names))
+    columns = pa.concat_tables(tables).combine_chunks()
     file_of = np.repeat(np.arange(len(files)), sizes)
     row_of = np.concatenate([np.zeros(0, np.int64), *(np.arange(size) for size in sizes)])
-    units = _Units(columns, files, file_of, row_of)
-    return units.filter(np.concatenate([np.zeros(0, bool), *(_alive(one) for one in finished)]))
-
-
-def _alive(one: Finished) -> npt.NDArray[np.bool_]:
-    rows = read_columns(chunk_names(one.folder, "signatures"), ["doc_id"])
-    return ~np.asarray(pc.is_in(rows["doc_id"], value_set=pa.array(one.dead, pa.string())))
+    return _Units(columns, minhash, [file for file, _ in files], file_of, row_of).filter(alive)
 
 
 def _as_sections(units: _Units) -> _Units:
     """The same units under section ids: an article is its own section 0."""
     articles = pc.equal(units.columns["id"], units.columns["doc_id"])
     ids = pc.if_else(articles, pc.binary_join_element_wise(units.columns["id"], "0", "-"), units.columns["id"])
-    return _Units(units.columns.set_column(0, "id", ids), units.files, units.file_of, units.row_of)
+    return replace(units, columns=units.columns.set_column(0, "id", ids))
 
 
 def _verdicts(units: _Units, *, jaccard: float, containment: float) -> pa.Table:

@@ -1,4 +1,6 @@
-"""Tell text from what only looks like it: signs without words, and the debris of a wrong charset."""
+"""Tell text from what only looks like it: signs without words, one sign over and over, encoded bytes, and the debris
+of a wrong charset.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,11 @@ _WORDS = re.compile(r"[^\W_]")
 #: What U+FFFD in UTF-8, and uninitialised memory, look like when read as GBK; and U+FFFD itself.
 _DEBRIS = re.compile(r"锟斤拷|锟斤|斤拷|[烫屯]{2,99}|\ufffd")
 _VISIBLE = re.compile(r"\S")
+_ENCODED = re.compile(r"[A-Za-z0-9+/]{40,}+={0,2}")  # base64 (RFC 4648) and hex: no word is as long
 MIN_WORD_SHARE = 0.1  # of the visible characters that are letters or digits, below which there are no words
 MAX_DEBRIS_SHARE = 0.3  # of the visible characters
+MAX_ENCODED_SHARE = 0.8  # of the visible characters
+MIN_DIFFERENT, MANY = 8, 400  # different characters that any text of so many has
 _LOOKED_AT = 2_000  # characters: the beginning of a text tells
 
 
@@ -27,9 +32,17 @@ def debris(text: str) -> tuple[Reason, str] | None:
     garbled = sum(len(found) for found in _DEBRIS.findall(head))
     if garbled > MAX_DEBRIS_SHARE * visible:
         return Reason.UNDECODABLE, "Most of its text is the debris of a wrong charset; fetch it again."
+    if _encoded_share(head) > MAX_ENCODED_SHARE and _encoded_share(text) > MAX_ENCODED_SHARE:
+        return Reason.NO_CONTENT, "Its text is encoded bytes, as base64 or hexadecimal digits, not words."
+    if len(text) >= MANY and len(set(text)) < MIN_DIFFERENT:
+        return Reason.NO_CONTENT, "Its text is a few characters over and over."
     n_words = len(_WORDS.findall(head))
     if n_words < MIN_WORD_SHARE * visible:  # marks on letters belong to them; they are counted where it matters only
         visible -= sum(category(sign).startswith("M") for sign in head)
     if n_words < MIN_WORD_SHARE * visible:
         return Reason.NO_CONTENT, "Its text is signs, with hardly a letter or digit among them."
     return None
+
+
+def _encoded_share(text: str) -> float:
+    return sum(map(len, _ENCODED.findall(text))) / max(1, len(_VISIBLE.findall(text)))

@@ -1,8 +1,9 @@
 """Bytes -> str, with the doubt admitted.
 
-In this order: byte order mark; NUL pattern of UTF-16; ISO-2022-JP and HZ escapes; UTF-8, whole or cut; what the HTTP
-header or the page declares, unless its reading is implausible; UTF-8 lines mixed with others; a guess
-(``charset.guess``); a fallback. Text never holds a lone surrogate and nothing but the decoding is changed.
+In this order: byte order mark; NUL pattern of UTF-16; ISO-2022-JP and HZ escapes; UTF-8, whole or cut, with encoded
+surrogates or overlong sequences; what the HTTP header or the page declares, unless its reading is implausible; UTF-8
+lines mixed with others; a guess (``charset.guess``); a fallback. Text never holds a lone surrogate and nothing but the
+decoding is changed.
 
 To add an encoding, see ``charset``; to add a step, write ``_try_something(content) -> Decoded | None`` and put it
 into ``_UNDECLARED_STEPS``.
@@ -32,6 +33,11 @@ _META = re.compile(rb"<meta\b[^>]{0,600}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([\w
 _XML = re.compile(rb"\A\s{0,99}<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.:+-]{2,40})", re.I)
 _COMMENT = re.compile(rb"<!--.{0,4096}?-->", re.S)
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_LONG_SEQUENCE = rb"|[\xf5-\xf7][\x80-\xbf]{3}|[\xf8-\xfb][\x80-\xbf]{4}|[\xfc\xfd][\x80-\xbf]{5}"
+_OVERLONG = re.compile(
+    rb"\xe0[\x80-\x9f][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf]{2}|\xf4[\x90-\xbf][\x80-\xbf]{2}" + _LONG_SEQUENCE
+)
+_UTF8_FORM = re.compile(rb"[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}" + _LONG_SEQUENCE)
 _HZ = re.compile(rb"~\{((?:[\x21-\x77][\x21-\x7e]){1,2000})(?:~\}|(?=\r?\n)|\Z)")
 
 _HTTP_ADVANCE = 14.0  # bits: how much better than a declared encoding another must be
@@ -178,7 +184,19 @@ def _try_surrogates(content: bytes) -> Decoded | None:
     except UnicodeDecodeError:
         return None
     text = raw.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return Decoded(text, "utf-8", 0.95, "utf-8", _introduced(text, content))
+    encoding = "cesu-8" if len(text) < len(raw) else "utf-8"  # Unicode Technical Report 26
+    return Decoded(text, encoding, 0.95, "utf-8", _introduced(text, content))
+
+
+def _try_overlong(content: bytes) -> Decoded | None:
+    """Text whose every byte beyond ASCII is of UTF-8's form, some in longer sequences than they may be, or beyond
+    U+10FFFF (Unicode 16.0, table 3-7): U+FFFD for those. Two of three bytes or more are no accident of another charset.
+    """
+    found = _OVERLONG.findall(content) if not content.isascii() else []
+    if len(found) < 2 or not _UTF8_FORM.sub(b"", content).isascii():
+        return None
+    text = content.decode("utf-8", "replace")
+    return Decoded(text, "utf-8", 0.6, "utf-8", _introduced(text, content))
 
 
 _UNDECLARED_STEPS: tuple[Callable[[bytes], Decoded | None], ...] = (
@@ -187,6 +205,7 @@ _UNDECLARED_STEPS: tuple[Callable[[bytes], Decoded | None], ...] = (
     _try_escapes,
     _try_utf8,
     _try_surrogates,
+    _try_overlong,
 )
 
 

@@ -62,6 +62,8 @@ class Reason(StrEnum):
     TOO_DEEP = "too_deep"  # nesting over the bound
     DECOMPRESSION_BOMB = "decompression_bomb"
     BROKEN_CONTAINER = "broken_container"  # bad gzip, WARC or archive member
+    ENCRYPTED = "encrypted"  # an archive's entry that only a password opens
+    UNSAFE_NAME = "unsafe_name"  # an archive's entry that would be unpacked outside its folder
     BROKEN_JSON = "broken_json"
     MISSING_TEXT = "missing_text"  # a JSON line without a text field
     BINARY_CONTENT = "binary_content"  # says text, holds none

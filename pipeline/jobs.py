@@ -12,11 +12,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.boilerplate.templates import index_templates
 from pipeline.collection import Finished
 from pipeline.learning import Learned, hits_in
+from pipeline.outcomes import lasting, left_out_in
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
-from pipeline.shards.chunks import chunk_names, write_table
+from pipeline.shards.chunks import chunk_names, complete, write_table
 from pipeline.shards.plan import (
     Recipe,
     Shard,
@@ -26,9 +28,9 @@ from pipeline.shards.plan import (
     make_shards,
     table_fingerprint,
 )
-from pipeline.store.packs import Pack
+from pipeline.store.packs import Pack, sealed
 from pipeline.store.snapshots import Snapshot
-from pipeline.supervise import Job
+from pipeline.supervise import Job, given_up_in
 from pipeline.types import RawInput
 from pipeline.version import VERSION
 
@@ -102,6 +104,18 @@ class Work:
         write_table(table, self.state / "inputs.parquet")
 
 
+def drop_doubtful(work: Work) -> None:
+    """Forget results in which records were given up, unless they are in the live snapshot.
+
+    A run that ended before it published may have ended because its installation was broken.
+    """
+    state = work.before.manifest.get("state", {}) if work.before else {}
+    for root, name in ((work.packs, "packs"), (work.finished, "finished")):
+        for folder in root.glob("*"):
+            if folder.name not in state.get(name, ()) and complete(folder) and any(given_up_in(folder)):
+                shutil.rmtree(folder)
+
+
 def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[list[Job], list[Shard]]:
     """A job a shard of the files that have to be cleaned."""
     settings = work.settings
@@ -109,19 +123,25 @@ def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[
     jobs = []
     for shard in shards:
         folder = work.packs / clean_fingerprint(shard, recipe)
-        if folder.exists():  # what is there was not worth taking
+        if folder.exists() and not _resumable(folder):
             shutil.rmtree(folder)
         spec = clean_spec(shard, raw=work.raw, settings=settings)
         jobs.append(work.job("clean", shard.name, folder, spec, len(shard.inputs)))
     return jobs, shards
 
 
+def _resumable(folder: Path) -> bool:
+    """True for what a run made that was killed before it could seal it; what is sealed was not worth taking."""
+    return complete(folder) and not sealed(folder) and lasting(left_out_in(folder))
+
+
 def finish_jobs(work: Work, packs: Sequence[Pack], learned: Learned) -> list[Job]:
     """A job a pack; its result is known by the pack, the templates that occur in it, and the language backend."""
     backend = {"backend": work.settings.language_backend, "seed": work.settings.language_seed}
+    index = index_templates(learned.templates)
     jobs = []
     for number, pack in enumerate(packs, 1):
-        hits = hits_in(pack, learned.templates)
+        hits = hits_in(pack, index)
         name = fingerprint(pack.name, table_fingerprint(hits), backend)
         templates = work.scratch / f"templates-{name}.parquet"
         write_table(hits, templates)

@@ -1,9 +1,15 @@
-"""The site templates of the whole collection, learned anew only for the sites whose documents changed."""
+"""The site templates of the whole collection, learned anew only for the sites whose documents changed.
+
+What is learned of one site depends on its lines alone. So the lines are dealt out to files by site, a chunk of records
+at a time, and learned from a file at a time: memory grows with neither the documents nor the lines.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +19,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.boilerplate.templates import LINES_SCHEMA, index_templates, learn_templates, neighbours
+from pipeline.boilerplate.templates import (
+    LINES_SCHEMA,
+    TEMPLATES_SCHEMA,
+    TemplateIndex,
+    learn_templates,
+    neighbours,
+)
 from pipeline.disk import write_text
 from pipeline.shards.chunks import chunk_names, read_columns, write_table
 from pipeline.store.packs import Pack
+
+#: Lines that are learned from at a time (one site's at least), about 1 KB each, and the most files for them.
+BATCH_LINES, MAX_FILES = 60_000, 128
+_SLICE = 10_000  # rows that are Python objects at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +43,59 @@ class Learned:
     sites: Mapping[str, str]
 
 
-def learn(packs: Sequence[Pack], before: Learned | None, *, min_documents: int, min_share: float) -> Learned:
-    """The templates of every site; those of sites without a change are taken from ``before``."""
-    sites = _site_fingerprints(packs)
+def learn(
+    packs: Sequence[Pack], before: Learned | None, *, min_documents: int, min_share: float, spill: Path
+) -> Learned:
+    """The templates of every site; those of sites without a change are taken from ``before``.
+
+    ``spill`` is a folder for lines, which must not exist. Raises OSError.
+    """
+    sites, n_lines = _site_fingerprints(packs)
     known = before.sites if before else {}
-    changed = pa.array(sorted(site for site, made_of in sites.items() if known.get(site) != made_of), pa.string())
-    lines = [_lines(chunk, changed, pack.dead_ids()) for pack in packs for chunk in chunk_names(pack.folder, "records")]
-    rows = pa.concat_tables([LINES_SCHEMA.empty_table(), *lines])
-    fresh = learn_templates(rows, min_documents=min_documents, min_share=min_share)
-    same = pa.array(sorted(site for site, made_of in sites.items() if known.get(site) == made_of), pa.string())
-    kept = before.templates.filter(pc.is_in(before.templates["site"], value_set=same)) if before else None
-    tables = [fresh] if kept is None else [fresh, kept.cast(fresh.schema)]
+    file_of = _deal({site: n for site, n in n_lines.items() if known.get(site) != sites[site]})
+    spill.mkdir()
+    files = [spill / f"{number:03d}.arrow" for number in range(1 + max(file_of.values(), default=-1))]
+    _spill(packs, file_of, files)
+    tables = [learn_templates(_read_lines(file), min_documents=min_documents, min_share=min_share) for file in files]
+    if before:
+        same = pa.array(sorted(sites.keys() - file_of.keys()), pa.string())
+        tables.append(before.templates.filter(pc.is_in(before.templates["site"], value_set=same)))
+    tables = [TEMPLATES_SCHEMA.empty_table(), *(table.cast(TEMPLATES_SCHEMA) for table in tables)]
     keys = [("site", "ascending"), ("key", "ascending")]
     return Learned(pa.concat_tables(tables).sort_by(keys), sites)
 
 
-def hits_in(pack: Pack, templates: pa.Table) -> pa.Table:
+def _deal(n_lines: Mapping[str, int]) -> dict[str, int]:
+    """The number of the file of each site: files of about as many lines, as many as memory asks for."""
+    per_file = max(BATCH_LINES, sum(n_lines.values()) // MAX_FILES + 1)
+    ends = np.cumsum(list(n_lines.values()), dtype=np.int64)
+    files = (ends - list(n_lines.values())) // per_file
+    numbers = np.unique(files, return_inverse=True)[1]
+    return dict(zip(n_lines, numbers.tolist(), strict=True))
+
+
+def _spill(packs: Sequence[Pack], file_of: Mapping[str, int], files: Sequence[Path]) -> None:
+    """Write the lines of these sites to their files."""
+    sites, numbers = pa.array(file_of.keys(), pa.string()), np.array(list(file_of.values()), dtype=np.int64)
+    with contextlib.ExitStack() as stack:
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        sinks = [stack.enter_context(pa.ipc.new_stream(file, LINES_SCHEMA, options=options)) for file in files]
+        for pack in packs if files else ():
+            dead = pack.dead_ids()
+            for chunk in chunk_names(pack.folder, "records"):
+                lines = _lines(chunk, sites, dead)
+                targets = numbers[pc.index_in(lines["site"], value_set=sites).to_numpy()]
+                for number in np.unique(targets).tolist():
+                    sinks[number].write_table(lines.filter(pa.array(targets == number)))
+
+
+def _read_lines(file: Path) -> pa.Table:
+    with pa.ipc.open_stream(file) as lines:
+        return lines.read_all()
+
+
+def hits_in(pack: Pack, index: TemplateIndex) -> pa.Table:
     """The templates whose lines occur in a pack: all that its finishing depends on, sorted."""
-    index = index_templates(templates)
     found: dict[str, set[int]] = {}
     for chunk in chunk_names(pack.folder, "records"):
         records = pq.read_table(chunk, columns=["site", "n_blocks"])
@@ -82,18 +133,22 @@ def _blocks_of(chunk: Path) -> Path:
     return chunk.with_name(chunk.name.replace(".records.", ".blocks."))
 
 
-def _site_fingerprints(packs: Sequence[Pack]) -> dict[str, str]:
-    """For each site, what its documents say: their ids and the hashes of their blocks, in order of id."""
-    columns = ["site", "doc_id", "blocks_hash"]
+def _site_fingerprints(packs: Sequence[Pack]) -> tuple[dict[str, str], dict[str, int]]:
+    """For each site, what its documents say: their ids and the hashes of their blocks, in order of id; and its lines."""
+    columns = ["site", "doc_id", "blocks_hash", "n_blocks"]
     tables = [_live(read_columns(chunk_names(pack.folder, "records"), columns), pack.dead_ids()) for pack in packs]
     if not tables:
-        return {}
+        return {}, {}
     rows = pa.concat_tables(tables)
     rows = rows.filter(pc.is_valid(rows["site"])).sort_by([(name, "ascending") for name in columns])
     digests: dict[str, hashlib.blake2b] = {}
-    for site, doc_id, blocks_hash in zip(*(column.to_pylist() for column in rows.columns), strict=True):
-        digests.setdefault(site, hashlib.blake2b(digest_size=16)).update(f"{doc_id}{blocks_hash}".encode())
-    return {site: digest.hexdigest() for site, digest in digests.items()}
+    n_lines: Counter[str] = Counter()
+    for start in range(0, rows.num_rows, _SLICE):
+        part = rows.slice(start, _SLICE)
+        for site, doc_id, blocks_hash, n_blocks in zip(*(column.to_pylist() for column in part.columns), strict=True):
+            digests.setdefault(site, hashlib.blake2b(digest_size=16)).update(f"{doc_id}{blocks_hash}".encode())
+            n_lines[site] += n_blocks
+    return {site: digest.hexdigest() for site, digest in digests.items()}, n_lines
 
 
 def _live(rows: pa.Table, dead: Sequence[str]) -> pa.Table:
@@ -116,6 +171,7 @@ def _lines(chunk: Path, sites: pa.Array, dead: Sequence[str]) -> pa.Table:
         pa.array(np.repeat(np.arange(len(n_blocks)), n_blocks))
     )
     places = [blocks["key"], pa.array(before), pa.array(after)]
-    arrays = [*spread.columns, *places, blocks["n_tokens"], blocks["score"]]
+    ordinals = np.arange(len(keys)) - np.repeat(np.cumsum(n_blocks) - n_blocks, n_blocks)
+    arrays = [*spread.columns, *places, blocks["n_tokens"], blocks["score"], pa.array(ordinals.astype(np.int32))]
     table = pa.table(arrays, schema=LINES_SCHEMA)
     return _live(table.filter(pc.is_in(table["site"], value_set=sites)), dead)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from pipeline.run import StageRunner
-from pipeline.supervise import Job, JobResult, Pool, nurseries, run_job
+from pipeline.supervise import Job, JobResult, Pool, StoppedError, failure, nurseries, run_job
 
 _QUIET = Console(quiet=True)
 
@@ -53,10 +53,20 @@ def _run_jobs(jobs: Sequence[Job], pool: Pool, threads: ThreadPoolExecutor, bars
 
     futures = [threads.submit(one, job) for job in jobs]
     try:
-        return [future.result() for future in futures]
-    except BaseException:  # when the run gives up, so do the jobs under way, before it lets go of its lock
-        for future in futures:
-            future.cancel()
-        pool.close()
-        wait(futures)
-        raise
+        wait(futures, return_when=FIRST_EXCEPTION)
+    finally:  # a job that failed, or ^C: the others stop too, before the run lets go of its lock
+        if not all(future.done() for future in futures):
+            for future in futures:
+                future.cancel()
+            pool.close()
+            wait(futures)
+    outcomes = [_outcome(future) for future in futures]
+    if error := failure(jobs, outcomes):
+        raise error
+    return [one for one in outcomes if isinstance(one, JobResult)]
+
+
+def _outcome(future: Future[JobResult]) -> JobResult | BaseException:
+    if future.cancelled():
+        return StoppedError("It was not begun.")
+    return future.exception() or future.result()

@@ -26,6 +26,8 @@ from pipeline.journal import Follower, Span
 #: Wall-clock seconds without a word from the child, as a multiple of the CPU budget of a record.
 PATIENCE = 4
 WORKER = (sys.executable, "-m", "pipeline.worker")
+#: What to do about an installation that does not work.
+CHECK = "Check the installation: `make test`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class Job:
 
 class WorkerError(WinnowError):
     """A child failed, and not on a record: a bug or a broken installation, not the data."""
+
+
+class StoppedError(WorkerError):
+    """A job was under way, or waiting, when its run gave up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,8 @@ class Nursery:
     def run(self, job: Job, work: Path, span: Span, *, number: int, on_progress: Callable[[int], None]) -> Ended:
         """Run one span in a child, kill it when it goes silent, and say how it ended.
 
-        Raises WorkerError when the nursery is closed, OutputError when the disk refused the child.
+        Raises StoppedError when the nursery is closed, WorkerError when a part of the installation could not be
+        loaded, OutputError when the disk refused the child.
         """
         journal = work / f"journal-{number}"
         follower = Follower(journal, span.start)
@@ -91,8 +98,7 @@ class Nursery:
                     False, Reason.PARSER_CRASH, "The worker process could not start or was killed.", 0, 0, follower
                 )
         follower.look()
-        if os.waitstatus_to_exitcode(status) == 73:
-            raise OutputError(_said(work) or "The disk refused a worker process.", mend="The live snapshot is whole.")
+        _raise_if_no_record_is_to_blame(os.waitstatus_to_exitcode(status), work)
         reason, cause = _explain(status, killed, job, work)
         return Ended(status == 0, reason, cause, cpu, peak_kb / 1024, follower)
 
@@ -116,7 +122,7 @@ class Nursery:
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._closed:
-            raise WorkerError("The run was stopped.")
+            raise StoppedError("The run was stopped.")
         if self._process is None:
             self._process = self._start()
         return self._process
@@ -155,6 +161,13 @@ def _said(work: Path) -> str:
         return (work / "error.txt").read_text("utf-8").strip()
     except OSError:
         return ""
+
+
+def _raise_if_no_record_is_to_blame(code: int, work: Path) -> None:
+    if code == 73:
+        raise OutputError(_said(work) or "The disk refused a worker process.", mend="The live snapshot is whole.")
+    if code == 78:
+        raise WorkerError(f"A worker process cannot load what it needs: {_said(work)}.", mend=CHECK)
 
 
 def _watch(

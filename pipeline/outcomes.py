@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import Rejection
+from pipeline.errors import InvariantError, Reason, Rejection
 from pipeline.ids import document_id
+from pipeline.nursery import CHECK
 from pipeline.read.outcome import Skipped
 from pipeline.schema import INPUTS, QUARANTINE
 from pipeline.shards.assemble import sort_rows
@@ -21,6 +24,14 @@ from pipeline.store.snapshots import Snapshot
 from pipeline.supervise import given_up_in
 from pipeline.text_safety import printable
 from pipeline.types import RawInput
+
+#: A run in which this many records crash their parser, and more than are read, has a broken installation. One in which
+#: not even a page of our own can be read stops in its first shard (``supervise``).
+TOO_MANY_CRASHES = 3
+_SLICE = 10_000  # rows that are dictionaries at a time
+
+#: Reasons that may be gone the next time: a file with one of them is read again by the next run.
+PASSING = frozenset({Reason.FILE_CHANGED.value, Reason.UNREADABLE.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +56,38 @@ class LeftOut:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run came to."""
+
+    snapshot: Snapshot
+    published: bool  # False when there was nothing new
+    counts: Mapping[str, int]
+    seconds: Mapping[str, float]  # wall clock, by stage
+    left_out: tuple[LeftOut, ...]  # quarantined or skipped
+    cpu_seconds: float  # of the child processes
+    peak_mb: float  # of the largest child process
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """What is known of a run that failed."""
+
+    error: str
+    started: datetime
+    seconds: Mapping[str, float]  # wall clock, by stage; it failed in the last
+    shards: Mapping[str, tuple[int, int]]  # by stage: done, and how many there are
+    left_out: tuple[LeftOut, ...]  # quarantined or skipped so far
+
+
 def name_of(one: LeftOut) -> str:
     """A record's file and member, safe to print."""
     return printable(one.path if one.member is None else f"{one.path} [{one.member}]")
+
+
+def lasting(left_out: Iterable[LeftOut]) -> bool:
+    """True when nothing was left out for a reason that may be gone the next time."""
+    return not any(one.reason in PASSING for one in left_out)
 
 
 def left_out_in(folder: Path, live: Container[str] | None = None) -> list[LeftOut]:
@@ -73,6 +113,18 @@ def quarantined(one: Rejection) -> LeftOut:
     return LeftOut(one.path, one.member, "quarantine", one.stage, one.reason.value, one.message, one.attempts)
 
 
+def stop_if_broken(left_out: Sequence[LeftOut], n_read: int) -> None:
+    """Raise InvariantError when more records crashed than went through; ``n_read`` is how many were cleaned."""
+    crashes = [one for one in left_out if one.reason == Reason.PARSER_CRASH.value]
+    n_fine = n_read - sum(one.stage == "finish" for one in crashes)
+    if len(crashes) >= TOO_MANY_CRASHES and len(crashes) > n_fine:
+        raise InvariantError(
+            f"{len(crashes)} records crashed their parser and only {n_fine} were read, so nothing was published; "
+            f"the first: {name_of(crashes[0])}: {printable(crashes[0].message)}",
+            mend=CHECK,
+        )
+
+
 def settle(
     *,
     inputs: Sequence[RawInput],
@@ -96,7 +148,8 @@ def settle(
     }
     reasons = {one.path: one.message for one in left_out if one.outcome == "skipped"}
     paths = sorted(set(known).union(*tally.values()), key=lambda path: path.encode("utf-8", "surrogateescape"))
-    rows = [_input_row(path, known.get(path), {k: c[path] for k, c in tally.items()}, reasons) for path in paths]
+    rows = (_input_row(path, known.get(path), {k: c[path] for k, c in tally.items()}, reasons) for path in paths)
+    tables = [pa.Table.from_pylist(part, schema=INPUTS) for part in iter(lambda: list(islice(rows, _SLICE)), [])]
     quarantine = [
         _quarantine_row(one, known.get(one.path), first_seen.get((one.path, one.member), started_at))
         for one in left_out
@@ -104,9 +157,9 @@ def settle(
     ]
     counts = {name.removeprefix("n_"): counter.total() for name, counter in tally.items()}
     return Outcomes(
-        inputs=sort_rows("inputs", pa.Table.from_pylist(rows, schema=INPUTS)),
+        inputs=sort_rows("inputs", pa.concat_tables([INPUTS.empty_table(), *tables])),
         quarantine=sort_rows("quarantine", pa.Table.from_pylist(quarantine, schema=QUARANTINE)),
-        counts={"files": len(paths), "records": sum(row["n_records"] for row in rows), **counts},
+        counts={"files": len(paths), "records": sum(counts.values()), **counts},
     )
 
 

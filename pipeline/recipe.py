@@ -122,7 +122,7 @@ def _doubts(decoded: Decoded, extracted: Extracted) -> Iterator[str]:
     """Flags for what decoding and repair had to guess or give up."""
     if decoded.method == "mixed":
         yield "mixed_encoding"
-    if decoded.n_replaced:
+    if decoded.n_replaced or decoded.encoding == "cesu-8":  # whose surrogate pairs are replaced by what they stand for
         yield "decode_replacements"
     if "mojibake" in extracted.repairs:
         yield "mojibake_repaired"

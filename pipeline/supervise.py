@@ -9,21 +9,29 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from pipeline.disk import disk_errors, write_text
-from pipeline.errors import Reason, Rejection
+from pipeline.errors import Reason, Rejection, WinnowError
 from pipeline.journal import WORKING, Noted, Place, Span
-from pipeline.nursery import Ended, Job, Nursery, Pool, WorkerError, nurseries
+from pipeline.nursery import CHECK, Ended, Job, Nursery, Pool, StoppedError, WorkerError, nurseries
 from pipeline.shards.chunks import complete, note_contents
 
-__all__ = ["Job", "JobResult", "Nursery", "Pool", "WorkerError", "given_up_in", "nurseries", "run_job"]
+__all__ = [
+    "Job", "JobResult", "Nursery", "Pool", "StoppedError", "WorkerError", "failure", "given_up_in", "nurseries", "run_job",
+]  # fmt: skip
 
 #: Times that a child may die on no record before the run is given up: somebody's kill -9 is not a broken machine.
 MAX_LOST = 3
+#: Records of a shard that are given up before any is read, until a page of our own tells whether they are to blame.
+SUSPICIOUS = 20
 GIVEN_UP = "given_up.json"
+#: Failed shards that are named in an error.
+MAX_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,8 @@ class JobResult:
 def run_job(job: Job, nursery: Nursery, on_progress: Callable[[int], None] = lambda n: None) -> JobResult:
     """Run one job to its end, unless its results are there; ``on_progress`` is told how many more records were begun.
 
-    Raises WorkerError when no record is to blame for a failure, OutputError when the disk refuses.
+    Raises WorkerError when no record is to blame for a failure, OutputError when the disk refuses, StoppedError when
+    the nursery was closed.
     """
     folder = Path(job.folder)
     if complete(folder):
@@ -59,6 +68,26 @@ def run_job(job: Job, nursery: Nursery, on_progress: Callable[[int], None] = lam
         work.rename(folder)
     cpu, peak = sum(one.cpu_seconds for one in results), max(one.peak_mb for one in results)
     return JobResult(job.folder, cpu, peak, sum(not one.fine for one in results))
+
+
+def failure(jobs: Sequence[Job], outcomes: Sequence[JobResult | BaseException]) -> BaseException | None:
+    """The one error that says why a stage failed, and in which shards; None when all its jobs were done.
+
+    ``outcomes`` has the result or the error of each job. Errors of jobs that were only stopped say nothing.
+    """
+    found = [(job, one) for job, one in zip(jobs, outcomes, strict=True) if isinstance(one, BaseException)]
+    own = [(job, one) for job, one in found if not isinstance(one, StoppedError)]
+    if not own:
+        return found[0][1] if found else None
+    bugs = [one for _, one in own if not isinstance(one, WinnowError)]
+    first = bugs[0] if bugs else own[0][1]
+    names = [job.name for job, _ in own]
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    where = f"Stage {own[0][0].stage} failed in shard {', '.join(names[:MAX_NAMED])}{more}."
+    if isinstance(first, WinnowError):
+        return type(first)(f"{where} {first.message}", mend=first.mend)
+    first.add_note(where)
+    return first
 
 
 def given_up_in(folder: Path) -> Iterator[Rejection]:
@@ -85,18 +114,39 @@ def _run_spans(
         if found is None:
             n_lost += 1
             if n_lost >= MAX_LOST:
-                raise WorkerError(f"Stage {job.stage} of shard {job.name} failed, and on no record: {ended.cause}")
+                raise WorkerError(f"Its workers failed, and on no record: {ended.cause}", mend=f"Run again. {CHECK}")
             todo.append((Span(max(last.safe, span.start), span.stop), alone))
             continue
         place, after = found
         if alone and place == span.start:
             given_up.append(_rejection(job, ended))
+            if len(given_up) == SUSPICIOUS and not _any_done(work):
+                results.append(_prove(job, work, nursery, number=len(results)))
             continue
         todo.append((Span(after, span.stop), False))
         todo.append((Span(place, after), True))
         if ended.follower.last.safe < place:
             todo.append((Span(ended.follower.last.safe, place), False))
     return given_up, results
+
+
+def _any_done(work: Path) -> bool:
+    tables = (file for file in work.glob("*.parquet") if ".left_out." not in file.name)
+    return any(pq.read_metadata(file).num_rows for file in tables)
+
+
+def _prove(job: Job, work: Path, nursery: Nursery, *, number: int) -> Ended:
+    """Have a child do a page of our own. Raises WorkerError when that cannot be done either."""
+    folder = work / "probe"
+    folder.mkdir()
+    ended = nursery.run(replace(job, stage="probe"), folder, Span(), number=number, on_progress=lambda n: None)
+    shutil.rmtree(folder)
+    if not ended.fine:
+        raise WorkerError(
+            f"{SUSPICIOUS} records failed, none was read, and a page of Winnow's own fails too: {ended.cause}",
+            mend=CHECK,
+        )
+    return ended
 
 
 def _suspect(noted: Noted, span: Span) -> tuple[Place, Place] | None:

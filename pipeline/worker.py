@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 
 from pipeline.errors import OutputError
 from pipeline.journal import COLD, Journal, Span
-from pipeline.shards.stages import assemble_shard, clean_shard, finish_shard, warm_up
+from pipeline.shards.stages import assemble_shard, clean_shard, finish_shard, probe, warm_up
 
 Stage = Callable[[Mapping[str, Any], Path, Span, Journal], None]
 
@@ -30,11 +31,14 @@ STAGES: Mapping[str, Stage] = {
     "clean": clean_shard,
     "finish": finish_shard,
     "assemble": assemble_shard,
+    "probe": probe,
 }
 
-EXIT_BUG, EXIT_OUTPUT, EXIT_OUT_OF_MEMORY = 70, 73, 77
+EXIT_BUG, EXIT_OUTPUT, EXIT_OUT_OF_MEMORY, EXIT_BROKEN = 70, 73, 77, 78
 #: What the disk or the machine says, never a document: whoever meets it, no record is to blame.
 MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
+#: Where our own modules and data lie, and those of what we need: what cannot be read there is no record's fault.
+INSTALLED = tuple(f"{folder}{os.sep}" for folder in (Path(__file__).parent, sysconfig.get_path("platlib")))
 ERROR_FILE = "error.txt"
 #: The variable that tells a nursery whose it is: that process may be gone before the nursery has imported anything.
 PARENT = "NURSERY_PARENT"
@@ -79,15 +83,22 @@ def _child(request: Mapping[str, Any], stages: Mapping[str, Stage], parent: int)
     except MemoryError:
         code = EXIT_OUT_OF_MEMORY
     except BaseException as error:  # noqa: BLE001  # whatever it is, it costs this record: the supervisor reads the file
-        code = EXIT_OUTPUT if _of_the_machine(error) else EXIT_BUG
-        said = f"{error}" if code == EXIT_OUTPUT else traceback.format_exc()
-        (work / ERROR_FILE).write_text(said, "utf-8", "replace")
+        code = _exit_code(error)
+        said = f"{type(error).__name__}: {error}" if code == EXIT_BROKEN else f"{error}"
+        (work / ERROR_FILE).write_text(traceback.format_exc() if code == EXIT_BUG else said, "utf-8", "replace")
     finally:
         os._exit(code)
 
 
-def _of_the_machine(error: BaseException) -> bool:
-    return isinstance(error, OutputError) or (isinstance(error, OSError) and error.errno in MACHINE)
+def _exit_code(error: BaseException) -> int:
+    """Whose fault an error is: the machine's, the installation's, or that of the record under way."""
+    if isinstance(error, OutputError) or (isinstance(error, OSError) and error.errno in MACHINE):
+        return EXIT_OUTPUT
+    if isinstance(error, ImportError):  # the loader says "cannot allocate memory" when a record has eaten all of it
+        return EXIT_OUT_OF_MEMORY if "memory" in str(error) or "map segment" in str(error) else EXIT_BROKEN
+    if isinstance(error, OSError | SyntaxError) and str(error.filename).startswith(INSTALLED):
+        return EXIT_BROKEN
+    return EXIT_BUG
 
 
 def _limit(request: Mapping[str, Any], parent: int) -> None:

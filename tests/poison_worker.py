@@ -52,6 +52,10 @@ def act(name, work):
             os._exit(3)
         case "raise":
             raise ValueError("what a parser says when it gives up")
+        case "import":
+            import a_module_that_is_missing  # noqa: F401
+        case "starved":
+            raise ImportError("libparser.so: failed to map segment from shared object")
         case "print":
             print("noise" * 1_000_000, flush=True)
         case "once":  # dies the first time only
@@ -61,4 +65,9 @@ def act(name, work):
                 os.abort()
 
 
-main({"poison": poison})
+def probe(spec, work, span, journal):
+    if spec.get("broken"):
+        raise AttributeError("module 'parser' has no attribute 'parse'")
+
+
+main({"poison": poison, "probe": probe})

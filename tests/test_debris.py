@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 
 from pipeline.debris import debris
@@ -21,6 +23,20 @@ def test_signs_without_words_are_no_text(text):
     assert debris(text)[0] is Reason.NO_CONTENT
 
 
+@pytest.mark.parametrize("text", ["哈" * 9_000, "ha" * 500, "好的！\n" * 300])
+def test_a_few_characters_over_and_over_are_no_text(text):
+    assert debris(text)[0] is Reason.NO_CONTENT
+
+
+@pytest.mark.parametrize("encode", [base64.encodebytes, base64.b64encode, bytes.hex])
+def test_encoded_bytes_are_no_text(encode):
+    encoded = encode(bytes(range(256)) * 20)
+    encoded = encoded if isinstance(encoded, str) else encoded.decode()
+    assert debris(encoded)[0] is Reason.NO_CONTENT
+    assert debris(encoded[:3000] + "\n第一条 为了规范碳排放权交易，制定本办法。" * 500) is None
+    assert debris("The key of the server is\n" + encoded[:64] + "\nand will change every year.") is None
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -31,6 +47,9 @@ def test_signs_without_words_are_no_text(text):
         "The plan — if there is one — was not shown.",
         "Ответ: да!",
         "a" + "\u0301" * 40 + " b",
+        "哈哈哈哈哈哈",
+        "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz ist ein langes Wort.",
+        "https://example.org/a/long/path/to/some/page/with/many/parts/of/it/and/more.html",
         "हिन्दी में लिखा हुआ एक छोटा वाक्य।",
     ],
 )

@@ -146,9 +146,25 @@ def test_damaged_utf8_stays_utf8() -> None:
 
 def test_surrogates_in_utf8_are_joined_or_replaced() -> None:
     pair = decode(b"ok \xed\xa0\xbd\xed\xb8\x80 end")
-    assert (pair.text, pair.n_replaced) == ("ok 😀 end", 0)
+    assert (pair.text, pair.encoding, pair.n_replaced) == ("ok 😀 end", "cesu-8", 0)
     lone = decode(ZH.encode() + b"\xed\xa0\x80 end")
-    assert (lone.text, lone.n_replaced) == (ZH + "\ufffd end", 1)
+    assert (lone.text, lone.encoding, lone.n_replaced) == (ZH + "\ufffd end", "utf-8", 1)
+
+
+@pytest.mark.parametrize("text", [EN, ZH])
+def test_overlong_utf8_is_replaced_and_never_taken_for_what_it_hides(text: str) -> None:
+    hidden = b" ..\xc0\xaf..\xe0\x80\xafetc \xf0\x80\x80\xaf \xf8\x88\x80\x80\x80 end"
+    decoded = decode(text.encode() + hidden)
+    assert decoded.encoding == "utf-8"
+    assert decoded.n_replaced == decoded.text.count("\ufffd") >= 4
+    assert decoded.text.startswith(text)
+    assert "/" not in decoded.text[len(text) :]
+
+
+@given(st.text("来去老拉昆中国碳市场，。abc ", min_size=1, max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_two_byte_text_is_never_taken_for_overlong_utf8(text: str) -> None:
+    assert decode((ZH + text).encode("gb18030")).text == ZH + text
 
 
 def test_replacement_characters_of_the_source_are_not_ours() -> None:

@@ -134,11 +134,11 @@ CASES = (
     Case("bad-crc.txt.gz", gzip.compress(article(0).encode())[:-8] + bytes(8), "quarantined:broken_container"),
     # archives
     Case("bomb.zip", zipped(("bomb.txt", _BOMB), ("a.txt", article(2).encode())), "mixed:decompression_bomb", (2,)),
-    Case("locked.zip", encrypted(3), "mixed:unsupported_type", (3,)),
+    Case("locked.zip", encrypted(3), "mixed:encrypted", (3,)),
     Case(
         "link.zip", zipped((link_entry(), b"../secret.txt"), ("a.txt", article(4).encode())), "mixed", (4,), (SECRET,)
     ),
-    Case("up.zip", zipped(("../../up.txt", b"pwn"), ("a.txt", article(5).encode())), "mixed:broken_container", (5,)),
+    Case("up.zip", zipped(("../../up.txt", b"pwn"), ("a.txt", article(5).encode())), "mixed:unsafe_name", (5,)),
     Case("twice.zip", zipped(("a.zip", zipped(("a.txt", article(6).encode())))), "documents", (6,)),
     Case("deep.zip", nested_zips(9), "quarantined:too_deep"),
     Case("cut.zip", zipped(("a.txt", article(0).encode()))[:-40], "quarantined:broken_container"),

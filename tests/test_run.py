@@ -2,16 +2,20 @@ import gzip
 import json
 import os
 import random
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.errors import OutputError, RawFolderError, RuleError
+from pipeline.errors import InvariantError, OutputError, RawFolderError, RuleError
 from pipeline.local import local_runner
 from pipeline.run import run
 from pipeline.settings import Settings
 from pipeline.store.check import check_snapshot
+from pipeline.store.snapshots import latest_or_none
+from pipeline.supervise import WorkerError
 
+ROOT = Path(__file__).parent.parent
 PARAGRAPH = {
     "en": "The {n} provinces agreed on a plan to cut emissions, and officials said that work on it would begin at once. "
     "Observers from {n} countries welcomed the step and asked for yearly figures that anybody can look up.",
@@ -166,3 +170,81 @@ def test_parts_are_zstd_and_sorted(raw, tmp_path):
         assert pq.read_metadata(file).row_group(0).column(0).compression == "ZSTD"
         rows = pq.read_table(file, columns=["site", "doc_id"]).to_pylist()
         assert rows == sorted(rows, key=lambda row: (row["site"] is None, row["site"] or "", row["doc_id"]))
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """Breaks a function of the stages, in children only, on all records but those of the warm-up."""
+
+    def break_(function, how):
+        code = f"""
+import sys
+if "pipeline.worker" in sys.orig_argv:
+    import pipeline.shards.stages as stages
+    real = stages.{function}
+    def {function}(one, **named):
+        if getattr(one, "record", one).path == "warm":
+            return real(one, **named)
+        {how}
+    stages.{function} = {function}
+"""
+        (tmp_path / "site").mkdir()
+        (tmp_path / "site" / "sitecustomize.py").write_text(code)
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "site"), str(ROOT)]))
+
+    return break_
+
+
+MISSING = "import a_module_that_is_missing"
+CHANGED = "raise AttributeError('this parser has changed')"
+
+
+@pytest.mark.parametrize(
+    ("function", "how", "n_files", "error"),
+    [
+        ("clean_record", MISSING, 4, WorkerError),
+        ("finish_record", MISSING, 4, WorkerError),
+        ("clean_record", CHANGED, 40, WorkerError),
+        ("clean_record", CHANGED, 4, InvariantError),
+        ("finish_record", CHANGED, 4, InvariantError),
+    ],
+)
+def test_what_a_broken_installation_made_is_not_kept(tmp_path, broken, monkeypatch, function, how, n_files, error):
+    raw, out = tmp_path / "many", tmp_path / "out"
+    raw.mkdir()
+    for n in range(n_files):
+        (raw / f"{n}.txt").write_text(article("en", n), "utf-8")
+    broken(function, how)
+    with pytest.raises(error, match=r"make test.*failed\.html"):
+        do(raw, out)
+    assert latest_or_none(out) is None
+    page = (out / "failed.html").read_text("utf-8")
+    assert ("a_module_that_is_missing" if how == MISSING else "this parser has changed") in page
+    monkeypatch.delenv("PYTHONPATH")
+    report = do(raw, out)
+    assert (report.counts["quarantined"], report.counts["documents"] + report.counts["duplicates"]) == (0, n_files)
+    assert not (out / "failed.html").exists()
+
+
+def test_a_run_that_failed_after_cleaning_leaves_its_work_to_the_next(raw, tmp_path, monkeypatch):
+    reused = []
+
+    def counted(jobs, real):
+        results = real(jobs)
+        reused.extend(one.reused for job, one in zip(jobs, results, strict=True) if job.stage == "clean")
+        return results
+
+    def refuse(*_, **__):
+        raise OutputError("No.")
+
+    with local_runner(1) as (runner, on_stage):
+        settings = Settings(workers=1, shard_files=2)
+        with monkeypatch.context() as patch:
+            patch.setattr("pipeline.run.seal", refuse)
+            with pytest.raises(OutputError):
+                run(raw, tmp_path / "out", settings=settings, runner=runner, on_stage=on_stage)
+        again = run(
+            raw, tmp_path / "out", settings=settings, runner=lambda jobs: counted(jobs, runner), on_stage=on_stage
+        )
+    assert reused and all(reused)
+    assert content(again.snapshot) == content(do(raw, tmp_path / "fresh").snapshot)

@@ -5,9 +5,19 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.errors import Reason
+from pipeline.errors import OutputError, Reason
 from pipeline.shards.chunks import chunk_names
-from pipeline.supervise import Job, Nursery, WorkerError, given_up_in, run_job
+from pipeline.supervise import (
+    SUSPICIOUS,
+    Job,
+    JobResult,
+    Nursery,
+    StoppedError,
+    WorkerError,
+    failure,
+    given_up_in,
+    run_job,
+)
 
 POISON = (sys.executable, str(Path(__file__).with_name("poison_worker.py")))
 
@@ -19,8 +29,8 @@ def nursery():
     one.close()
 
 
-def do(names, folder, nursery, *, record_seconds=1):
-    job = Job("poison", "0001", str(folder / "result"), {"inputs": names}, len(names), 1024, record_seconds)
+def do(names, folder, nursery, *, record_seconds=1, **spec):
+    job = Job("poison", "0001", str(folder / "result"), {"inputs": names, **spec}, len(names), 1024, record_seconds)
     result = run_job(job, nursery)
     done = [
         row["name"] for chunk in chunk_names(Path(result.folder), "names") for row in pq.read_table(chunk).to_pylist()
@@ -39,6 +49,7 @@ def test_a_shard_without_trouble_is_done_whole(nursery, tmp_path):
         ("spin", Reason.TIMEOUT),
         ("sleep", Reason.TIMEOUT),
         ("memory", Reason.OUT_OF_MEMORY),
+        ("starved", Reason.OUT_OF_MEMORY),
         ("segfault", Reason.PARSER_CRASH),
         ("exit", Reason.PARSER_CRASH),
         ("raise", Reason.PARSER_CRASH),
@@ -82,3 +93,38 @@ def test_a_worker_that_cannot_start_is_an_error_not_a_quarantine(tmp_path):
     with pytest.raises(WorkerError):
         do(["a"], tmp_path, broken)
     broken.close()
+
+
+def test_a_module_that_is_missing_is_no_fault_of_the_record_and_leaves_no_result(nursery, tmp_path):
+    with pytest.raises(WorkerError, match=r"a_module_that_is_missing.*make test"):
+        do(["a", "save", "import", "b"], tmp_path, nursery)
+    assert not (tmp_path / "result").exists()
+
+
+def test_a_broken_installation_stops_the_shard_early(nursery, tmp_path):
+    with pytest.raises(WorkerError, match=rf"{SUSPICIOUS} records failed.*no attribute 'parse'.*make test"):
+        do([f"exit-{n}" for n in range(2000)], tmp_path, nursery, broken=True)
+    assert len(list((tmp_path / "result.tmp").glob("journal-*"))) < 3 * SUSPICIOUS
+    assert not (tmp_path / "result").exists()
+
+
+def test_a_heap_of_poison_alone_does_not_stop_the_shard(nursery, tmp_path):
+    names = [f"exit-{n}" for n in range(SUSPICIOUS + 5)]
+    done, given_up, _ = do([*names, "a"], tmp_path, nursery)
+    assert (done, set(given_up)) == (["a"], set(names))
+    assert not (tmp_path / "result" / "probe").exists()
+    done, given_up, _ = do(["a", *names], tmp_path / "other", nursery, broken=True)  # one was read: it is not asked
+    assert (done, set(given_up)) == (["a"], set(names))
+
+
+def test_an_error_names_the_shards_that_failed_and_not_those_that_were_stopped(tmp_path):
+    jobs = [Job("clean", f"{n:04d}", "", {}, 1, 1, 1) for n in range(1, 6)]
+    fine, full = JobResult("", 0, 0, 0), OutputError("The disk is full.", mend="Make room.")
+    stopped, bug = StoppedError("stopped"), ZeroDivisionError("bug")
+    assert failure(jobs, [fine] * 5) is None
+    assert failure(jobs, [fine, stopped, fine, fine, fine]) is stopped
+    error = failure(jobs, [fine, full, stopped, full, fine])
+    assert type(error) is OutputError
+    assert str(error) == "Stage clean failed in shard 0002, 0004. The disk is full. Make room."
+    assert failure(jobs, [full, bug, fine, fine, fine]) is bug
+    assert "0001, 0002" in bug.__notes__[0]

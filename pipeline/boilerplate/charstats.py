@@ -26,6 +26,7 @@ _WORD_LETTERS = 8  # letters of a word that are compared: "copyrigh", "newslett"
 _SLOTS = 1 << 16
 _BASE = 1_000_003  # odd, so that it has an inverse modulo 2**64
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
+_KEPT_POWERS = 1 << 16  # code points of a page's text; for a longer one they are worked out anew
 _N_KINDS = 16
 #: A kind of word for each list: 0 is any other word.
 WORD_KINDS: tuple[str, ...] = ("other", "stop", *TEXT_WORDS)
@@ -130,6 +131,14 @@ def _look_up(hashes: NDArray[np.uint64], table: tuple[NDArray[np.uint64], NDArra
 
 
 @dataclass(frozen=True, slots=True)
+class Hashed:
+    """Words or character pairs of many texts, in reading order: the text each is in, and its hash."""
+
+    owner: Ints
+    hashes: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
 class CharStats:
     """Counts a text, each array with one row a text."""
 
@@ -139,6 +148,14 @@ class CharStats:
     word_kinds: Ints  # (n, len(WORD_KINDS)): listed words and character pairs
     last_kind: Ints  # CharKind of the last character, closing quotes and spaces looked through
     first_kind: Ints  # CharKind of the first character
+    hashed_words: Hashed  # in lower case, by their first letters; a run of digits by its length
+    hashed_pairs: Hashed  # neighbouring CJK characters
+
+    @property
+    def tokens(self) -> NDArray[np.float32]:
+        """Tokens of each text: its words and its CJK characters, each of which is one."""
+        cjk: Ints = self.kinds[:, CharKind.CJK] + self.kinds[:, CharKind.CJK_STOP]
+        return (self.words + cjk).astype(np.float32)
 
 
 def char_stats(texts: Sequence[str]) -> CharStats:
@@ -157,40 +174,63 @@ def char_stats(texts: Sequence[str]) -> CharStats:
     counts[:-1, CharKind.SPACE] -= 1  # the joints
     # U+0130 is the one character of Unicode that grows in lower case.
     lower = _codes(joined.replace("\u0130", "i").lower())
-    words, word_kinds = _count_words(lower, kinds, owner, n)
-    return CharStats(length, counts, words, word_kinds, _last_kind(kinds, starts, ends), kinds[starts])
+    words, pairs = _hash_words(lower, kinds, owner), _hash_pairs(lower, kinds, owner)
+    word_kinds = _count_listed(words, pairs, n)
+    last, per_text = _last_kind(kinds, starts, ends), np.bincount(words.owner, minlength=n)
+    return CharStats(length, counts, per_text, word_kinds, last, kinds[starts], words, pairs)
 
 
 def _codes(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
-def _count_words(lower: NDArray[np.uint32], kinds: NDArray[np.uint8], owner: Ints, n: int) -> tuple[Ints, Ints]:
-    """Words a text, and its listed words and pairs by kind."""
+def _hash_words(lower: NDArray[np.uint32], kinds: NDArray[np.uint8], owner: Ints) -> Hashed:
     in_word = np.zeros(len(kinds) + 2, dtype=bool)
     in_word[1:-1] = (kinds >= CharKind.LOWER) & (kinds <= CharKind.DIGIT)
     edges = np.flatnonzero(in_word[1:] != in_word[:-1])
     begins, ends = edges[::2], np.minimum(edges[1::2], edges[::2] + _WORD_LETTERS)
+    hashes = np.where(
+        kinds[begins] == CharKind.DIGIT, (ends - begins).astype(np.uint64), _hash_runs(lower, begins, ends)
+    )
+    return Hashed(owner[begins], hashes)
+
+
+def _hash_pairs(lower: NDArray[np.uint32], kinds: NDArray[np.uint8], owner: Ints) -> Hashed:
     is_cjk = (kinds == CharKind.CJK) | (kinds == CharKind.CJK_STOP)
-    pair_at = np.flatnonzero(is_cjk[:-1] & is_cjk[1:])
-    pairs = lower[pair_at].astype(np.uint64) << np.uint64(16) | lower[pair_at + 1]
+    at = np.flatnonzero(is_cjk[:-1] & is_cjk[1:])
+    return Hashed(owner[at], lower[at].astype(np.uint64) << np.uint64(16) | lower[at + 1])
+
+
+def _count_listed(words: Hashed, pairs: Hashed, n: int) -> Ints:
+    """Listed words and pairs of each text, by kind."""
     width = len(WORD_KINDS)
-    word_owner = owner[begins]
-    word_cells = word_owner * width + _look_up(_hash_runs(lower, begins, ends), _word_slots())
-    pair_cells = owner[pair_at] * width + _look_up(pairs, _pair_slots())
-    cells = np.bincount(np.concatenate((word_cells, pair_cells)), minlength=n * width).reshape(n, width)
-    return np.bincount(word_owner, minlength=n), cells
+    cells = (
+        words.owner * width + _look_up(words.hashes, _word_slots()),
+        pairs.owner * width + _look_up(pairs.hashes, _pair_slots()),
+    )
+    return np.bincount(np.concatenate(cells), minlength=n * width).reshape(n, width)
 
 
 def _hash_runs(lower: NDArray[np.uint32], begins: Ints, ends: Ints) -> NDArray[np.uint64]:
     """Polynomial hash modulo 2**64 of each run, as ``_hash_word``: running sums, shifted back to its start."""
     size = len(lower)
-    powers = np.cumprod(np.full(size, _BASE, dtype=np.uint64))
-    back = np.cumprod(np.full(size, _BASE_INVERSE, dtype=np.uint64))
+    powers, back = _kept_powers() if size <= _KEPT_POWERS else _powers(size)
     sums = np.zeros(size + 1, dtype=np.uint64)
-    np.cumsum(lower * powers, out=sums[1:])
+    np.cumsum(lower * powers[:size], out=sums[1:])
     hashes: NDArray[np.uint64] = np.multiply(sums[ends] - sums[begins], back[begins], dtype=np.uint64)
     return hashes
+
+
+def _powers(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Powers of the base from the first on, and of its inverse, modulo 2**64."""
+    powers: NDArray[np.uint64] = np.cumprod(np.full(size, _BASE, dtype=np.uint64), dtype=np.uint64)
+    back: NDArray[np.uint64] = np.cumprod(np.full(size, _BASE_INVERSE, dtype=np.uint64), dtype=np.uint64)
+    return powers, back
+
+
+@cache
+def _kept_powers() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    return _powers(_KEPT_POWERS)
 
 
 def _last_kind(kinds: NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:

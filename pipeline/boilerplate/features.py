@@ -65,13 +65,13 @@ _NEIGHBOURS = tuple(f"{window}_{name}" for name in _WINDOWED for window in _WIND
 FEATURES: tuple[str, ...] = (*_TEXT, *_FORM, *_MARKUP, *_PLACE, *_NEIGHBOURS)
 
 
-def block_features(blocks: Sequence[Block]) -> Table:
-    """One row of FEATURES a block of one page, in page order, float32 and finite."""
+def block_features(blocks: Sequence[Block], stats: CharStats | None = None) -> Table:
+    """One row of FEATURES a block of one page, in page order, float32 and finite; stats as ``char_stats`` counts them."""
     if not blocks:
         return np.zeros((0, len(FEATURES)), dtype=np.float32)
     texts = [block.text for block in blocks]
-    stats = char_stats(texts)
-    tokens = (stats.words + stats.kinds[:, CharKind.CJK] + stats.kinds[:, CharKind.CJK_STOP]).astype(np.float32)
+    stats = stats or char_stats(texts)
+    tokens = stats.tokens
     text = _text_columns(texts, stats, tokens)
     form = _form_columns(blocks, stats.length)
     ends, links = text[:, _TEXT.index("sentences")] > 0, form[:, _FORM.index("link_density")]

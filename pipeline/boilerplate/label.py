@@ -7,8 +7,8 @@
 | the site's template                          | template_hits[i] is given      | template:SITE           |
 | the model: its score reaches the page's own  | otherwise                      | model:NAME              |
 | threshold (``page_threshold``)               |                                |                         |
-| the sequence, where a score alone falls      | heading, title, rescue         | model:NAME/title and so |
-| short of what its neighbours say             | (``_kept_by_model``)           | on                      |
+| the sequence, where a score alone falls      | rescue, paragraph, heading,    | model:NAME/title and so |
+| short of what its neighbours say             | title (``_kept_by_model``)     | on                      |
 
 The sequence only ever keeps more; count, order and text of the blocks never change. To let another voice
 speak, give it its row here and its line in ``decide``.
@@ -18,17 +18,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
+from pipeline.boilerplate.lexicon import STOP_CHARACTERS, STOP_WORDS
 from pipeline.boilerplate.model import MODEL_ID
-from pipeline.tokens import count_tokens
+from pipeline.tokens import CJK, count_tokens, tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label
 
 # Constants are the best of a grid on 1,421 pages, out of fold by site (docs/model-card.md has the figures).
 THRESHOLDS = (0.1, 0.6)  # the page's own threshold never leaves these bounds
 HEADING_SHARE = 0.25  # a heading right before kept prose needs only this share of the threshold
+PARAGRAPH_SHARE = 0.2  # a line of a paragraph that is kept in good part needs only this share of it
+PARAGRAPH_KEPT = 0.3  # share of a paragraph's characters that is a good part of it
+FULL_LINE = 0.6  # share of the longest line that all lines of a paragraph reach but the last
+MIN_PARAGRAPHS = 3  # from so many on, blank lines are how a text sets its paragraphs off
 NOTICE_TOKENS = 120  # a page of no more tokens is one short notice: its sentences are kept
 TITLE_CHARS = 220  # longest line that may be a title (headlines of real digests reach it)
 PROSE_TOKENS = 20  # a block this long with a sentence's end in it is prose; a CJK character is one
+RUNNING_TOKENS = 60  # a block this long is prose without one (transcripts, old texts), if it is dense in function words
+FUNCTION_SHARES = (0.12, 0.3)  # of its tokens, in CJK characters and in words; menus and lists of names have fewer
+DIFFERENT_TOKENS = 20  # among them, or it is a repetition
 LINK_DENSE = 0.6  # share of a block's characters inside links that makes it a menu entry
 
 _ENOUGH = 40 * PROSE_TOKENS  # code points in which that many tokens are found, or the text is no prose
@@ -36,6 +45,8 @@ _END = re.compile(r"[.!?。！？…]")
 _SENTENCE_END = re.compile(r"[.!?。！？…؟।][\"'”’」』)）\]》 ]{0,3}$")
 _SEPARATORS = re.compile(r"[|｜/／»›>＞·【】┊]")
 _NO_TITLE = re.compile(r"[|｜»›┊【】©]|[:：]\s*$|\d{4}[-/年.]\d{1,2}[-/月.]\d{1,2}")
+_CJK = re.compile(f"[{CJK}]")
+_FUNCTION_WORDS = frozenset(STOP_WORDS.split()) | frozenset(STOP_CHARACTERS)
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -93,7 +104,7 @@ def page_threshold(scores: Sequence[float], lengths: Sequence[int]) -> float:
 def _kept_by_model(
     blocks: Sequence[Block], scores: Sequence[float], fixed: Sequence[Decision | None]
 ) -> dict[int, str]:
-    """Undecided blocks that are kept, with what kept them beside the score: "", "/rescue", "/heading" or "/title"."""
+    """Undecided blocks that are kept, with what kept them beside the score: "", "/rescue" and so on."""
     free = [at for at, one in enumerate(fixed) if one is None]
     threshold = page_threshold([scores[at] for at in free], [len(blocks[at].text) for at in free])
     kept = [one is not None and one.label in KEPT_LABELS for one in fixed]
@@ -102,7 +113,7 @@ def _kept_by_model(
         kept[at] = True
     if not why and not any(was and is_prose(block) for was, block in zip(kept, blocks, strict=True)):
         why |= dict.fromkeys(_rescued(blocks, scores, free), "/rescue")
-    for name, find in (("/heading", _headings), ("/title", _title)):
+    for name, find in (("/paragraph", _paragraphs), ("/heading", _headings), ("/title", _title)):
         for at in why:
             kept[at] = True
         found = find(blocks, [score / threshold for score in scores], kept)
@@ -119,6 +130,29 @@ def _rescued(blocks: Sequence[Block], scores: Sequence[float], free: Sequence[in
     if sum(count_tokens(block.text) for block in blocks) > NOTICE_TOKENS:
         return []
     return [at for at in free if _ends_sentence(blocks[at].text)]
+
+
+def _paragraphs(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool]) -> list[int]:
+    """Lines of plain text's paragraphs that are kept in good part (hard-wrapped text, a short last line).
+
+    Where blank lines set paragraphs off, full lines without one between them and the line after them are one.
+    """
+    if any(block.markup for block in blocks):
+        return []
+    starts = [at for at, block in enumerate(blocks) if not at or not _goes_on(blocks[at - 1], block)]
+    if len(starts) < MIN_PARAGRAPHS:
+        return []
+    found: list[int] = []
+    for start, end in pairwise((*starts, len(blocks))):
+        sizes = [len(block.text) for block in blocks[start:end]]
+        n_kept = sum(size for at, size in enumerate(sizes, start) if kept[at])
+        if n_kept >= PARAGRAPH_KEPT * sum(sizes) and min(sizes[:-1], default=0) >= FULL_LINE * max(sizes):
+            found += range(start, end)
+    return [at for at in found if shares[at] >= PARAGRAPH_SHARE and not _is_menu_line(blocks[at].text)]
+
+
+def _goes_on(before: Block, block: Block) -> bool:
+    return not block.n_breaks and before.kind is block.kind is BlockKind.PARAGRAPH
 
 
 def _headings(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool]) -> list[int]:
@@ -153,10 +187,23 @@ def _title(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool
 
 
 def is_prose(block: Block) -> bool:
-    """A sentence or more of running text: long enough, with an end, most of it outside links."""
-    if len(block.text) < PROSE_TOKENS or not _END.search(block.text) or _link_density(block) >= LINK_DENSE:
+    """A sentence or more of running text: long enough, with an end or running on without, most of it outside links."""
+    if len(block.text) < PROSE_TOKENS or _link_density(block) >= LINK_DENSE:
         return False
+    if not _END.search(block.text):
+        return _runs_on(block.text)
     return count_tokens(block.text[:_ENOUGH]) >= PROSE_TOKENS
+
+
+def _runs_on(text: str) -> bool:
+    """Whether text without a sentence's end is running text: many words, many of them function words."""
+    if len(text) < RUNNING_TOKENS:
+        return False
+    words = tokens(text[:_ENOUGH].lower())
+    if len(words) < RUNNING_TOKENS or len(set(words)) < DIFFERENT_TOKENS:
+        return False
+    in_cjk = 2 * sum(map(bool, map(_CJK.match, words))) >= len(words)
+    return sum(word in _FUNCTION_WORDS for word in words) >= FUNCTION_SHARES[0 if in_cjk else 1] * len(words)
 
 
 def _may_be_title(block: Block) -> bool:
@@ -168,6 +215,10 @@ def _may_be_title(block: Block) -> bool:
 
 def _ends_sentence(text: str) -> bool:
     return bool(_SENTENCE_END.search(text[-5:]))
+
+
+def _is_menu_line(text: str) -> bool:
+    return len(_SEPARATORS.findall(text)) >= 2 and not _ends_sentence(text)
 
 
 def _link_density(block: Block) -> float:
@@ -183,9 +234,7 @@ def _chaff_label(blocks: Sequence[Block], at: int, first: int, last: int) -> Lab
         return Label.NAVIGATION
     if "footer" in path or role == "contentinfo":
         return Label.FOOTER
-    menu = _link_density(block) >= LINK_DENSE or (
-        block.markup is None and len(_SEPARATORS.findall(block.text)) >= 2 and not _ends_sentence(block.text)
-    )
+    menu = _link_density(block) >= LINK_DENSE or (block.markup is None and _is_menu_line(block.text))
     if menu and at < first:
         return Label.NAVIGATION
     if menu and at > last >= 0 and at >= 0.75 * len(blocks):

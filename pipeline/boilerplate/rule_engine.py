@@ -118,25 +118,29 @@ def _claims(packs: Iterable[Pack], blocks: Sequence[Block]) -> dict[int, list[Ru
             continue
         for pack, find in asked:
             hits = find(block.text)
-            if block.markup is not None:
-                hits = hits.union(pack.bare_by_role.get(block.markup.role, pack.bare_elsewhere))
-            if hits:
-                n_tokens = count_tokens(block.text)
-                fitting = [rule for hit in sorted(hits) if _fits((rule := pack.rules[hit]).match, block, n_tokens)]
+            bare = _bare(pack, block)
+            if hits or bare:
+                asking = sorted(hits.union(bare)) if hits else bare
+                fitting = [rule for hit in asking if _fits((rule := pack.rules[hit]).match, block)]
                 if fitting:
                     claims.setdefault(i, []).extend(fitting)
     return claims
 
 
-def _fits(match: Match, block: Block, n_tokens: int) -> bool:
-    """Whether the conditions on the block alone hold, given that the pattern was found."""
-    if n_tokens > match.max_tokens:
+def _bare(pack: Pack, block: Block) -> tuple[int, ...]:
+    """The rules that look at mark-up alone and may take the block, ascending."""
+    return () if block.markup is None else pack.bare_by_role.get(block.markup.role, pack.bare_elsewhere)
+
+
+def _fits(match: Match, block: Block) -> bool:
+    """Whether the conditions on the block alone hold, given that the pattern was found; the cheapest first."""
+    if match.wants_markup and not _fits_markup(match, block):
+        return False
+    if len(block.text) > match.max_tokens and count_tokens(block.text) > match.max_tokens:
         return False
     if match.separators and not _is_row(block.text, match.separators):
         return False
-    if any(is_found(pattern, block.text) for pattern in match.unless):
-        return False
-    return not match.wants_markup or _fits_markup(match, block)
+    return not any(is_found(pattern, block.text) for pattern in match.unless)
 
 
 def _fits_markup(match: Match, block: Block) -> bool:

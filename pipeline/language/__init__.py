@@ -5,6 +5,7 @@
     chinese     simplified, traditional or Japanese, by the characters
     backends    lid.176 or langdetect for scripts that several languages share (ngrams: a second witness)
     reading     one text: structure, script, backend
+    confirm     which lines are plainly in the language of their page, and need no reading of their own
     blocks      a page's blocks with a look at their neighbours, and the page
 
 A new script is a row in ``scripts.RANGES``; a new backend a row in ``backends.BACKENDS``.

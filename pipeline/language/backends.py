@@ -18,12 +18,11 @@ from langdetect.lang_detect_exception import LangDetectException
 
 from pipeline.language.ngrams import log_likelihoods
 from pipeline.language.scripts import LANGUAGES
-from pipeline.types import LanguageGuess
 
 Backend = Literal["lid176", "langdetect"]
 
 #: Languages with their probability, the likeliest first; the probabilities sum to at most 1.
-Candidates = tuple[LanguageGuess, ...]
+Candidates = tuple[tuple[str, float], ...]
 
 #: Labels of lid.176 that BCP 47 writes otherwise, or that a wider tag of the same script takes in:
 #: Alemannic and Emilian are Wikipedia's own codes, Bihari is a collection, Egyptian Arabic is part of ``ar``.
@@ -70,23 +69,30 @@ def _sample(text: str) -> str:
     return f"{text[:part]} {text[middle - part // 2 : middle + part // 2]} {text[-part:]}"
 
 
+@cache
+def _meaning(label: str) -> tuple[str, float, bool]:
+    """The language of a label of lid.176, its prior, and whether Latin letters write it."""
+    name = label[len("__label__") :]
+    lang = LID_TAGS.get(name, name)
+    return lang, PRIORS.get(lang, _OTHER), lang not in _elsewhere()
+
+
 def _predict(text: str, allowed: tuple[str, ...]) -> dict[str, float]:
-    """Probability of each allowed language among the first candidates; empty ``allowed``: the Latin ones."""
+    """Weight of each allowed language among the first candidates; empty ``allowed``: the Latin ones."""
     found: dict[str, float] = {}
     k = _CANDIDATES if not allowed else 2 * _CANDIDATES
     for probability, label in _lid176().predict(text + "\n", k, _LEAST, "strict"):
-        name = label[len("__label__") :]
-        lang = LID_TAGS.get(name, name)
-        if lang in allowed if allowed else lang not in _elsewhere():
-            found[lang] = found.get(lang, 0.0) + probability * PRIORS.get(lang, _OTHER)
+        lang, prior, is_latin = _meaning(label)
+        if lang in allowed if allowed else is_latin:
+            found[lang] = found.get(lang, 0.0) + probability * prior
     return found
 
 
 def rank(weights: dict[str, float]) -> Candidates:
     """Candidates out of weights: those divided by their sum, the heaviest first, ties in alphabetical order."""
     total = math.fsum(weights.values())
-    ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(LanguageGuess(lang, weight / total) for lang, weight in ranked if weight > 0)
+    ranked = sorted([(-weight, lang) for lang, weight in weights.items() if weight > 0])
+    return tuple([(lang, -weight / total) for weight, lang in ranked])
 
 
 def _with_ngrams(text: str, weights: dict[str, float]) -> dict[str, float]:
@@ -110,7 +116,7 @@ def lid176(text: str, allowed: tuple[str, ...], seed: int = 0) -> Candidates:
     lower = line.lower()
     weights = _predict(lower if line.isupper() else line, allowed)
     candidates = rank(weights)
-    if candidates and candidates[0].confidence >= _SURE:
+    if candidates and candidates[0][1] >= _SURE:
         return candidates
     if lower != line:
         for lang, weight in _predict(lower, allowed).items():
@@ -141,7 +147,7 @@ def langdetect(text: str, allowed: tuple[str, ...], seed: int = 0) -> Candidates
         answers = detector.get_probabilities()
     except LangDetectException:
         return ()
-    return tuple(LanguageGuess(answer.lang, min(float(answer.prob), 1.0)) for answer in answers)
+    return tuple((answer.lang, min(float(answer.prob), 1.0)) for answer in answers)
 
 
 BACKENDS: dict[Backend, Callable[[str, tuple[str, ...], int], Candidates]] = {

@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from pipeline.language.backends import Backend, rank
-from pipeline.language.common_words import confirms
-from pipeline.language.reading import Reading, read_text, weigh
-from pipeline.language.scripts import letter_weight
+from pipeline.language.confirm import CONFIRMED, confirmed, running_words
+from pipeline.language.reading import Reading, read_text, read_texts, weigh
+from pipeline.language.scripts import letter_weights
 from pipeline.types import (
     KEPT_LABELS,
     Block,
@@ -30,8 +30,8 @@ _UNSEEN = 0.01  # probability of a lender's language that the backend did not na
 _SHORT_LETTERS = 40  # more letters than this decide for themselves
 _REACH = 4  # blocks of the kind on either side that are looked at for a lender
 _REACH_KANJI = 12  # the same for lines of kanji alone: menus are long
-_SAMPLES, _SAMPLE_CHARS = 5, 100  # of the content, to learn what language the page is believed to be in
-_CONFIRMED_CHARS = 20  # a shorter block is read, whatever the page is believed to be
+_SAMPLES, _SAMPLE_CHARS = 5, 100  # of the kind's running text, to learn what language it is believed to be in
+_FEW_TEXTS = 4  # fewer are read one by one
 _BORROWED = 0.7  # confidence of what is borrowed, as a share of the lender's
 
 
@@ -78,7 +78,7 @@ def _borrow_alphabetic(readings: Sequence[Reading], place: int) -> LanguageGuess
     def lends(other: Reading) -> bool:
         return other.script == reading.script and _is_sure(other)
 
-    weights = {candidate.lang: candidate.confidence for candidate in reading.candidates}
+    weights = dict(reading.candidates)
     for guess in _nearest(readings, place, _REACH, lends):
         weights[guess.lang] = weights.get(guess.lang, _UNSEEN) * _LIKELIER
     return weigh(rank(weights), reading.letters)
@@ -107,19 +107,29 @@ def _settle(readings: Sequence[Reading]) -> list[LanguageGuess]:
     return [chinese if guess.lang == "zh" else guess for guess in guesses]
 
 
-def _believed(texts: Sequence[str], backend: Backend, seed: int) -> Reading:
-    """The reading of a sample of running text: the head of each of its longest pieces."""
+def _believed(texts: Sequence[str], backend: Backend, seed: int) -> LanguageGuess | None:
+    """The language of a sample of running text, the head of each of its longest pieces; None where it is unsure."""
+    if len(texts) < _FEW_TEXTS:
+        return None
     longest = sorted(texts, key=len, reverse=True)[:_SAMPLES]
-    return read_text(" ".join(text[:_SAMPLE_CHARS] for text in longest), backend, seed)
+    reading = read_text(" ".join(text[:_SAMPLE_CHARS] for text in longest), backend, seed)
+    return reading.guess if reading.guess.lang in CONFIRMED and _is_sure(reading) else None
 
 
-def _read_block(block: Block, believed: Reading, backend: Backend, seed: int) -> Reading:
-    """The reading of a block; running text in the language that the page is believed to be in is only confirmed."""
-    if block.kind is BlockKind.CODE:
-        return _CODE
-    if len(block.text) >= _CONFIRMED_CHARS and _is_sure(believed) and confirms(block.text, believed.guess.lang):
-        return Reading(believed.guess, believed.script, len(block.text))
-    return read_text(block.text, backend, seed)
+def _read_blocks(blocks: Sequence[Block], backend: Backend, seed: int) -> list[Reading]:
+    """The reading of each block of one kind; running text in the language that the kind is in is only confirmed."""
+    readings: dict[int, Reading] = {i: _CODE for i, block in enumerate(blocks) if block.kind is BlockKind.CODE}
+    running = {i: running_words(block.text) for i, block in enumerate(blocks) if i not in readings}
+    running = {i: words for i, words in running.items() if words}
+    texts = list(running.values())
+    believed = _believed(texts, backend, seed)
+    if believed is not None:
+        sure = confirmed(texts, believed.lang, backend, seed)
+        places = [i for i, yes in zip(running, sure, strict=True) if yes]
+        readings.update((i, Reading(believed, "Latin", len(running[i]))) for i in places)
+    rest = [i for i in range(len(blocks)) if i not in readings]
+    readings.update(zip(rest, read_texts([blocks[i].text for i in rest], backend, seed), strict=True))
+    return [readings[i] for i in range(len(blocks))]
 
 
 def tag_blocks(
@@ -127,22 +137,20 @@ def tag_blocks(
 ) -> tuple[LanguageGuess, ...]:
     """The language of each block, in order.
 
-    Code is ``und``. Within content and within chaff, each for itself: kanji-only lines between Japanese ones
-    become ``ja``, plain ``zh`` becomes what the rest of the kind is, ``zh-Hans`` or ``zh-Hant``, and a short unsure
-    line leans towards the languages of its nearest sure neighbours of the same script.
+    Code is ``und``. Within content and within chaff, each for itself: lines that the kind's language is confirmed for
+    take it (``confirm``), kanji-only lines between Japanese ones become ``ja``, plain ``zh`` becomes what the rest of
+    the kind is, ``zh-Hans`` or ``zh-Hant``, and a short unsure line leans towards the languages of its nearest sure
+    neighbours of the same script.
 
     Raises ValueError when there is not one decision for each block.
     """
     kept = [decision.label in KEPT_LABELS for _, decision in zip(blocks, decisions, strict=True)]
-    believed = _believed([block.text for block, keep in zip(blocks, kept, strict=True) if keep], backend, seed)
-    readings = [_read_block(block, believed, backend, seed) for block in blocks]
-    guesses = [reading.guess for reading in readings]
+    guesses: dict[int, LanguageGuess] = {}
     for content in (True, False):
         places = [place for place, keep in enumerate(kept) if keep is content]
-        settled = _settle([readings[place] for place in places])
-        for place, guess in zip(places, settled, strict=True):
-            guesses[place] = guess
-    return tuple(guesses)
+        readings = _read_blocks([blocks[place] for place in places], backend, seed)
+        guesses.update(zip(places, _settle(readings), strict=True))
+    return tuple(guesses[place] for place in range(len(blocks)))
 
 
 def _main_language(weights: dict[str, int]) -> str:
@@ -169,10 +177,12 @@ def document_language(
     """
     weights: dict[str, int] = {}
     sure: dict[str, list[float]] = {}
-    for block, decision, guess in zip(blocks, decisions, guesses, strict=True):
-        if decision.label not in KEPT_LABELS or guess.lang == "und":
-            continue
-        weight = letter_weight(block.text)
+    told = [
+        (block.text, guess)
+        for block, decision, guess in zip(blocks, decisions, guesses, strict=True)
+        if decision.label in KEPT_LABELS and guess.lang != "und"
+    ]
+    for weight, (_, guess) in zip(letter_weights([text for text, _ in told]), told, strict=True):
         weights[guess.lang] = weights.get(guess.lang, 0) + weight
         sure.setdefault(guess.lang.partition("-")[0], []).append(weight * guess.confidence)
     weights = {lang: weight for lang, weight in weights.items() if weight}

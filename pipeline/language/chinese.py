@@ -7,9 +7,15 @@ Nothing to add here by hand: a wrong character is mended upstream.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.language.scripts import classify
 
 _HAN = range(0x4E00, 0xA000)
 
@@ -70,14 +76,22 @@ def han_sets() -> HanSets:
     )
 
 
+#: What a character tells, for each class of ``_classes``: simplified, traditional, Japanese, foreign to Japanese.
+_TELLS = np.array(
+    [[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 1], [0, 1, 0, 1]], dtype=np.intp
+)
+_N_POINTS = 0x34001  # planes 0 to 3, and one for all above
+
+
 @cache
-def _kinds() -> dict[str, str]:
-    """Each character that tells, with the letters of what it is: s, t, j as in ``HanSets``; upper case: foreign."""
+def _classes() -> npt.NDArray[np.uint8]:
+    """The class of each code point, a row of ``_TELLS``."""
     sets = han_sets()
-    kinds = dict.fromkeys(sets.foreign, "F")
-    for kind, members in (("s", sets.simplified), ("t", sets.traditional), ("j", sets.japanese)):
-        kinds.update((char, kind.upper() if char in sets.foreign else kind) for char in members)
-    return kinds
+    table = np.zeros(_N_POINTS, dtype=np.uint8)
+    for number, members in enumerate((sets.simplified, sets.traditional, sets.japanese, sets.foreign), start=1):
+        points = [ord(char) for char in members]
+        table[points] = np.where(number == 4, 4 + table[points], number)
+    return table
 
 
 def han_evidence(text: str) -> HanEvidence:
@@ -87,8 +101,11 @@ def han_evidence(text: str) -> HanEvidence:
     >>> evidence.simplified, evidence.traditional, evidence.may_be_japanese
     (1, 0, False)
     """
-    get = _kinds().get
-    found = "".join(kind for kind in map(get, text) if kind)
-    foreign = sum(map(found.count, "FST"))
-    simplified, traditional = found.count("s") + found.count("S"), found.count("t") + found.count("T")
-    return HanEvidence(simplified, traditional, found.count("j"), foreign)
+    return han_evidence_each((text,))[0]
+
+
+def han_evidence_each(texts: Sequence[str]) -> list[HanEvidence]:
+    """``han_evidence`` of every text."""
+    if not texts:
+        return []
+    return [HanEvidence(*row) for row in (classify(texts, _classes(), len(_TELLS)) @ _TELLS).tolist()]

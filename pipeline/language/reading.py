@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pipeline.language.backends import BACKENDS, Backend, Candidates
-from pipeline.language.chinese import HanEvidence, han_evidence
-from pipeline.language.scripts import LANGUAGES, ScriptCount, count_scripts
-from pipeline.language.structure import looks_like_code, strip_addresses
+from pipeline.language.chinese import HanEvidence, han_evidence, han_evidence_each
+from pipeline.language.scripts import LANGUAGES, ScriptCount, count_scripts, count_scripts_each
+from pipeline.language.structure import has_address, looks_like_code, strip_addresses
 from pipeline.types import LanguageGuess
 
 _NO_HAN = HanEvidence(0, 0, 0, 0)
@@ -38,14 +39,13 @@ class Reading:
 
 def weigh(candidates: Candidates, letters: int) -> LanguageGuess:
     """The likeliest candidate, or ``und`` where it is too unlikely for so few letters."""
-    best = candidates[0] if candidates else LanguageGuess("und", 0.0)
-    if best.confidence < (_BAR_SHORT if letters <= _SHORT else _BAR):
-        return LanguageGuess("und", 1.0 - best.confidence)
-    return best
+    lang, confidence = candidates[0] if candidates else ("und", 0.0)
+    if confidence < (_BAR_SHORT if letters <= _SHORT else _BAR):
+        return LanguageGuess("und", 1.0 - confidence)
+    return LanguageGuess(lang, confidence)
 
 
-def _read_han(text: str, counts: ScriptCount) -> Reading:
-    evidence = han_evidence(text)
+def _read_han(counts: ScriptCount, evidence: HanEvidence) -> Reading:
     simplified, traditional = evidence.simplified, evidence.traditional
     if counts.kana and counts.kana * _KANA_SHARE >= counts.letters and 4 * evidence.foreign <= counts.kana:
         lang, purity = "ja", 1.0
@@ -90,7 +90,7 @@ def _read(text: str, backend: Backend, seed: int) -> Reading:
     if counts.weight == 0:
         return Reading(LanguageGuess("und", 1.0), "", 0)
     if counts.script == "CJK":
-        return _read_han(line, counts)
+        return _read_han(counts, han_evidence(line))
     if counts.script == "Hangul":
         return Reading(LanguageGuess("ko", counts.share), "Hangul", counts.letters)
     languages = LANGUAGES.get(counts.script, ())
@@ -98,7 +98,7 @@ def _read(text: str, backend: Backend, seed: int) -> Reading:
         return Reading(LanguageGuess(languages[0], counts.share), counts.script, counts.letters)
     if counts.script == "Latin" and looks_like_code(text):
         if counts.han:  # what is not code in such a line is Chinese or Japanese
-            return _read_han(line, counts)
+            return _read_han(counts, han_evidence(line))
         return Reading(LanguageGuess("und", 0.9), "", 0)
     return _read_shared(" ".join(line.split()), counts, backend, seed)
 
@@ -109,6 +109,19 @@ _read_cached = lru_cache(maxsize=16384)(_read)  # menus and footers recur from p
 def read_text(text: str, backend: Backend = "lid176", seed: int = 0) -> Reading:
     """The reading of one text; a pure function, remembered for short texts."""
     return (_read_cached if len(text) <= _CACHED_CHARS else _read)(text, backend, seed)
+
+
+def read_texts(texts: Sequence[str], backend: Backend, seed: int) -> list[Reading]:
+    """``read_text`` of every text; Chinese and Japanese ones, which their characters decide, all at once."""
+    heads = [text[:_MAX_CHARS] for text in texts]
+    others = [text for text in heads if not text.isascii() and not has_address(text)]
+    counts = dict(zip(others, count_scripts_each(others), strict=True))
+    decided = [text for text, count in counts.items() if count.script == "CJK"]
+    evidence = dict(zip(decided, han_evidence_each(decided), strict=True))
+    return [
+        _read_han(counts[text], evidence[text]) if text in evidence else read_text(text, backend, seed)
+        for text in heads
+    ]
 
 
 def identify(text: str, *, backend: Backend = "lid176", seed: int = 0) -> LanguageGuess:

@@ -16,7 +16,7 @@ _ADDRESS = re.compile(
     r"|(?<![\w/])[\w-]{1,63}(?:\.[\w-]{1,63}){0,6}\.(?:com|cn|org|net|gov|edu|io|dev|html?|php|pdf|docx?|xlsx?)\b"
     r"|(?<!\w)[@#][A-Za-z0-9_]{2,40}"
 )
-_ADDRESS_HINT = re.compile(r"[@#]|:/|\.\w")
+_ADDRESS_SIGN, _ADDRESS_HINT = re.compile("[@#:.]"), re.compile(r"[@#]|:/|\.\w")  # the first is the quicker
 
 #: Signs that a line is source code or a command.
 _CODE_MARKS = re.compile(
@@ -27,7 +27,7 @@ _CODE_MARKS = re.compile(
     r"|(?<!\S)--?[A-Za-z][\w-]{0,40}(?![\w-])|\[-{1,2}\w|\|-{1,2}\w|[~.]?/\w{1,60}/\w"  # options, paths
     r"|\s=\s|`[^`\s]{1,60}`|^\s*(?://|/\*|#!|\$ )"
 )
-_SYMBOLS = str.maketrans("", "", "{}[]()<>=;_$\\|&*+/`~^:-#")
+_SYMBOL = re.compile(r"[{}\[\]()<>=;_$\\|&*+/`~^:#-]")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 
 _MAX_CODE = 300  # characters looked at: beyond it a text that is code has shown it
@@ -39,9 +39,18 @@ def strip_addresses(text: str) -> str:
     >>> strip_addresses("see https://example.org/a?b=1 now")
     'see   now'
     """
-    if _ADDRESS_HINT.search(text) is None:
-        return text
-    return _ADDRESS.sub(" ", text)
+    return _ADDRESS.sub(" ", text) if has_address(text) else text
+
+
+def has_address(text: str) -> bool:
+    """Whether there may be an address in a text: a cheap look."""
+    return _ADDRESS_SIGN.search(text) is not None and _ADDRESS_HINT.search(text) is not None
+
+
+def is_symbolic(text: str) -> bool:
+    """Whether a text has a symbol in thirty characters or more: prose has fewer, though not all such text is code."""
+    head = text[:_MAX_CODE]
+    return _SYMBOL.search(head) is not None and len(_SYMBOL.findall(head)) * 30 >= len(head)
 
 
 def looks_like_code(text: str) -> bool:
@@ -56,10 +65,10 @@ def looks_like_code(text: str) -> bool:
     >>> looks_like_code("The plan (2021-2025) covers steel; cement follows.")
     False
     """
-    head = text[:_MAX_CODE]
-    symbols = len(head) - len(head.translate(_SYMBOLS))
-    if symbols * 30 < len(head):
+    if not is_symbolic(text):
         return False
+    head = text[:_MAX_CODE]
+    symbols = len(_SYMBOL.findall(head))
     marks = sum(1 for _ in _CODE_MARKS.finditer(head))
     words = len(_WORD.findall(head))
     return marks * 4 >= max(words, 1) or (marks >= 2 and symbols * 6 > len(head))

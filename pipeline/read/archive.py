@@ -69,7 +69,7 @@ def unsafe_name(name: str) -> ReadFailure | None:
     if ".." not in parts and parts[0] and not (len(parts[0]) == 2 and parts[0][1] == ":"):
         return None
     what = "Its name points outside the archive. Whoever made it may mean harm;"
-    return ReadFailure(Reason.BROKEN_CONTAINER, f"{what} if not, pack it again with relative names.")
+    return ReadFailure(Reason.UNSAFE_NAME, f"{what} if not, pack it again with relative names.")
 
 
 NOT_A_FILE = "It is {kind}, and only regular files are read. Pack a copy of the file itself."

@@ -172,5 +172,5 @@ def _entry(header: tarfile.TarInfo, told: Mapping[str, bytes], tape: _Tape, size
     if failure := unsafe_name(name):
         return Entry(name, refuse(failure.reason, failure.message))
     if name.partition("/")[0] in links or name.rpartition("/")[0] in links:
-        return Entry(name, refuse(Reason.BROKEN_CONTAINER, "It lies below a link, to be written through it."))
+        return Entry(name, refuse(Reason.UNSAFE_NAME, "It lies below a link, to be written through it."))
     return Entry(name, partial(_EntryStream, tape, size))

@@ -186,7 +186,7 @@ def _opener(file: Seekable, one: _Listed, is_shared: bool, limits: ReadLimits, m
     if is_shared:
         return refuse(Reason.DECOMPRESSION_BOMB, "It shares its bytes with another entry, as zip bombs do.")
     if one.flags & _ENCRYPTED:
-        return refuse(Reason.UNSUPPORTED_TYPE, "It is encrypted. Unpack the archive with its password.")
+        return refuse(Reason.ENCRYPTED, "It is encrypted. Unpack the archive with its password.")
     if one.method not in _METHODS:
         return refuse(Reason.UNSUPPORTED_TYPE, f"Its compression method, {one.method}, is not read. Use deflate.")
     return partial(_open, file, one, limits, meter)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import chain
+from operator import add
 
 from pipeline.headings import ends_sentence, has_cjk, is_heading_text
 from pipeline.sections.outline import NUMBERED
@@ -239,7 +240,7 @@ def terms(text: str) -> set[str]:
     """Words that carry a topic: longer Latin words in lower case, pairs of CJK characters."""
     found = {word.lower().rstrip("s") for word in _WORD.findall(text)} - _STOP
     for run in _RUN.findall(text):
-        found.update(map("".join, pairwise(run)))
+        found.update(map(add, run, run[1:]))
     return found
 
 

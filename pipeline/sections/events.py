@@ -25,6 +25,7 @@ _COP_LAST = 60  # a greater number is no conference
 _COP = re.compile(r"COP[ -]?(\d{1,2})(?!\d)")
 #: A document number: [2022] No. 149, 〔2022〕149号, (2022) 12 号.
 _DOCUMENT_NUMBER = re.compile(r"[\[〔［【(（](\d{4})[\]〕］】)）]\s{0,2}(?:No\.?\s?|第)?\d{1,5}(?:\s?号)?")
+_YEAR_DIGITS = re.compile(r"(?:19[5-9]|20[0-4])\d")  # a cheap look for where the next may be
 #: A year by itself, but for targets ("by 2030", 到2030年) and amounts.
 _YEAR = re.compile(
     r"(?<![\d.,-])(?<!\bby )(?<!before )(?<!until )(?<!到)(?<!至)((?:19[5-9]|20[0-4])\d)"
@@ -163,7 +164,7 @@ def conference_year(number: int) -> int | None:
 
 def _only_year(text: str) -> int | None:
     """The one year that a text names, None if it names several."""
-    years = {int(match[1]) for match in _YEAR.finditer(text)}
+    years = {int(digits[0]) for digits in _YEAR_DIGITS.finditer(text) if _YEAR.match(text, digits.start())}
     return years.pop() if len(years) == 1 else None
 
 

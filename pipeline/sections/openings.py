@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 
 from pipeline.headings import is_prose
 from pipeline.sections.digests import DATED, DATELINE, script_of, shared_words, terms
@@ -116,25 +117,8 @@ def opening_features(blocks: Sequence[Block]) -> list[dict[str, float]]:
     ``seen``: share of its words said in the blocks before; ``ahead``: said again in those after; ``before_seen``: the
     share the last block had; ``crossing``: words on both sides of the boundary as a share of those around it.
     """
-    said = [terms(block.text[:_SAMPLE]) for block in blocks]
-    places: dict[str, list[int]] = defaultdict(list)
-    for index, words in enumerate(said):
-        for word in words:
-            places[word].append(index)
     n = len(blocks)
-    total, seen, ahead, crossing = [0.0] * n, [0.0] * n, [0.0] * n, [0.0] * (n + 1)
-    for where in places.values():
-        weight = math.log(1 + n / len(where))
-        previous = -_BACK - 1
-        for index in where:
-            total[index] += weight
-            if index - previous <= _BACK:
-                seen[index] += weight
-                if index - previous <= _AHEAD:
-                    ahead[previous] += weight
-                for boundary in range(previous + 1, index + 1):
-                    crossing[boundary] += weight
-            previous = index
+    total, seen, ahead, crossing = _repetitions([terms(block.text[:_SAMPLE]) for block in blocks])
     length = [math.log(1 + count_tokens(block.text[:1500])) for block in blocks]
     share = [part / whole if whole else 0.0 for part, whole in zip(seen, total, strict=True)]
     rows = []
@@ -160,3 +144,29 @@ def opening_features(blocks: Sequence[Block]) -> list[dict[str, float]]:
             }
         )
     return rows
+
+
+def _repetitions(said: Sequence[set[str]]) -> tuple[list[float], list[float], list[float], list[float]]:
+    """Weights of the words of each block, of those said shortly before and of those said again shortly after; and of
+    those that lie on both sides of the boundary before it. A word weighs less the more blocks have it.
+    """
+    n = len(said)
+    count = Counter(chain.from_iterable(said))
+    weights = {times: math.log(1 + n / times) for times in set(count.values())}
+    total, seen, ahead, crossing = [0.0] * n, [0.0] * n, [0.0] * n, [0.0] * (n + 1)
+    last: dict[str, int] = {}
+    for index, words in enumerate(said):
+        again = [word for word in words if count[word] > 1]
+        total[index] = weights.get(1, 0.0) * (len(words) - len(again))
+        for word in again:
+            weight = weights[count[word]]
+            total[index] += weight
+            previous = last.get(word, -_BACK - 1)
+            last[word] = index
+            if index - previous <= _BACK:
+                seen[index] += weight
+                if index - previous <= _AHEAD:
+                    ahead[previous] += weight
+                for boundary in range(previous + 1, index + 1):
+                    crossing[boundary] += weight
+    return total, seen, ahead, crossing

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -20,6 +20,9 @@ from pipeline.store.snapshots import LOST, Snapshot
 
 #: Characters that must not be in a text: C0 controls but tab and line feed, DEL, C1, bidi controls.
 _FORBIDDEN = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
+
+#: What checking the collection as a whole may hold in memory; the rest is spilled to disk.
+WHOLE_MEMORY = "1GB"
 
 #: Of the collection as a whole: narrow columns of every part.
 WHOLE: Mapping[str, str] = {
@@ -46,7 +49,7 @@ WHOLE: Mapping[str, str] = {
         where duplicate_of is not null""",
 }
 
-#: Of a part by itself: a part that was published before has passed them.
+#: Of what was assembled together: parts that were published before have passed them.
 EACH: Mapping[str, str] = {
     "blocks of a document ascend without overlap": """
         select doc_id, ordinal, start, "end", before from (
@@ -70,7 +73,7 @@ EACH: Mapping[str, str] = {
 
 def check_parts(
     files: Mapping[str, Sequence[Path]],
-    new: Mapping[str, Sequence[Path]] | None = None,
+    new: Iterable[Mapping[str, Sequence[Path]]] | None = None,
     *,
     threads: int = 2,
     spill: Path | None = None,
@@ -80,7 +83,8 @@ def check_parts(
     Raises OutputError when the disk refuses.
 
     ``files`` are the Parquet files of each dataset, at least one a dataset; ``new`` those of them that were not
-    published before (None: all); ``spill`` a folder for what does not fit into memory (None: that for temporary files).
+    published before, in groups that hold documents with all their blocks and sections (None: all are one group);
+    ``spill`` a folder for what does not fit into memory (None: that for temporary files).
     """
     spill = spill or Path(tempfile.gettempdir())
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -88,9 +92,11 @@ def check_parts(
         "temp_directory": str(spill / f"winnow-check-{os.getpid()}"),  # made when it is needed
     }
     try:
-        for invariants, chosen in ((WHOLE, files), (EACH, files if new is None else new)):
+        with duckdb.connect(config={**config, "memory_limit": WHOLE_MEMORY}) as connection:
+            _hold(WHOLE, files, connection)
+        for group in [files] if new is None else new:  # the texts of one group at a time
             with duckdb.connect(config=config) as connection:
-                _hold(invariants, chosen, connection)
+                _hold(EACH, {name: group.get(name, ()) for name in DATASETS}, connection)
     except duckdb.IOException as error:
         raise OutputError(f"The invariants could not be checked: {error}.", mend="Check the disk.") from error
 
@@ -128,8 +134,23 @@ def check_snapshot(snapshot: Snapshot) -> int:
         strange = set((snapshot.path / name).glob("*.parquet")).difference(snapshot.files(name))
         if strange:
             raise SnapshotError(f"{min(strange)} is no part of the snapshot.", mend="Delete it: a glob would read it.")
-    check_parts({name: snapshot.files(name) for name in DATASETS})
+    check_parts({name: snapshot.files(name) for name in DATASETS}, _groups(snapshot))
     return len(WHOLE) + len(EACH)
+
+
+def _groups(snapshot: Snapshot) -> list[dict[str, list[Path]]]:
+    """The parts of a snapshot by what was assembled together; those of which that is not known are one group."""
+    groups: list[dict[str, list[Path]]] = []
+    rest = {(part.dataset, part.name) for part in snapshot.parts}
+    for names in snapshot.manifest.get("assembled", {}).values():
+        groups.append({})
+        for dataset, name in names:
+            groups[-1].setdefault(dataset, []).append(snapshot.path / dataset / name)
+            rest.discard((dataset, name))
+    groups.append({})
+    for dataset, name in sorted(rest):
+        groups[-1].setdefault(dataset, []).append(snapshot.path / dataset / name)
+    return groups
 
 
 def intact(snapshot: Snapshot) -> bool:

@@ -60,6 +60,11 @@ def seal(folder: Path, *, made_with: str, rules: Mapping[str, str], files: Mappi
     write_text(json.dumps(about), folder / ABOUT)
 
 
+def sealed(folder: Path) -> bool:
+    """True when a run has noted what the pack was made with: else it ended before it could."""
+    return (folder / ABOUT).exists()
+
+
 def sites_in(folder: Path) -> list[str]:
     """The sites of a pack's records, "" for none, sorted."""
     rows = read_columns(chunk_names(folder, "records"), ["site"])

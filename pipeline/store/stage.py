@@ -38,6 +38,11 @@ def stage_assembled(folder: Path) -> Staged:
     return [(staged_part(name, file), file) for name in DATASETS for file in chunk_names(folder, name)]
 
 
+def by_dataset(staged: Staged) -> dict[str, list[Path]]:
+    """The files that hold the parts, by dataset."""
+    return {name: [file for part, file in staged if part.dataset == name] for name in DATASETS}
+
+
 def published_parts(parent: Snapshot | None) -> dict[str, Staged]:
     """The parts of the live snapshot by the fingerprint of what they were assembled from, where all are there."""
     if parent is None:

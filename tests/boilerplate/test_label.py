@@ -1,5 +1,8 @@
 """The decision: one a block, precedence as written, nothing lost that is prose."""
 
+import re
+import textwrap
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -130,6 +133,79 @@ def test_line_before_the_body_of_flattened_text_is_the_title() -> None:
 
 def test_a_date_line_is_no_title() -> None:
     assert kept(label([make("来源：新华社 2024-09-11 08:46"), make(文)], [0.01, 0.9])) == [False, True]
+
+
+def plain(*paragraphs: list[str]) -> list[Block]:
+    """Paragraphs of lines, a blank line between them."""
+    lines = [(line, int(at > 0 and not n)) for at, lines in enumerate(paragraphs) for n, line in enumerate(lines)]
+    return [make(line, at, n_breaks=breaks) for at, (line, breaks) in enumerate(lines)]
+
+
+@pytest.mark.parametrize(
+    ("text", "last"), [(PROSE, "he counted the ferries at dawn"), (文, "生僻字䶮龘"), (PROSE, "smile 😀 end")]
+)
+@pytest.mark.parametrize("score", [0.13, 0.2, 0.35])
+def test_a_short_last_line_goes_with_its_paragraph(text: str, last: str, score: float) -> None:
+    blocks = plain([text], [text], [text, last])
+    decisions = label(blocks, [0.98, 0.97, 0.98, score])
+    assert kept(decisions) == [True] * 4
+    assert decisions[3].decided_by == f"{MODEL_ID}/paragraph"
+
+
+def test_a_last_line_that_stands_alone_or_is_chaff_beyond_doubt_goes() -> None:
+    assert kept(label(plain([PROSE], [PROSE], [PROSE], ["to the top"]), [0.98, 0.97, 0.98, 0.3]))[3] is False
+    assert kept(label(plain([PROSE], [PROSE], [PROSE, "to the top"]), [0.98, 0.97, 0.98, 0.02]))[3] is False
+    assert kept(label(plain([文], [文], [文, "首页 | 新闻 | 关于"]), [0.98, 0.97, 0.98, 0.3]))[3] is False
+
+
+def test_a_paragraph_goes_on_only_where_blank_lines_set_paragraphs_off() -> None:
+    blocks = [make(line, at, n_breaks=0) for at, line in enumerate([PROSE, 文, PROSE, "to the top"])]
+    assert kept(label(blocks, [0.98, 0.97, 0.98, 0.3])) == [True, True, True, False]
+
+
+def test_hard_wrapped_paragraphs_are_kept_whole() -> None:
+    wrapped = textwrap.wrap(PROSE, 40), [文[at : at + 20] for at in range(0, len(文), 20)]
+    for lines in wrapped:
+        blocks = plain(lines, lines, lines)
+        scores = [0.9 if at % 2 else 0.3 for at in range(len(blocks))]
+        assert all(kept(label(blocks, scores)))
+
+
+def test_a_rule_has_its_say_inside_a_paragraph() -> None:
+    blocks = plain([文], [文], [文, "京ICP备00000000号"])
+    assert kept(label(blocks, [0.98, 0.97, 0.98, 0.5], rules=[None, None, None, RULE]))[3] is False
+
+
+def without_ends(text: str, times: int) -> str:
+    return re.sub(r"[，。,.]", "", text) * times
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        without_ends("人们说那时候的天气很好而且也没有人再提起这件事于是他们在河边等到了第二年的春天", 500),
+        without_ends(PROSE + " It was the end of the year and of the work, they said, and so on. ", 300),
+    ],
+)
+def test_a_page_of_one_long_text_without_punctuation_is_kept(text: str) -> None:
+    """Transcripts and old texts have none; a score made on pages with punctuation says little of them."""
+    menu = make("首页", 0, markup=Markup(("body", "nav", "a"), "nav", 1, 2, "navigation"))
+    body = make(text, 1, markup=Markup(("body", "p"), ""))
+    decisions = label([menu, body], [0.01, 0.01])
+    assert (kept(decisions), decisions[1].decided_by) == ([False, True], f"{MODEL_ID}/rescue")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "北京天津河北山西辽宁吉林黑龙江上海江苏浙江安徽福建江西山东河南湖北湖南广东海南四川贵州云南陕西甘肃青海" * 9,
+        "Buffet Tables Office Chairs Reading Lamps Kitchen Carts Garden Swings Wall Shelves Bar Stools " * 20,
+        "哈" * 9_000,
+        "deadBEEF0123/" * 900,
+    ],
+)
+def test_lists_and_repetitions_are_no_prose(text: str) -> None:
+    assert not is_prose(make(text))
 
 
 def test_chaff_is_named_only_where_form_and_place_are_plain() -> None:

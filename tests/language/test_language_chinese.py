@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.language import identify
-from pipeline.language.chinese import han_evidence, han_sets
+from pipeline.language.chinese import han_evidence, han_evidence_each, han_sets
 
 PAIRS = (
     ("国务院办公厅关于进一步优化营商环境的实施意见", "國務院辦公廳關於進一步優化營商環境的實施意見"),
@@ -53,3 +53,9 @@ def test_evidence_adds_up(first: str, second: str) -> None:
     assert one.simplified + two.simplified == both.simplified
     assert one.traditional + two.traditional == both.traditional
     assert one.foreign + two.foreign == both.foreign
+
+
+@given(st.lists(st.text(alphabet="联系聯繫們的検索駅中 a", max_size=8), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_texts_together_tell_what_each_tells(texts: list[str]) -> None:
+    assert han_evidence_each(texts) == [han_evidence(text) for text in texts]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.language.scripts import LANGUAGES, RANGES, count_scripts, letter_weight
+from pipeline.language.scripts import LANGUAGES, RANGES, count_scripts, count_scripts_each, letter_weights
 
 OUR_SCRIPTS = {name for name, _ in RANGES}
 
@@ -42,22 +42,29 @@ def test_script_of_letters(text: str, script: str) -> None:
 
 
 def test_a_han_letter_weighs_three() -> None:
-    assert letter_weight("碳") == 3
-    assert letter_weight("abc") == 3
+    assert letter_weights(["碳", "abc"]) == [3, 3]
     assert count_scripts("碳 abcd").script == "Latin"
     assert count_scripts("碳 abc").script == "CJK"
 
 
 def test_digits_punctuation_and_marks_are_no_letters() -> None:
-    assert letter_weight("12 34 —《》（）！?%") == 0
+    assert letter_weights(["12 34 —《》（）！?%"]) == [0]
 
 
 @given(st.lists(st.text(max_size=20), max_size=5))
 @settings(max_examples=80, deadline=None)
 def test_weights_add_up_and_shares_are_shares(parts: list[str]) -> None:
     text = "\n".join(parts)
-    assert letter_weight(text) == sum(letter_weight(part) for part in parts)
+    assert letter_weights([text]) == [sum(letter_weights(parts))]
     assert 0.0 <= count_scripts(text).share <= 1.0
+
+
+@given(st.lists(st.text(max_size=20), max_size=5))
+@settings(max_examples=80, deadline=None)
+def test_texts_together_are_counted_like_each_by_itself(texts: list[str]) -> None:
+    each = [count_scripts(text) for text in texts]
+    assert count_scripts_each(texts) == each
+    assert letter_weights(texts) == [count.weight for count in each]
 
 
 def test_ranges_are_sorted_and_apart() -> None:

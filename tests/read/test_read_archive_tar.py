@@ -112,10 +112,10 @@ def test_links_devices_and_names_that_leave_the_archive_are_rejected_and_nothing
         ("good.txt", CHINESE.encode()),
     )
     assert read(tmp_path / "in", content) == {
-        "../up.txt": Reason.BROKEN_CONTAINER,
-        "/tmp/abs.txt": Reason.BROKEN_CONTAINER,
+        "../up.txt": Reason.UNSAFE_NAME,
+        "/tmp/abs.txt": Reason.UNSAFE_NAME,
         "link": Reason.NOT_A_REGULAR_FILE,
-        "link/hostname.txt": Reason.BROKEN_CONTAINER,
+        "link/hostname.txt": Reason.UNSAFE_NAME,
         "hard.txt": Reason.NOT_A_REGULAR_FILE,
         "device.txt": Reason.NOT_A_REGULAR_FILE,
         "pipe.txt": Reason.NOT_A_REGULAR_FILE,
