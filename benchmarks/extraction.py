@@ -1,7 +1,8 @@
 """Clean text out of pages and out of flattened pages, beside other extractors, on pages whose main text is marked.
 
-    OPENBLAS_NUM_THREADS=1 python -m benchmarks.extraction [--folds FILE] [--cache DIR] [--magic-python PYTHON]
-        [--shipped] [--sample N] [--no-peers] [--no-flat] [--no-decoding] [--show-worst N]
+    python -m benchmarks.train_labeller --no-write --folds FOLDS
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.extraction --folds FOLDS [--cache DIR] [--magic-python PYTHON]
+        [--sample N] [--no-peers] [--no-flat] [--no-decoding] [--show-worst N]
 
 Prints 4-gram F1, word F1 and line F1 (``extraction_tables`` defines them) by set, language and page type with
 intervals, the lead over trafilatura, pages that are bad or empty, CPU time of extraction a page, and a table
@@ -9,9 +10,9 @@ of decoding (``extraction_decoding``). Peers get the text that our decoder made.
 
 Our text is the whole decision: rules, scores and ``label.decide``; beside it the model alone and, of HTML, rules and
 site templates learned from these pages. What is kept only as the title counts as left out, as it stands in a column of
-its own. Scores are out of fold: each page is judged by weights trained without its brand, which are read from
-``--folds`` or trained and written there (some 10 to 20 minutes). ``--shipped`` takes the weights in the package, which
-have seen the pages. Peers take 15 minutes; ``--cache`` keeps what they found, by version and options, for the next time.
+its own. Scores are out of fold: each page is judged by weights trained without its brand, which the trainer leaves in
+``--folds``. ``--shipped`` in its place takes the weights in the package, which have seen the pages. Peers take 15
+minutes; ``--cache`` keeps what they found, by version and options.
 
 magic-html needs Python 3.12. Where this Python has none, ``--magic-python`` names one that has (``pip install
 magic-html`` in an environment of its own); without it the tool is left out.
@@ -44,7 +45,7 @@ from benchmarks.extraction_tables import (
     print_tools,
     print_worst,
 )
-from benchmarks.train_labeller import VARIANTS, Page, flattened, read_pages, reframed
+from benchmarks.labelled_pages import VARIANTS, Page, flattened, read_pages, reframed
 from pipeline.boilerplate.model import Floats
 from pipeline.boilerplate.rules import RuleSet, load_rules
 
@@ -147,8 +148,9 @@ def measured(cases: Sequence[Case], outputs: Mapping[str, Sequence[Output]]) -> 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/extraction"))
-    parser.add_argument("--folds", type=Path, metavar="FILE", help="weights of the folds (.npz), read or written")
-    parser.add_argument("--shipped", action="store_true", help="score with the weights in the package instead")
+    judges = parser.add_mutually_exclusive_group(required=True)
+    judges.add_argument("--folds", type=Path, metavar="FILE", help="networks of the folds (.npz), from train_labeller")
+    judges.add_argument("--shipped", action="store_true", help="score with the weights in the package instead")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where the peers' texts are kept")
     parser.add_argument("--types", type=Path, metavar="FILE", help="page types: lines of page, tab, type")
     parser.add_argument("--sample", type=int, metavar="N", help="so many pages, for a quick look")

@@ -5,20 +5,19 @@
 
 from __future__ import annotations
 
-import sys
 import time
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.context_mlp import Plan, fit
 from benchmarks.extraction_tables import Output
-from benchmarks.train_labeller import FOLDS, Page, sample
+from benchmarks.fold_weights import read_folds
+from benchmarks.labelled_pages import Page
 from pipeline.boilerplate.label import decide
-from pipeline.boilerplate.model import Floats, Weights, predict, score_blocks
+from pipeline.boilerplate.model import Floats, predict, score_blocks
+from pipeline.boilerplate.page_inputs import page_inputs
 from pipeline.boilerplate.rules import RuleSet, apply_rules
 from pipeline.boilerplate.templates import (
     LINES_SCHEMA,
@@ -28,72 +27,31 @@ from pipeline.boilerplate.templates import (
     match_templates,
     neighbours,
 )
+from pipeline.boilerplate.vocabulary import load_vocabulary
 from pipeline.debris import debris
 from pipeline.extract import extract
 from pipeline.metadata.site import site_of_url
 from pipeline.tokens import count_tokens
 from pipeline.types import KEPT_LABELS, Block
 
-ROOT = Path(__file__).parents[1]
-#: Folds are stale when one of these has changed since they were trained.
-TRAINED_WITH = (
-    "pipeline/boilerplate/features.py",
-    "pipeline/boilerplate/model.py",
-    "benchmarks/context_mlp.py",
-    "benchmarks/train_labeller.py",
-)
 
-
-def fold_scores(pages: Sequence[Page], folds_file: Path | None, *, mode: str) -> list[Floats]:
+def fold_scores(pages: Sequence[Page], folds: Path, *, mode: str) -> list[Floats]:
     """Scores of each page's blocks by the network that has not seen its brand.
 
-    The five networks of a mode ("markup" or "plain") come from the file, or are trained on these pages, which must
-    then be all there are, and added to it.
+    The networks of a mode ("markup" or "plain") are those that ``train_labeller --folds`` left in the file; the
+    vocabulary is the package's, for which no label was looked at.
     """
-    samples = [sample(page) for page in pages]
-    weights = _read_folds(folds_file, mode)
-    if not weights:
-        for fold in range(FOLDS):
-            print(f"training {mode}, fold {fold + 1} of {FOLDS}", file=sys.stderr)
-            chosen = [one for one, page in zip(samples, pages, strict=True) if page.fold != fold]
-            weights.append(fit(chosen, plan=Plan()))
-        _write_folds(folds_file, mode, weights)
+    networks, vocabulary = read_folds(folds, mode), load_vocabulary()
     none = np.zeros(0, dtype=np.float32)
     return [
-        predict(weights[page.fold], one.table) if page.blocks else none
-        for one, page in zip(samples, pages, strict=True)
+        predict(networks[page.fold], page_inputs(page.blocks, page.head, vocabulary)) if page.blocks else none
+        for page in pages
     ]
-
-
-def _fingerprint() -> int:
-    return zlib.crc32(b"".join((ROOT / name).read_bytes() for name in TRAINED_WITH))
-
-
-def _read_folds(file: Path | None, mode: str) -> list[Weights]:
-    if not file or not file.exists():
-        return []
-    with np.load(file, allow_pickle=False) as archive:
-        if f"{mode}_made_with" not in archive:
-            return []
-        if archive[f"{mode}_made_with"] != _fingerprint():
-            print(f"WARNING: {file} was trained with other code ({mode}); remove it to train anew.", file=sys.stderr)
-        return [
-            Weights(**{name: archive[f"{mode}_{fold}_{name}"] for name in Weights.__slots__}) for fold in range(FOLDS)
-        ]
-
-
-def _write_folds(file: Path | None, mode: str, weights: Sequence[Weights]) -> None:
-    if not file:
-        return
-    arrays = dict(np.load(file, allow_pickle=False)) if file.exists() else {}
-    for fold, one in enumerate(weights):
-        arrays |= {f"{mode}_{fold}_{name}": getattr(one, name) for name in Weights.__slots__}
-    np.savez(file, **arrays, **{f"{mode}_made_with": np.array(_fingerprint())})
 
 
 def shipped_scores(pages: Sequence[Page]) -> list[Floats]:
     """Scores by the weights in the package."""
-    return [np.array(score_blocks(page.blocks), dtype=np.float32) for page in pages]
+    return [np.array(score_blocks(page.blocks, page.head), dtype=np.float32) for page in pages]
 
 
 def decided(
@@ -104,7 +62,7 @@ def decided(
     site: str,
     hits: Sequence[str | None] = (),
 ) -> Output:
-    """What the decision keeps of a page, as ``train_labeller.main_text``; with rules debris is nothing, as in a run."""
+    """What the decision keeps of a page, as ``labelled_pages.main_text``; with rules debris is nothing, as in a run."""
     none = [None] * len(blocks)
     decisions = decide(
         blocks,
@@ -144,6 +102,6 @@ def template_hits(pages: Sequence[Page], scores: Sequence[Floats]) -> list[list[
 def timed_extraction(page: Page, rules: RuleSet) -> float:
     """CPU seconds from decoded text to the decision, with the weights in the package: a peer's share of the work."""
     start = time.process_time()
-    blocks = extract(page.source, "text/html").blocks
-    decided(blocks, score_blocks(blocks), rules=rules, site=page.site)
+    found = extract(page.source, "text/html")
+    decided(found.blocks, score_blocks(found.blocks, found.head), rules=rules, site=page.site)
     return time.process_time() - start

@@ -72,6 +72,10 @@ OTHERWISE: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
         {"records": {"processed": 2, "quarantined": 1}},
         'the row {"content": ...} has a text: several names of the field are read, not "text" alone',
     ),
+    "ff_bytes_1pct": (
+        {"also_ok": ["quarantined:decode_error", "duplicate:contained"]},
+        "nine tenths of its made-up sentences stand in zh_no_space_long too, so beside that it is a part of it",
+    ),
 }
 CANARY: Final = "SECRETCANARY"
 PASSWORD: Final = "hunter2"  # in a document's text: may stay there, and nowhere else
@@ -214,7 +218,7 @@ def print_table(cases: Sequence[Mapping[str, Any]], work: Path, log: str) -> Non
         print(f"{category:<12} {n_fit:>4} of {n}")
     print((work / "facts.json").read_text())
     for name in sorted({case["name"] for case in cases} & set(OTHERWISE)):
-        print(f"{name} is held against another outcome than the corpus has: {OTHERWISE[name][1]}")
+        print(f"{name} is held against an outcome the corpus does not have: {OTHERWISE[name][1]}")
     for leak in _leaks(snapshot, log, work):
         print(f"LEAK {leak}")
     for case, why, got in misfits:
@@ -308,7 +312,7 @@ def _faults(wanted: Mapping[str, Any], found: Found, fits_first: bool) -> Iterat
         if missing:
             yield f"the text lacks {missing[0]!r}"
         unflagged = set(wanted.get("flags", ())) - found.flags
-        if unflagged:
+        if unflagged and found.outcome != "duplicate":  # duplicates have no flags
             yield f"not flagged {', '.join(sorted(unflagged))}"
 
 

@@ -1,163 +1,104 @@
 """Train the block model, and print how well it does on sites it has not seen.
 
-    OPENBLAS_NUM_THREADS=1 python -m benchmarks.train_labeller [--data ../shared/data/extraction] [--peers] [--no-write]
+    python -m benchmarks.train_labeller [--data ../shared/data/extraction] [--peers] [--no-write]
 
 Five folds by brand (finance.sina.com.cn and k.sina.cn are one), so that no site is on both sides. Each page
 is judged by the whole decision (scores, then ``label.decide`` without rules or templates), as HTML and as
-flattened text. Then the weights are trained on all pages and written beside ``model.py``. Same data, same
-seed, same number of threads: same weights. Takes about ten minutes on a core.
+flattened text. Then the weights are trained on all pages and written beside ``model.py`` with the vocabulary
+they speak. Same data and same seed, one thread: same weights. Takes about fifteen minutes on a core.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
-import random
+import sys
 import time
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.context_mlp import Plan, Sample, fit
-from benchmarks.extraction_metrics import align, brand, f1
-from benchmarks.flatten import STYLES, flatten, reframe
-from pipeline.boilerplate.features import block_features
-from pipeline.boilerplate.label import decide
+from benchmarks.confidence_fit import Doubles, fit_confidence, print_confidence
+from benchmarks.extraction_metrics import brand
+from benchmarks.fold_weights import write_folds
+from benchmarks.labelled_pages import FOLDS, VARIANTS, Page, flattened, main_text, print_table, read_pages, reframed
+from benchmarks.train_plan import Plan, Rows, Sample
+from pipeline.boilerplate.charstats import char_stats
+from pipeline.boilerplate.confidence import load_coefficients
+from pipeline.boilerplate.head_marks import head_marks
 from pipeline.boilerplate.model import Floats, Weights, load_weights, predict
-from pipeline.decode import decode
-from pipeline.extract import extract
+from pipeline.boilerplate.page_inputs import page_inputs
+from pipeline.boilerplate.vocabulary import FIRST_KNOWN, Vocabulary, load_vocabulary, make_vocabulary, split_classes
 from pipeline.tokens import count_tokens
-from pipeline.types import KEPT_LABELS, Block
 
-FOLDS = 5
-VARIANTS = 2  # styles of flattening each page is trained in
 WEIGHTS = Path(__file__).parents[1] / "pipeline" / "boilerplate" / "weights.npz"
 LENGTH_POWER, LENGTH_CAP = 0.75, 400  # a block weighs its tokens, at most so many, to this power
 PAGE_WEIGHT = 20.0
-_FORUM_SETS = frozenset({"magic_forum"})
+CHINESE_WEIGHT = 2.0  # a Chinese page counts for so many: there are few
+#: Sites (brands) that a word must be seen on to be known.
+SITES_NEEDED = {"words": 12, "pairs": 5, "class_words": 8, "tags": 8, "marks": 10}
+_EXACT = frozenset({"mean", "scale"})  # kept in single precision
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of the development data in one form (HTML or a style of flattening)."""
-
-    collection: str
-    lang: str
-    site: str
-    gold: str
-    source: str  # decoded HTML
-    style: str  # "html" or one of flatten.STYLES
-    blocks: tuple[Block, ...]
-    shares: tuple[float, ...]  # how much of each block the gold text holds
-
-    @property
-    def fold(self) -> int:
-        return zlib.crc32(brand(self.site).encode()) % FOLDS
-
-
-def read_pages(data: Path) -> list[Page]:
-    """Every page, decoded and cut to blocks by the pipeline itself."""
-    pages = []
-    for line in (data / "gold.jsonl").read_text("utf-8").rstrip("\n").split("\n"):
-        row = json.loads(line)
-        content = gzip.decompress((data / row["page"]).read_bytes())
-        source = decode(content, media_type="text/html").text
-        blocks = extract(source, "text/html").blocks
-        shares = align([block.text for block in blocks], row["gold"])
-        pages.append(Page(row["set"], row["lang"], row["site"], row["gold"], source, "html", blocks, tuple(shares)))
-    return pages
+def learn_vocabulary(pages: Sequence[Page]) -> dict[str, Any]:
+    """Words that enough sites use, as ``make_vocabulary`` takes them. No label is looked at."""
+    sites: dict[str, dict[Any, set[str]]] = {name: defaultdict(set) for name in SITES_NEEDED}
+    for page in pages:
+        if page.blocks:
+            mine, stats = brand(page.site), char_stats([block.text for block in page.blocks])
+            marks = [block.markup for block in page.blocks if block.markup]
+            seen: dict[str, Iterable[Any]] = {
+                "words": np.unique(stats.hashed_words.hashes).tolist(),
+                "pairs": np.unique(stats.hashed_pairs.hashes).tolist(),
+                "class_words": {word for chain in {m.classes for m in marks} for word in split_classes(chain)},
+                "tags": {tag for path in {m.path for m in marks} for tag in path},
+                "marks": head_marks(page.head),
+            }
+            for name, words in seen.items():
+                for word in words:
+                    sites[name][word].add(mine)
+    known = {
+        name: sorted(w for w, on in sites[name].items() if len(on) >= needed) for name, needed in SITES_NEEDED.items()
+    }
+    return {
+        name: np.array(words, dtype=np.uint64) if name in {"words", "pairs"} else words for name, words in known.items()
+    }
 
 
-def flattened(pages: Sequence[Page], *, variants: int) -> list[Page]:
-    """Each page in some of the styles, in turn, so that every style has its share."""
-    names = list(STYLES)
-    flat = []
-    for at, page in enumerate(pages):
-        for turn in range(variants):
-            style = names[(at + turn * len(names) // variants) % len(names)]
-            blocks, shares = flatten(page.blocks, page.shares, style=style, seed=at)
-            flat.append(replace(page, style=style, blocks=tuple(blocks), shares=tuple(shares), source=""))
-    return flat
+def rows_of(learnt: Mapping[str, Sequence[object]]) -> Rows:
+    """Rows of the embeddings for these words."""
+    words = FIRST_KNOWN + len(learnt["words"]) + len(learnt["pairs"])
+    return Rows(words, *(1 + len(learnt[name]) for name in ("class_words", "tags", "marks")))
 
 
-def reframed(pages: Sequence[Page]) -> list[Page]:
-    """Pages between frame lines of a page in the other script, from the same fold so that no site leaks."""
-    made = []
-    for at, page in enumerate(pages):
-        rng = random.Random(at)
-        chinese = page.lang == "zh"
-        if not chinese and rng.random() < 0.6:
-            continue
-        others = [one for one in pages if (one.lang == "zh") != chinese and one.fold == page.fold and one.blocks]
-        if others and page.blocks:
-            other = rng.choice(others)
-            blocks, shares = reframe((page.blocks, page.shares), (other.blocks, other.shares), seed=at)
-            made.append(replace(page, style="reframed", blocks=tuple(blocks), shares=tuple(shares), source=""))
-    return made
-
-
-def sample(page: Page) -> Sample:
-    """Features, soft labels and weights: a page counts as a page, a block by its length."""
+def sample(page: Page, vocabulary: Vocabulary) -> Sample | None:
+    """What the model reads, soft labels and weights: a page counts as a page, a block by its length."""
+    if not page.blocks:
+        return None
     tokens = np.array([count_tokens(block.text) for block in page.blocks], dtype=np.float64)
     weight = (np.minimum(tokens, LENGTH_CAP) + 2) ** LENGTH_POWER
-    return Sample(
-        block_features(page.blocks),
-        np.array(page.shares, dtype=np.float32),
-        (weight / max(weight.sum(), 1) * PAGE_WEIGHT).astype(np.float32),
-    )
+    weight *= PAGE_WEIGHT * (CHINESE_WEIGHT if page.lang == "zh" else 1) / max(weight.sum(), 1)
+    shares = np.array(page.shares, dtype=np.float32)
+    return Sample(page_inputs(page.blocks, page.head, vocabulary), shares, weight.astype(np.float32))
 
 
-def cross_validated(pages: Sequence[Page], *, plan: Plan) -> list[Floats]:
-    """Probabilities for each page by the network that has not seen its brand."""
-    samples = [sample(page) for page in pages]
-    scores = [np.zeros(0, dtype=np.float32)] * len(pages)
+def cross_validated(
+    pages: Sequence[Page], vocabulary: Vocabulary, rows: Rows, *, plan: Plan
+) -> tuple[list[Floats], list[Weights]]:
+    """Probabilities for each page by the network that has not seen its brand; and the networks."""
+    from benchmarks.block_net import fit
+
+    samples = [sample(page, vocabulary) for page in pages]
+    folds = []
     for fold in range(FOLDS):
-        weights = fit([one for one, page in zip(samples, pages, strict=True) if page.fold != fold], plan=plan)
-        for at, page in enumerate(pages):
-            if page.fold == fold and page.blocks:
-                scores[at] = predict(weights, samples[at].table)
-    return scores
-
-
-def main_text(page: Page, scores: Floats) -> str:
-    """What the decision keeps of a page. A heading kept only as the title goes to the title column."""
-    none = [None] * len(page.blocks)
-    decisions = decide(page.blocks, rule_decisions=none, scores=[float(score) for score in scores], template_hits=none)
-    return "\n".join(
-        block.text
-        for block, one in zip(page.blocks, decisions, strict=True)
-        if one.label in KEPT_LABELS and not one.decided_by.endswith("/title")
-    )
-
-
-def groups(page: Page) -> list[str]:
-    """Rows of the table a page counts in."""
-    names = [f"{page.collection} {page.lang}", "all"]
-    if page.lang == "zh":
-        names.append("zh, all")
-        names.append("zh, forums" if page.collection in _FORUM_SETS else "zh, articles")
-    if page.collection == "wcxb_dev_article":
-        names.append("en, articles")
-    if page.style != "html":
-        names.append(f"style {page.style}")
-    return names
-
-
-def print_table(title: str, pages: Sequence[Page], texts: Iterable[str]) -> None:
-    rows: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    for page, text in zip(pages, texts, strict=True):
-        score, words = f1(text, page.gold), f1(text, page.gold, n=1)
-        for name in groups(page):
-            rows[name].append((score.f1, words.f1, float(score.f1 < 0.5)))
-    print(f"\n{title}\n{'':34}{'pages':>6}{'4-gram F1':>11}{'token F1':>10}{'under .5':>10}")
-    for name, values in sorted(rows.items()):
-        four, one, bad = np.mean(values, axis=0)
-        print(f"{name:34}{len(values):6}{four:11.3f}{one:10.3f}{bad:10.3f}")
+        seen = [one for one, page in zip(samples, pages, strict=True) if one and page.fold != fold]
+        folds.append(fit(seen, rows, plan=plan))
+        print(f"fold {fold + 1} of {FOLDS} trained on {len(seen)} pages", file=sys.stderr, flush=True)
+    none = np.zeros(0, dtype=np.float32)
+    scored = zip(samples, pages, strict=True)
+    return [predict(folds[page.fold], one.page) if one else none for one, page in scored], folds
 
 
 def peers() -> dict[str, Callable[[str], str]]:
@@ -171,40 +112,56 @@ def peers() -> dict[str, Callable[[str], str]]:
     }
 
 
-def write_weights(modes: dict[str, Weights], path: Path) -> None:
-    """One archive for all modes, arrays named MODE_NAME."""
-    arrays = {f"{mode}_{name}": getattr(weights, name) for mode, weights in modes.items() for name in Weights.__slots__}
+def write_weights(
+    modes: Mapping[str, Weights], learnt: Mapping[str, Any], confidence: Mapping[str, Doubles], path: Path
+) -> None:
+    """One archive for all modes, arrays in half precision named MODE_NAME, the vocabulary, the confidence."""
+    arrays: dict[str, Any] = {
+        f"{mode}_{name}": np.asarray(getattr(weights, name), dtype=np.float32 if name in _EXACT else np.float16)
+        for mode, weights in modes.items()
+        for name in Weights.__slots__
+    }
+    for mode, coefficients in confidence.items():
+        arrays[f"confidence_{mode}"] = coefficients
+    for name, words in learnt.items():
+        arrays[f"vocabulary_{name}"] = words if isinstance(words, np.ndarray) else np.array("\n".join(words))
     with path.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, **arrays)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/extraction"))
+    parser.add_argument("--folds", type=Path, help="keep the networks of the folds here, for benchmarks.extraction")
     parser.add_argument("--peers", action="store_true", help="print the table of other extractors too")
     parser.add_argument("--no-write", action="store_true", help="leave the weights as they are")
     given = parser.parse_args(arguments)
+    from benchmarks.block_net import fit  # needs JAX (extra "bench")
+
     started = time.monotonic()
     html = read_pages(given.data)
-    flat = flattened(html, variants=VARIANTS) + reframed(html)
-    plan = Plan()
-    for name, pages in (("HTML", html), ("flattened text", flat)):
-        scores = cross_validated(pages, plan=plan)
+    plan, learnt = Plan(), learn_vocabulary(html)
+    vocabulary, rows = make_vocabulary(**learnt), rows_of(learnt)
+    print(f"{rows} in the vocabulary", file=sys.stderr)
+    modes = {"markup": html, "plain": flattened(html, variants=VARIANTS) + reframed(html)}
+    folds, confidence = {}, {}
+    for mode, pages in modes.items():
+        scores, folds[mode] = cross_validated(pages, vocabulary, rows, plan=plan)
         texts = (main_text(page, score) for page, score in zip(pages, scores, strict=True))
-        print_table(f"{name}, out of fold", pages, texts)
+        reached = print_table(f"{mode}, out of fold", pages, texts)
+        print_confidence(pages, scores, reached)
+        confidence[mode] = fit_confidence(pages, scores, reached)
     print_table("best possible with these blocks (HTML)", html, map(_oracle, html))
     if given.peers:
         for name, run in peers().items():
             print_table(name, html, (run(page.source) for page in html))
+    if given.folds:
+        write_folds(folds, given.folds)
     if not given.no_write:
-        write_weights(
-            {
-                mode: fit([sample(page) for page in pages], plan=plan)
-                for mode, pages in (("markup", html), ("plain", flat))
-            },
-            WEIGHTS,
-        )
-        load_weights.cache_clear()
+        ready = {mode: [one for page in pages if (one := sample(page, vocabulary))] for mode, pages in modes.items()}
+        write_weights({mode: fit(one, rows, plan=plan) for mode, one in ready.items()}, learnt, confidence, WEIGHTS)
+        for load in (load_vocabulary, load_weights, load_coefficients):
+            load.cache_clear()
     print(f"\n{time.monotonic() - started:.0f} s")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -79,7 +80,8 @@ def ingest(
                 on_stage=lambda name: logger.info("stage %s", name),
             )
         except WinnowError as error:
-            publish_failure(str(error))
+            with suppress(httpx.HTTPError, PrefectException):  # why the run failed is told even if the server is gone
+                publish_failure(str(error))
             raise
     _tell(report, logger)
     if strict and report.counts["quarantined"]:

@@ -12,6 +12,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from pipeline.boilerplate.confidence import extraction_confidence
 from pipeline.boilerplate.label import decide
 from pipeline.boilerplate.model import score_blocks
 from pipeline.boilerplate.rules import RuleSet, apply_rules
@@ -29,6 +30,7 @@ from pipeline.quality import Quality, measure_quality
 from pipeline.sections import split_sections
 from pipeline.tokens import count_tokens
 from pipeline.types import (
+    KEPT_LABELS,
     Block,
     Decision,
     Decoded,
@@ -113,7 +115,7 @@ def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
         extracted=replace(extracted, flags=flags),
         site=site,
         rule_decisions=tuple(apply_rules(rules, extracted.blocks, site=site)),
-        scores=tuple(score_blocks(extracted.blocks)),
+        scores=tuple(score_blocks(extracted.blocks, extracted.head)),
         keys=tuple(np.asarray(line_keys(extracted.blocks)).tolist()),
     )
 
@@ -159,7 +161,7 @@ def finish_record(
         quality=measure_quality(text, [blocks[ordinal].text for ordinal in places]),
         signature=sign(text),
         section_signatures=tuple(sign(one.text) for one in sections) if len(sections) > 1 else (),
-        confidence=_confidence(blocks, decisions),
+        confidence=_confidence(cleaned, decisions),
     )
 
 
@@ -210,8 +212,9 @@ def _main_language(blocks: Sequence[Block], languages: Sequence[LanguageGuess], 
     return max(sorted(known), key=known.__getitem__)
 
 
-def _confidence(blocks: Sequence[Block], decisions: Sequence[Decision]) -> float:
-    """Mean certainty of the decisions, weighted by length: 1 when every score is 0 or 1, 0 when all are .5."""
-    weights = [len(block.text) for block in blocks]
-    certain = (abs(decision.score - 0.5) * 2 * n for decision, n in zip(decisions, weights, strict=True))
-    return round(sum(certain) / sum(weights), 4)
+def _confidence(cleaned: Cleaned, decisions: Sequence[Decision]) -> float:
+    """Predicted F1 of the clean text."""
+    blocks = cleaned.extracted.blocks
+    kept = [decision.label in KEPT_LABELS for decision in decisions]
+    has_markup = any(block.markup for block in blocks)
+    return extraction_confidence(cleaned.scores, kept, [len(block.text) for block in blocks], has_markup=has_markup)

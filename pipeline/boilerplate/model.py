@@ -1,8 +1,9 @@
-"""How likely each block is main text: a small neural network over ``features``, in numpy.
+"""How likely each block is main text: a small neural network over ``page_inputs``, in numpy.
 
-Two layers of rectified units a block. Between them each block is told what its neighbours and its page look
-like: the means of the first layer over one and four blocks on both sides and, weighted by length, over the
-page. Mark-up and flattened text have weights of their own, in ``weights.npz``, trained by
+A block is its features and the means of the embeddings of its words, classes and tags. One layer mixes them;
+then the block is told of its page (means of that layer over the page, weighted by length and by four learned
+kinds of attention, and the marks of the head), and of its neighbours, by convolutions that look farther each
+time. Mark-up and flattened text have weights of their own, in ``weights.npz``, trained by
 ``python -m benchmarks.train_labeller`` (see docs/model-card.md). Change MODEL_ID with the weights.
 """
 
@@ -16,32 +17,39 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.boilerplate.features import FEATURES, block_features
-from pipeline.types import Block
+from pipeline.boilerplate.page_inputs import Bags, PageInputs, page_inputs
+from pipeline.boilerplate.vocabulary import load_vocabulary
+from pipeline.types import Block, PageHead
 
 #: What ``Decision.decided_by`` says where the model decided.
-MODEL_ID = "model:context-mlp-1"
+MODEL_ID = "model:page-cnn-1"
 
 Floats = NDArray[np.float32]
 
-REACHES = (1, 4)  # blocks on each side whose first layers are averaged
+REACHES = (1, 2, 4, 8)  # blocks on each side that the convolutions look at, in turn
 CLIP = 5.0  # standard deviations beyond which a feature tells no more
-_TOKENS = FEATURES.index("tokens")
-_HAS_MARKUP = FEATURES.index("has_markup")
+WORD_DAMP, PLACE_DAMP = 1.0, 0.5  # added to the weight of a bag, so that a bag of one counts less
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One network. Rows of w1 are FEATURES; of w2 the first layer, its windows and its page mean."""
+    """One network of u units. Embeddings have a row an id of ``Vocabulary``; f columns of features."""
 
-    mean: Floats
-    scale: Floats  # one over the standard deviation
-    w1: Floats
-    b1: Floats
-    w2: Floats
-    b2: Floats
-    w3: Floats
-    b3: Floats
+    mean: Floats  # (f,)
+    scale: Floats  # (f,): one over the standard deviation
+    words: Floats
+    classes: Floats
+    tags: Floats
+    marks: Floats  # (marks, u)
+    w_block: Floats  # (f + embeddings, u)
+    b_block: Floats
+    attention: Floats  # (u, 4)
+    w_page: Floats  # (5 u, u)
+    b_page: Floats
+    w_near: Floats  # (len(REACHES), 3 u, u): before, own, after
+    b_near: Floats
+    w_out: Floats
+    b_out: Floats
 
 
 @cache
@@ -49,26 +57,25 @@ def load_weights(mode: str) -> Weights:
     """The weights for "markup" or "plain"; read once a process."""
     with files("pipeline.boilerplate").joinpath("weights.npz").open("rb") as file:
         archive = np.load(file, allow_pickle=False)
-        return Weights(**{name: archive[f"{mode}_{name}"] for name in Weights.__slots__})
+        return Weights(**{name: archive[f"{mode}_{name}"].astype(np.float32) for name in Weights.__slots__})
 
 
-def score_blocks(blocks: Sequence[Block]) -> list[float]:
+def score_blocks(blocks: Sequence[Block], head: PageHead = PageHead()) -> list[float]:  # noqa: B008  # a frozen value
     """Probability that each block of a page is main text, in page order, rounded to 4 digits."""
     if not blocks:
         return []
-    table = block_features(blocks)
-    mode = "markup" if table[:, _HAS_MARKUP].any() else "plain"
-    return np.round(predict(load_weights(mode), table).astype(np.float64), 4).tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
+    inputs = page_inputs(blocks, head, load_vocabulary())
+    scores = predict(load_weights("markup" if inputs.has_markup else "plain"), inputs)
+    return np.round(scores.astype(np.float64), 4).tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
 
 
-def predict(weights: Weights, table: Floats) -> Floats:
-    """Probabilities for one page's rows of ``block_features``."""
-    first = np.maximum(standardise(weights, table) @ weights.w1 + weights.b1, 0)
-    share = page_shares(table)
-    page = np.broadcast_to(share @ first, first.shape)
-    near = [_window_mean(first, reach) for reach in REACHES]
-    second = np.maximum(np.hstack((first, *near, page)) @ weights.w2 + weights.b2, 0)
-    odds = second @ weights.w3 + weights.b3[0]
+def predict(weights: Weights, page: PageInputs) -> Floats:
+    """Probabilities for one page."""
+    hidden = _rectified(_block_inputs(weights, page) @ weights.w_block + weights.b_block)
+    hidden = hidden + _page_summary(weights, page, hidden)
+    for reach, w_near, b_near in zip(REACHES, weights.w_near, weights.b_near, strict=True):
+        hidden = hidden + _rectified(np.hstack(_neighbours(hidden, reach)) @ w_near + b_near)
+    odds = np.clip(hidden @ weights.w_out + weights.b_out, -30, 30)
     probability: Floats = 1 / (1 + np.exp(-odds))
     return probability
 
@@ -79,19 +86,41 @@ def standardise(weights: Weights, table: Floats) -> Floats:
     return scaled
 
 
-def page_shares(table: Floats) -> Floats:
-    """Each block's share of its page's tokens (one added to each block, so that none is nothing)."""
-    grown = np.exp(table[:, _TOKENS])
-    shares: Floats = grown / grown.sum()
-    return shares
+def _block_inputs(weights: Weights, page: PageInputs) -> Floats:
+    classes = _mean_of_bags(weights.classes, page.classes, PLACE_DAMP)
+    tags = _mean_of_bags(weights.tags, page.tags, PLACE_DAMP)
+    words = _mean_of_bags(weights.words, page.words, WORD_DAMP)
+    return np.hstack((standardise(weights, page.table), words, classes[page.place], tags[page.place]))
 
 
-def _window_mean(first: Floats, reach: int) -> Floats:
-    """Mean over the block and up to ``reach`` blocks on both sides."""
-    n, width = first.shape
-    sums = np.concatenate((np.zeros((1, width), dtype=np.float32), np.cumsum(first, axis=0)))
-    index = np.arange(n)
-    low, high = np.maximum(index - reach, 0), np.minimum(index + reach + 1, n)
-    counts = (high - low)[:, None].astype(np.float32)
-    means: Floats = np.divide(sums[high] - sums[low], counts, dtype=np.float32)
+def _mean_of_bags(embeddings: Floats, bags: Bags, damp: float) -> Floats:
+    """Weighted mean of each bag's embeddings; an empty bag is 0."""
+    sums = np.zeros((bags.n, embeddings.shape[1]), dtype=np.float32)
+    if len(bags.ids):
+        starts = np.flatnonzero(np.diff(bags.rows, prepend=-1))
+        sums[bags.rows[starts]] = np.add.reduceat(embeddings[bags.ids] * bags.weights[:, None], starts, axis=0)
+    total = np.bincount(bags.rows, weights=bags.weights, minlength=bags.n).astype(np.float32)
+    means: Floats = sums / (total + np.float32(damp))[:, None]
     return means
+
+
+def _page_summary(weights: Weights, page: PageInputs, hidden: Floats) -> Floats:
+    """What the page looks like, one row: its mean by length, its means by attention, its head."""
+    size = page.tokens + 1
+    asked = hidden @ weights.attention + np.log(size)[:, None] / 2
+    attention = np.exp(asked - asked.max(axis=0))
+    means = (attention / attention.sum(axis=0)).T @ hidden
+    seen = np.concatenate((size @ hidden / size.sum(), means.ravel()))
+    return _rectified(seen @ weights.w_page + weights.b_page + weights.marks[page.marks].sum(axis=0))
+
+
+def _neighbours(hidden: Floats, reach: int) -> tuple[Floats, Floats, Floats]:
+    """The block so many before, the block itself, the block so many after; 0 beyond the page."""
+    before, after = np.zeros_like(hidden), np.zeros_like(hidden)
+    before[reach:], after[:-reach] = hidden[:-reach], hidden[reach:]
+    return before, hidden, after
+
+
+def _rectified(values: Floats) -> Floats:
+    positive: Floats = np.maximum(values, 0)
+    return positive

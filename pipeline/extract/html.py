@@ -20,6 +20,7 @@ from pipeline.extract.openers import OPENERS
 from pipeline.extract.page import Page, TooDeepError
 from pipeline.extract.scanner import CDATA, raw_parts, scan
 from pipeline.extract.tables import join_rows
+from pipeline.extract.unseen import unseen_blocks
 from pipeline.types import Extracted, Markup
 
 
@@ -45,7 +46,11 @@ def extract_html(source: str) -> Extracted:
         join_rows(table, page.blocks)
     if any(_is_hidden(block.markup) for block in page.blocks if block.markup):
         page.flags.add("hidden_text")
-    return assemble(page.blocks, page.head.page_head(), flags=page.flags)
+    head = page.head.page_head()
+    if told := unseen_blocks(source, head, shown=[block.text for block in page.blocks]):
+        page.blocks = sorted((*page.blocks, *told))
+        page.flags.add("text_from_head")
+    return assemble(page.blocks, head, flags=page.flags)
 
 
 def _is_hidden(markup: Markup) -> bool:

@@ -5,9 +5,10 @@ import time
 import numpy as np
 import pytest
 
-from pipeline.boilerplate.features import FEATURES, block_features
-from pipeline.boilerplate.model import MODEL_ID, load_weights, predict, score_blocks
-from pipeline.types import Block, BlockKind, Markup
+from pipeline.boilerplate.features import FEATURES
+from pipeline.boilerplate.head_marks import REPEATS
+from pipeline.boilerplate.model import MODEL_ID, load_weights, score_blocks
+from pipeline.types import Block, BlockKind, Markup, PageHead
 
 EN = [
     "Home | News | About us | Contact",
@@ -66,8 +67,8 @@ def test_weights_fit_the_features_and_load_fast() -> None:
     load_weights.cache_clear()
     start = time.process_time()
     both = [load_weights(mode) for mode in ("markup", "plain")]
-    assert time.process_time() - start < 0.05
-    assert all(len(weights.mean) == len(weights.w1) == len(FEATURES) for weights in both)
+    assert time.process_time() - start < 0.1
+    assert all(len(weights.mean) == len(FEATURES) + len(REPEATS) < len(weights.w_block) for weights in both)
 
 
 def test_weights_are_finite() -> None:
@@ -76,11 +77,21 @@ def test_weights_are_finite() -> None:
         assert all(np.isfinite(getattr(weights, name)).all() for name in weights.__slots__)
 
 
-def test_a_page_is_scored_by_its_own_blocks_alone() -> None:
-    """Windows and page means end at the page: an extreme row elsewhere in memory changes nothing."""
-    table = block_features(flat(EN))
-    weights = load_weights("plain")
-    assert np.allclose(predict(weights, table), predict(weights, table.copy(order="F")), atol=1e-5)
+def test_a_page_may_be_long_and_a_block_alone() -> None:
+    """Convolutions end at the page's edges, whatever its length."""
+    for n in range(1, 20):
+        assert len(score_blocks(flat(EN * 4)[:n])) == n
+
+
+def test_what_stands_far_away_tells_little_of_a_block() -> None:
+    page = flat(ZH * 12)
+    changed = [*page[:-1], Block(59, "首页 | 登录", BlockKind.PARAGRAPH, 0, 7, n_breaks=1)]
+    assert np.abs(np.subtract(score_blocks(page)[:5], score_blocks(changed)[:5])).max() < 0.2
+
+
+def test_any_head_is_taken() -> None:
+    head = PageHead(title="碳市场", meta=(("og:type", "article"), ("no-such-name", "x")), json_ld=('{"@type":',))
+    assert len(score_blocks(marked(ZH), head)) == len(ZH)
 
 
 def test_model_is_named() -> None:

@@ -67,13 +67,17 @@ def empty_value(kind):
     return "" if pa.types.is_string(kind) else 0
 
 
-def check(tables, folder):
+def written(tables, folder):
     files = {}
     for name, schema in DATASETS.items():
         files[name] = [folder / f"{name}.parquet"]
         table = schema.empty_table().from_pylist([whole(row, schema) for row in tables[name]], schema=schema)
         write_table(table, files[name][0])
-    check_parts(files, threads=1)
+    return files
+
+
+def check(tables, folder):
+    check_parts(written(tables, folder), threads=1)
 
 
 def change(tables, name, number, **values):
@@ -147,3 +151,24 @@ def test_a_file_that_a_glob_would_read_as_well_is_found(snapshot):
     (part.parent / "more.parquet").write_bytes(part.read_bytes())
     with pytest.raises(SnapshotError, match=r"more\.parquet"):
         check_snapshot(snapshot)
+
+
+def test_what_was_assembled_together_is_checked_together_and_what_was_published_before_is_not_again(tmp_path):
+    tables = rows()
+    change(tables, "blocks", 1, start=0)
+    files = written(tables, tmp_path)
+    check_parts(files, [], threads=1)
+    check_parts(files, [{}, {"documents": [], "quarantine": files["quarantine"]}], threads=1)
+    with pytest.raises(InvariantError, match="ascend"):
+        check_parts(files, [{}, files], threads=1)
+
+
+def test_parts_that_no_assembly_names_are_checked_too(tmp_path):
+    tables = rows()
+    change(tables, "blocks", 1, start=0)
+    staged = [(staged_part(name, file), file) for name, (file,) in written(tables, tmp_path).items()]
+    names = [[part.dataset, part.name] for part, _ in staged]
+    for assembled in ({}, {"a": names}, {"a": names[:1]}):
+        manifest = {"counts": {}, "assembled": assembled}
+        with pytest.raises(InvariantError):
+            check_snapshot(publish(tmp_path / "out", staged, manifest=manifest, keep=3))

@@ -1,0 +1,106 @@
+"""All that the block model reads of one page: numbers of each block, and ids of its words, classes, tags and marks.
+
+Bags of ids are flat: which row each id belongs to, in order, and what it counts. Blocks that lie in the same
+place (path and classes) share the place's bags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.boilerplate.charstats import Hashed, char_stats
+from pipeline.boilerplate.features import block_features
+from pipeline.boilerplate.head_marks import MAX_MARKS, head_marks, repeats
+from pipeline.boilerplate.vocabulary import MAX_TAGS, Vocabulary, split_classes
+from pipeline.types import Block, PageHead
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+MAX_WORDS = 48  # of a block, and as many pairs of characters: its beginning tells its trade
+_CLASS_FADE, _TAG_FADE = 0.85, 0.8  # what a class word or tag counts for, per step outwards
+
+
+@dataclass(frozen=True, slots=True)
+class Bags:
+    """Ids in some of ``n`` rows: the row of each id, ascending, and its weight."""
+
+    n: int
+    rows: Ints
+    ids: Ints
+    weights: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class PageInputs:
+    """One page as the model sees it; n blocks in p places."""
+
+    table: Floats  # (n, len(FEATURES) + len(REPEATS))
+    tokens: Floats  # (n,): tokens of each block
+    words: Bags  # of n blocks
+    place: Ints  # (n,): the place each block lies in
+    classes: Bags  # of p places
+    tags: Bags  # of p places
+    marks: Ints  # ids of the head's marks
+    has_markup: bool
+
+
+def page_inputs(blocks: Sequence[Block], head: PageHead, vocabulary: Vocabulary) -> PageInputs:
+    """What the model reads of a page of one block or more."""
+    stats = char_stats([block.text for block in blocks])
+    table = block_features(blocks, stats)
+    places: dict[tuple[str, tuple[str, ...]], int] = {}
+    keys = ((m.classes, m.path) if (m := block.markup) else ("", ()) for block in blocks)
+    place = np.array([places.setdefault(key, len(places)) for key in keys])
+    marks = [vocabulary.marks[mark] for mark in head_marks(head) if mark in vocabulary.marks][:MAX_MARKS]
+    return PageInputs(
+        np.hstack((table, repeats(head, stats))),
+        stats.tokens,
+        _word_bags(stats.hashed_words, stats.hashed_pairs, len(blocks), vocabulary),
+        place,
+        _bags([_class_ids(classes, vocabulary) for classes, _ in places], _CLASS_FADE),
+        _bags([_tag_ids(path, vocabulary) for _, path in places], _TAG_FADE),
+        np.array(marks, dtype=np.int64),
+        any(block.markup for block in blocks),
+    )
+
+
+def _word_bags(words: Hashed, pairs: Hashed, n: int, vocabulary: Vocabulary) -> Bags:
+    first_words, first_pairs = (_beginnings(hashed, n) for hashed in (words, pairs))
+    ids = np.concatenate(vocabulary.text_ids(first_words, first_pairs))
+    rows = np.concatenate((first_words.owner, first_pairs.owner))
+    order = np.argsort(rows, kind="stable")
+    return Bags(n, rows[order], ids[order], np.ones(len(ids), dtype=np.float32))
+
+
+def _beginnings(hashed: Hashed, n: int) -> Hashed:
+    """The first MAX_WORDS of each text."""
+    starts = np.searchsorted(hashed.owner, np.arange(n))
+    early = np.arange(len(hashed.owner)) - starts[hashed.owner] < MAX_WORDS
+    return Hashed(hashed.owner[early], hashed.hashes[early])
+
+
+@lru_cache(maxsize=8192)
+def _class_ids(classes: str, vocabulary: Vocabulary) -> tuple[int, ...]:
+    """Id of each class word of a chain, nearest first, 0 where it is not known."""
+    return tuple(vocabulary.class_words.get(word, 0) for word in split_classes(classes))
+
+
+@lru_cache(maxsize=8192)
+def _tag_ids(path: tuple[str, ...], vocabulary: Vocabulary) -> tuple[int, ...]:
+    return tuple(vocabulary.tags.get(tag, 0) for tag in path[: -MAX_TAGS - 1 : -1])
+
+
+def _bags(places: Sequence[tuple[int, ...]], fade: float) -> Bags:
+    """Known ids of each place, each counting less the farther out it stands."""
+    lengths = np.array([len(ids) for ids in places])
+    rows = np.repeat(np.arange(len(places)), lengths)
+    steps = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    ids = np.fromiter((one for place in places for one in place), dtype=np.int64, count=len(rows))
+    known = ids > 0
+    return Bags(len(places), rows[known], ids[known], (fade ** steps[known]).astype(np.float32))
