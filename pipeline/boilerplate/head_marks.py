@@ -100,9 +100,11 @@ def _pairs(tokens: Hashed) -> Hashed:
 
 def _found(tokens: Hashed, wanted: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
     """How many of each text's tokens are among the wanted."""
-    if not len(wanted) or not len(tokens.hashes):
+    if not len(wanted):
         return np.zeros(n)
-    return np.bincount(tokens.owner[np.isin(tokens.hashes, wanted)], minlength=n).astype(np.float64)
+    wanted = np.sort(wanted)
+    known = wanted[np.minimum(np.searchsorted(wanted, tokens.hashes), len(wanted) - 1)] == tokens.hashes
+    return np.bincount(tokens.owner[known], minlength=n).astype(np.float64)
 
 
 def _count(owner: NDArray[np.int64], n: int) -> NDArray[np.int64]:

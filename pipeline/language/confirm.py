@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from pipeline.language.backends import BACKENDS, Backend
+from pipeline.language.backends import BACKENDS, Backend, Candidates
 from pipeline.language.ngrams import margins
 from pipeline.language.structure import looks_like_code, strip_addresses
 
 #: Languages with a profile and, of their close relatives, with a profile of most.
 CONFIRMED = frozenset("en de fr es it pt nl pl cs sv fi hu ro vi".split())
-#: Least margin (``ngrams.margins``) of a line that is confirmed. On short sentences in thirteen languages, one in a
-#: thousand is confirmed as another language by it, and two thirds and more as their own.
+#: Least margin (``ngrams.margins``) of a line that is confirmed. Of short sentences in other languages it takes at most
+#: two in a thousand for one of these; of its own it confirms two thirds and more.
 MARGIN = 4.0
 OPEN_MARGIN = -8.0  # below it another language is so much likelier that the line is read by itself
 JOINED_SURE = 0.9  # probability of the language for lines that are joined
 _JOINED_CHARS = 160  # of neighbours that are joined
+_REMEMBERED_CHARS = 100
 _MAX_OPEN = 24  # characters of a line that is joined: a longer one tells by itself
 
 #: A word in Latin letters that is no acronym and no number: four letters in a row, or in capitals more than six.
@@ -32,16 +34,28 @@ _OTHER_LETTERS = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)  # a menu comes with every page of its site
+def _candidates(text: str, backend: Backend, seed: int) -> Candidates:
+    return BACKENDS[backend](text, (), seed)
+
+
 def running_words(text: str) -> str:
     """The text without addresses if it is words in Latin letters and no code; else nothing.
 
     >>> [running_words(text) for text in ("Terms of use", "COP29", "x = y_total + 1", "见 Terms of use")]
     ['Terms of use', '', '', '']
     """
+    return (_remembered if len(text) <= _REMEMBERED_CHARS else _running_words)(text)
+
+
+def _running_words(text: str) -> str:
     words = strip_addresses(text)
     if _WORD.search(words) is None or (not words.isascii() and _OTHER_LETTERS.search(words)) or looks_like_code(text):
         return ""
     return words
+
+
+_remembered = lru_cache(maxsize=16384)(_running_words)
 
 
 def confirmed(texts: Sequence[str], lang: str, backend: Backend, seed: int) -> list[bool]:
@@ -50,7 +64,7 @@ def confirmed(texts: Sequence[str], lang: str, backend: Backend, seed: int) -> l
     sure = [margin >= MARGIN for margin in found]
     opened = [i for i, margin in enumerate(found) if OPEN_MARGIN <= margin < MARGIN and len(texts[i]) <= _MAX_OPEN]
     for places in _joined(texts, opened):
-        candidates = BACKENDS[backend](" ".join(texts[place] for place in places), (), seed)
+        candidates = _candidates(" ".join(texts[place] for place in places), backend, seed)
         if candidates and candidates[0][0] == lang and candidates[0][1] >= JOINED_SURE:
             for place in places:
                 sure[place] = True

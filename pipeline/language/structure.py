@@ -1,22 +1,26 @@
 """Tell what is no language by its form: code, commands, addresses, numbers.
 
-To add a form: an alternative in ``_CODE_MARKS`` (strong on its own) or ``_ADDRESS`` (cut out before the
+To add a form: an alternative in ``_CODE_MARKS`` (strong on its own) or a row in ``_ADDRESSES`` (cut out before the
 letters are looked at). Both are linear: no nested quantifiers, bounded repeats.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 
-#: Web, mail and file addresses, handles and hashes: their letters say nothing of the language around.
-_ADDRESS = re.compile(
-    r"(?:https?|ftp|file|mailto)://?[^\s<>\"'，。；、）】》\u4e00-\u9fff]{1,2000}"
-    r"|\bwww\.[\w.-]{1,250}(?:/[\w./?=&%#~+:@-]{0,2000})?"
-    r"|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
-    r"|(?<![\w/])[\w-]{1,63}(?:\.[\w-]{1,63}){0,6}\.(?:com|cn|org|net|gov|edu|io|dev|html?|php|pdf|docx?|xlsx?)\b"
-    r"|(?<!\w)[@#][A-Za-z0-9_]{2,40}"
+#: How a host or the name of a file ends that stands in prose without more ado.
+_ENDINGS = "com|cn|org|net|gov|edu|io|dev|html?|php|pdf|docx?|xlsx?"
+#: Web, mail and file addresses, handles and hashes: their letters say nothing of the language around. Each with what a
+#: text must have for it to be looked for at all.
+_ADDRESSES = (
+    (re.compile(":/"), r"(?:https?|ftp|file|mailto)://?[^\s<>\"'，。；、）】》\u4e00-\u9fff]{1,2000}"),
+    (re.compile(r"www\."), r"\bwww\.[\w.-]{1,250}(?:/[\w./?=&%#~+:@-]{0,2000})?"),
+    (re.compile("@"), r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
+    (re.compile(rf"\.(?:{_ENDINGS})\b"), rf"(?<![\w/])[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,6}}\.(?:{_ENDINGS})\b"),
+    (re.compile("[@#]"), r"(?<!\w)[@#][A-Za-z0-9_]{2,40}"),
 )
-_ADDRESS_SIGN, _ADDRESS_HINT = re.compile("[@#:.]"), re.compile(r"[@#]|:/|\.\w")  # the first is the quicker
+_ADDRESS_SIGN = re.compile("[@#:.]")
 
 #: Signs that a line is source code or a command.
 _CODE_MARKS = re.compile(
@@ -39,12 +43,24 @@ def strip_addresses(text: str) -> str:
     >>> strip_addresses("see https://example.org/a?b=1 now")
     'see   now'
     """
-    return _ADDRESS.sub(" ", text) if has_address(text) else text
+    forms = _forms_in(text)
+    return _pattern(forms).sub(" ", text) if forms else text
 
 
 def has_address(text: str) -> bool:
     """Whether there may be an address in a text: a cheap look."""
-    return _ADDRESS_SIGN.search(text) is not None and _ADDRESS_HINT.search(text) is not None
+    return bool(_forms_in(text))
+
+
+def _forms_in(text: str) -> tuple[str, ...]:
+    if _ADDRESS_SIGN.search(text) is None:
+        return ()
+    return tuple([form for hint, form in _ADDRESSES if hint.search(text)])
+
+
+@cache
+def _pattern(forms: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(forms))
 
 
 def is_symbolic(text: str) -> bool:

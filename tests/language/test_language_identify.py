@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.language import Backend, identify
 from pipeline.language.backends import LID_TAGS, _lid176
-from pipeline.language.structure import _ADDRESS, _CODE_MARKS, looks_like_code, strip_addresses
+from pipeline.language.structure import _CODE_MARKS, looks_like_code, strip_addresses
 
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
@@ -190,6 +190,6 @@ def test_a_huge_text_costs_no_more_than_a_long_one(unit: str) -> None:
 @pytest.mark.parametrize("bait", ["a_" * 50_000, "(" * 100_000, "a." * 50_000, "-a" * 50_000, "[-a|--b]" * 12_500])
 def test_patterns_are_linear(bait: str) -> None:
     assert isinstance(strip_addresses(bait), str)
+    assert isinstance(strip_addresses(f"{bait}@ # :/ www. x.cn"), str)  # every form is looked for
     assert sum(1 for _ in _CODE_MARKS.finditer(bait)) >= 0
-    assert sum(1 for _ in _ADDRESS.finditer(bait + "@")) >= 0
     assert isinstance(looks_like_code(bait), bool)
