@@ -5,7 +5,7 @@
 Five folds by brand (finance.sina.com.cn and k.sina.cn are one), so that no site is on both sides. Each page
 is judged by the whole decision (scores, then ``label.decide`` without rules or templates), as HTML and as
 flattened text. Then the weights are trained on all pages and written beside ``model.py`` with the vocabulary
-they speak. Same data and same seed, one thread: same weights. Takes about fifteen minutes on a core.
+they speak. Same data and same seed, one thread: same weights. Takes about an hour on a core.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from benchmarks.train_plan import Plan, Rows, Sample
 from pipeline.boilerplate.charstats import char_stats
 from pipeline.boilerplate.confidence import load_coefficients
 from pipeline.boilerplate.head_marks import head_marks
-from pipeline.boilerplate.model import Floats, Weights, load_weights, predict
+from pipeline.boilerplate.model import NETWORKS, Floats, Weights, load_weights, predict
 from pipeline.boilerplate.page_inputs import page_inputs
 from pipeline.boilerplate.vocabulary import FIRST_KNOWN, Vocabulary, load_vocabulary, make_vocabulary, split_classes
 from pipeline.tokens import count_tokens
@@ -84,17 +85,22 @@ def sample(page: Page, vocabulary: Vocabulary) -> Sample | None:
     return Sample(page_inputs(page.blocks, page.head, vocabulary), shares, weight.astype(np.float32))
 
 
+def fit_networks(samples: Sequence[Sample], rows: Rows, *, plan: Plan) -> tuple[Weights, ...]:
+    """The networks that are asked together, one after another, from other seeds."""
+    from benchmarks.block_net import fit  # needs JAX (extra "bench")
+
+    return tuple(fit(samples, rows, plan=replace(plan, seed=plan.seed + at)) for at in range(NETWORKS))
+
+
 def cross_validated(
     pages: Sequence[Page], vocabulary: Vocabulary, rows: Rows, *, plan: Plan
-) -> tuple[list[Floats], list[Weights]]:
-    """Probabilities for each page by the network that has not seen its brand; and the networks."""
-    from benchmarks.block_net import fit
-
+) -> tuple[list[Floats], list[tuple[Weights, ...]]]:
+    """Probabilities for each page by the networks that have not seen its brand; and the networks of each fold."""
     samples = [sample(page, vocabulary) for page in pages]
     folds = []
     for fold in range(FOLDS):
         seen = [one for one, page in zip(samples, pages, strict=True) if one and page.fold != fold]
-        folds.append(fit(seen, rows, plan=plan))
+        folds.append(fit_networks(seen, rows, plan=plan))
         print(f"fold {fold + 1} of {FOLDS} trained on {len(seen)} pages", file=sys.stderr, flush=True)
     none = np.zeros(0, dtype=np.float32)
     scored = zip(samples, pages, strict=True)
@@ -113,12 +119,13 @@ def peers() -> dict[str, Callable[[str], str]]:
 
 
 def write_weights(
-    modes: Mapping[str, Weights], learnt: Mapping[str, Any], confidence: Mapping[str, Doubles], path: Path
+    modes: Mapping[str, Sequence[Weights]], learnt: Mapping[str, Any], confidence: Mapping[str, Doubles], path: Path
 ) -> None:
-    """One archive for all modes, arrays in half precision named MODE_NAME, the vocabulary, the confidence."""
+    """One archive for all modes, arrays in half precision named MODE_NUMBER_NAME, the vocabulary, the confidence."""
     arrays: dict[str, Any] = {
-        f"{mode}_{name}": np.asarray(getattr(weights, name), dtype=np.float32 if name in _EXACT else np.float16)
-        for mode, weights in modes.items()
+        f"{mode}_{at}_{name}": np.asarray(getattr(weights, name), dtype=np.float32 if name in _EXACT else np.float16)
+        for mode, networks in modes.items()
+        for at, weights in enumerate(networks)
         for name in Weights.__slots__
     }
     for mode, coefficients in confidence.items():
@@ -136,8 +143,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--peers", action="store_true", help="print the table of other extractors too")
     parser.add_argument("--no-write", action="store_true", help="leave the weights as they are")
     given = parser.parse_args(arguments)
-    from benchmarks.block_net import fit  # needs JAX (extra "bench")
-
     started = time.monotonic()
     html = read_pages(given.data)
     plan, learnt = Plan(), learn_vocabulary(html)
@@ -159,7 +164,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_folds(folds, given.folds)
     if not given.no_write:
         ready = {mode: [one for page in pages if (one := sample(page, vocabulary))] for mode, pages in modes.items()}
-        write_weights({mode: fit(one, rows, plan=plan) for mode, one in ready.items()}, learnt, confidence, WEIGHTS)
+        trained = {mode: fit_networks(one, rows, plan=plan) for mode, one in ready.items()}
+        write_weights(trained, learnt, confidence, WEIGHTS)
         for load in (load_vocabulary, load_weights, load_coefficients):
             load.cache_clear()
     print(f"\n{time.monotonic() - started:.0f} s")

@@ -3,8 +3,9 @@
 A block is its features and the means of the embeddings of its words, classes and tags. One layer mixes them;
 then the block is told of its page (means of that layer over the page, weighted by length and by four learned
 kinds of attention, and the marks of the head), and of its neighbours, by convolutions that look farther each
-time. Mark-up and flattened text have weights of their own, in ``weights.npz``, trained by
-``python -m benchmarks.train_labeller`` (see docs/model-card.md). Change MODEL_ID with the weights.
+time. Two networks, trained from other seeds, are asked and their log odds averaged. Mark-up and flattened text
+have networks of their own, in ``weights.npz``, trained by ``python -m benchmarks.train_labeller`` (see
+docs/model-card.md). Change MODEL_ID with the weights.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ MODEL_ID = "model:page-cnn-1"
 
 Floats = NDArray[np.float32]
 
+NETWORKS = 2  # that are asked for each page
 REACHES = (1, 2, 4, 8)  # blocks on each side that the convolutions look at, in turn
+MAX_ODDS = 9.0  # of one network, logarithm: none is surer than one in some thousand
 CLIP = 5.0  # standard deviations beyond which a feature tells no more
 WORD_DAMP, PLACE_DAMP = 1.0, 0.5  # added to the weight of a bag, so that a bag of one counts less
 
@@ -53,11 +56,14 @@ class Weights:
 
 
 @cache
-def load_weights(mode: str) -> Weights:
-    """The weights for "markup" or "plain"; read once a process."""
+def load_weights(mode: str) -> tuple[Weights, ...]:
+    """The networks for "markup" or "plain"; read once a process."""
     with files("pipeline.boilerplate").joinpath("weights.npz").open("rb") as file:
         archive = np.load(file, allow_pickle=False)
-        return Weights(**{name: archive[f"{mode}_{name}"].astype(np.float32) for name in Weights.__slots__})
+        return tuple(
+            Weights(**{name: archive[f"{mode}_{at}_{name}"].astype(np.float32) for name in Weights.__slots__})
+            for at in range(NETWORKS)
+        )
 
 
 def score_blocks(blocks: Sequence[Block], head: PageHead = PageHead()) -> list[float]:  # noqa: B008  # a frozen value
@@ -69,15 +75,20 @@ def score_blocks(blocks: Sequence[Block], head: PageHead = PageHead()) -> list[f
     return np.round(scores.astype(np.float64), 4).tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
 
 
-def predict(weights: Weights, page: PageInputs) -> Floats:
-    """Probabilities for one page."""
+def predict(networks: Sequence[Weights], page: PageInputs) -> Floats:
+    """Probabilities for one page: the mean of the networks' log odds."""
+    odds = np.mean([_log_odds(weights, page) for weights in networks], axis=0)
+    probability: Floats = 1 / (1 + np.exp(-odds))
+    return probability
+
+
+def _log_odds(weights: Weights, page: PageInputs) -> Floats:
     hidden = _rectified(_block_inputs(weights, page) @ weights.w_block + weights.b_block)
     hidden = hidden + _page_summary(weights, page, hidden)
     for reach, w_near, b_near in zip(REACHES, weights.w_near, weights.b_near, strict=True):
         hidden = hidden + _rectified(np.hstack(_neighbours(hidden, reach)) @ w_near + b_near)
-    odds = np.clip(hidden @ weights.w_out + weights.b_out, -30, 30)
-    probability: Floats = 1 / (1 + np.exp(-odds))
-    return probability
+    odds: Floats = np.clip(hidden @ weights.w_out + weights.b_out, -MAX_ODDS, MAX_ODDS)
+    return odds
 
 
 def standardise(weights: Weights, table: Floats) -> Floats:

@@ -66,15 +66,15 @@ def test_same_blocks_same_scores() -> None:
 def test_weights_fit_the_features_and_load_fast() -> None:
     load_weights.cache_clear()
     start = time.process_time()
-    both = [load_weights(mode) for mode in ("markup", "plain")]
+    both = [weights for mode in ("markup", "plain") for weights in load_weights(mode)]
     assert time.process_time() - start < 0.1
     assert all(len(weights.mean) == len(FEATURES) + len(REPEATS) < len(weights.w_block) for weights in both)
 
 
 def test_weights_are_finite() -> None:
     for mode in ("markup", "plain"):
-        weights = load_weights(mode)
-        assert all(np.isfinite(getattr(weights, name)).all() for name in weights.__slots__)
+        for weights in load_weights(mode):
+            assert all(np.isfinite(getattr(weights, name)).all() for name in weights.__slots__)
 
 
 def test_a_page_may_be_long_and_a_block_alone() -> None:
