@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +20,8 @@ MENDS: Mapping[int, str] = {
     errno.EMFILE: "Allow more open files (ulimit -n), then run again.",
     errno.ENFILE: "Allow more open files on this machine, then run again.",
 }
+#: What a file system says that has no hard links, or no more of them for this file.
+_NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP, errno.ENOSYS})
 _MEND = "Choose another folder or give yourself the right to write there."
 
 
@@ -50,3 +53,14 @@ def sync(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make the file known by another name too; copy it where there are no hard links. Raises OSError."""
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target)
+        sync(target)

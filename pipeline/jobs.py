@@ -138,17 +138,28 @@ def _resumable(folder: Path) -> bool:
 def finish_jobs(work: Work, packs: Sequence[Pack], learned: Learned) -> list[Job]:
     """A job a pack; its result is known by the pack, the templates that occur in it, and the language backend."""
     backend = {"backend": work.settings.language_backend, "seed": work.settings.language_seed}
-    index = index_templates(learned.templates)
+    index, earlier = index_templates(learned.templates), _finished_before(work)
     jobs = []
     for number, pack in enumerate(packs, 1):
         hits = hits_in(pack, index)
         name = fingerprint(pack.name, table_fingerprint(hits), backend)
         templates = work.scratch / f"templates-{name}.parquet"
         write_table(hits, templates)
-        spec = {"cleaned": str(pack.folder), "templates": str(templates), "version": VERSION, **backend}
+        made_from = {"cleaned": str(pack.folder), "templates": str(templates), "earlier": earlier.get(pack.name)}
+        spec = {**made_from, "version": VERSION, **backend}
         n_records = sum(pq.read_metadata(chunk).num_rows for chunk in chunk_names(pack.folder, "records"))
         jobs.append(work.job("finish", f"{number:04d}", work.finished / name, spec, n_records))
     return jobs
+
+
+def _finished_before(work: Work) -> dict[str, str]:
+    """By pack, where the live snapshot's finished records of it lie, if none of them was given up."""
+    state = work.before.manifest.get("state", {}) if work.before else {}
+    folders = (
+        (pack, work.finished / name)
+        for pack, name in zip(state.get("packs", ()), state.get("finished", ()), strict=True)
+    )
+    return {pack: str(folder) for pack, folder in folders if complete(folder) and not any(given_up_in(folder))}
 
 
 def assemble_jobs(work: Work, finished: Sequence[Finished], verdicts: pa.Table, parent: Snapshot | None) -> list[Job]:

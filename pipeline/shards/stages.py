@@ -15,11 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.rules import load_rules
-from pipeline.boilerplate.templates import index_templates, match_templates
+from pipeline.boilerplate.templates import TemplateIndex, index_templates, match_templates
 from pipeline.errors import Reason, Rejection
 from pipeline.journal import READING, SKIPPING, WORKING, Journal, Place, Span
 from pipeline.read import ReadLimits, Skipped, read_file
@@ -29,6 +30,7 @@ from pipeline.schema import DATASETS
 from pipeline.shards.assemble import assemble_parts
 from pipeline.shards.chunks import chunk_names, write_table
 from pipeline.shards.handover import cleaned_tables, cleaned_values, left_out_table
+from pipeline.shards.reuse import Earlier, chosen, earlier_result, holds_chunk, merged, note_hits, outdated, take_chunk
 from pipeline.shards.rows import finished_tables
 from pipeline.types import Record
 
@@ -163,39 +165,77 @@ def _write_cleaned(chunk: _Chunk, work: Path, journal: Journal, after: Place) ->
 
 def _write_chunk(tables: Mapping[str, pa.Table], chunk: _Chunk, work: Path, journal: Journal, after: Place) -> _Chunk:
     if chunk.done or chunk.left_out:
-        name = f"{chunk.first[0]:07d}-{chunk.first[1]:09d}"
-        for table_name, table in tables.items():
-            write_table(table, work / f"{name}.{table_name}.parquet")
+        _write_tables(tables, _chunk_name(chunk.first), work)
     journal.safe(after)
     return _Chunk(after)
 
 
+def _write_tables(tables: Mapping[str, pa.Table], name: str, work: Path) -> None:
+    for table_name, table in tables.items():
+        write_table(table, work / f"{name}.{table_name}.parquet")
+
+
+def _chunk_name(first: Place) -> str:
+    return f"{first[0]:07d}-{first[1]:09d}"
+
+
 def finish_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
-    """Label each cleaned record with the site templates known, and make its dataset rows."""
-    templates = index_templates(pq.read_table(spec["templates"], use_threads=False))
-    finish = partial(finish_record, backend=spec["backend"], seed=spec["seed"])
-    chunk = _Chunk(span.start)
-    folder = Path(spec["cleaned"])
-    chunks = chunk_names(folder, "records")
+    """Label each cleaned record with the site templates known, and make its dataset rows.
+
+    What an earlier result of the same records says of those that have the same template lines is taken over.
+    """
+    hits = pq.read_table(spec["templates"], use_threads=False)
+    made_with = {name: spec[name] for name in ("backend", "seed", "version")}
+    note_hits(hits, made_with, work)
+    earlier = earlier_result(spec.get("earlier"), hits, made_with)
+    chunks = chunk_names(Path(spec["cleaned"]), "records")
+    finish = partial(_finish_chunk, spec, index_templates(hits), work, span, journal)
     for number, path in enumerate(chunks):
         if number < span.start[0] or (span.stop is not None and (number, 0) >= span.stop):
             continue
+        records = pq.read_table(path, use_threads=False)
         blocks = pq.read_table(path.with_name(path.name.replace(".records.", ".blocks.")), use_threads=False)
-        values = cleaned_values(pq.read_table(path, use_threads=False), blocks)
-        for index, (cleaned, raw_sha256) in enumerate(values):
-            place = (number, index)
-            if not span.holds(place):
-                continue
-            journal.begin(place, WORKING, cleaned.record.path, cleaned.record.member)
+        whole = span.start <= (number, 0) and (span.stop is None or span.stop >= (number + 1, 0))
+        finish(number, records, blocks, earlier if whole else None)
+    journal.safe((len(chunks), 0))
+
+
+def _finish_chunk(
+    spec: Mapping[str, Any],
+    templates: TemplateIndex,
+    work: Path,
+    span: Span,
+    journal: Journal,
+    number: int,
+    records: pa.Table,
+    blocks: pa.Table,
+    earlier: Earlier | None,
+) -> None:
+    first, after = max((number, 0), span.start), (number + 1, 0)
+    name = _chunk_name(first)
+    if earlier and not holds_chunk(earlier, name):
+        earlier = None
+    again = outdated(earlier, records, blocks) if earlier else np.ones(records.num_rows, dtype=bool)
+    if earlier and not again.any():
+        take_chunk(earlier, name, work)
+        journal.safe(after)
+        return
+    order = records["doc_id"].to_pylist()
+    chunk = _Chunk(first)
+    values = cleaned_values(*chosen(records, blocks, again))
+    for index, (cleaned, raw_sha256) in zip(np.flatnonzero(again).tolist(), values, strict=True):
+        if span.holds((number, index)):
+            journal.begin((number, index), WORKING, cleaned.record.path, cleaned.record.member)
             hits = match_templates(templates, cleaned.site, cleaned.keys)
-            chunk.take(finish(cleaned, template_hits=hits), raw_sha256)
-        chunk = _write_finished(chunk, work, journal, (number + 1, 0), spec["version"])
-    _write_finished(chunk, work, journal, (len(chunks), 0), spec["version"])
-
-
-def _write_finished(chunk: _Chunk, work: Path, journal: Journal, after: Place, version: str) -> _Chunk:
-    tables = finished_tables(chunk.done, version=version)
-    return _write_chunk({**tables, "left_out": left_out_table(chunk.left_out)}, chunk, work, journal, after)
+            done = finish_record(cleaned, template_hits=hits, backend=spec["backend"], seed=spec["seed"])
+            chunk.take(done, raw_sha256)
+    tables = {**finished_tables(chunk.done, version=spec["version"]), "left_out": left_out_table(chunk.left_out)}
+    if earlier:
+        redone = [doc_id for doc_id, once_more in zip(order, again, strict=True) if once_more]
+        tables = merged(earlier, name, tables, order=order, redone=redone)
+    if any(table.num_rows for table in tables.values()):
+        _write_tables(tables, name, work)
+    journal.safe(after)
 
 
 def assemble_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:

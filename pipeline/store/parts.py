@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipeline.disk import sync
-
-#: What a file system says that has no hard links, or no more of them for this file.
-_NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP, errno.ENOSYS})
+from pipeline.disk import link_or_copy, sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +46,16 @@ def place(part: Part, file: Path, snapshot: Path, parent: Path | None) -> None:
         return
     known = None if parent is None else parent / part.dataset / part.name
     if known is not None and (file == known or _holds(known, part)):
-        _link_or_copy(known, target)
+        link_or_copy(known, target)
         return
     temporary = target.with_name(part.name[:8] + ".tmp")
-    _link_or_copy(file, temporary)
+    link_or_copy(file, temporary)
     sync(temporary)
     temporary.rename(target)
 
 
 def _holds(file: Path, part: Part) -> bool:
     return file.exists() and file.stat().st_size == part.bytes and hash_part(file) == part.sha256
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        shutil.copyfile(source, target)
-        sync(target)
 
 
 def write_synced(path: Path, text: str) -> None:
