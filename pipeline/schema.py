@@ -96,7 +96,7 @@ DOCUMENTS = pa.schema(
         _field(
             "extraction_confidence",
             pa.float64(),
-            "mean certainty of the block decisions, weighted by length, 0 to 1",
+            "how good the clean text is likely to be: a calibrated prediction of its F1, 0 to 1",
         ),
         _FIRST_SEEN,
         _field("pipeline_version", pa.string(), "version of Winnow that made the row"),

@@ -96,3 +96,9 @@ def test_any_head_is_taken() -> None:
 
 def test_model_is_named() -> None:
     assert MODEL_ID.startswith("model:")
+
+
+@pytest.mark.parametrize("texts", [EN, ZH], ids=["en", "zh"])
+def test_a_wall_of_navigation_does_not_hide_the_prose_after_it(texts: list[str]) -> None:
+    wall = [texts[0] * 20_000, *texts[1:]]
+    assert min(score_blocks(marked(wall))[1:4]) > 0.5
