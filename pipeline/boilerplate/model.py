@@ -11,7 +11,7 @@ docs/model-card.md). Change MODEL_ID with the weights.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -29,7 +29,6 @@ Floats = NDArray[np.float32]
 
 NETWORKS = 2  # that are asked for each page
 REACHES = (1, 2, 4, 8)  # blocks on each side that the convolutions look at, in turn
-READ_CHARS = 1000  # code points of a block that are read
 MAX_ODDS = 9.0  # of one network, logarithm: none is surer than one in some thousand
 CLIP = 5.0  # standard deviations beyond which a feature tells no more
 WORD_DAMP, PLACE_DAMP = 1.0, 0.5  # added to the weight of a bag, so that a bag of one counts less
@@ -71,19 +70,9 @@ def score_blocks(blocks: Sequence[Block], head: PageHead = PageHead()) -> list[f
     """Probability that each block of a page is main text, in page order, rounded to 4 digits."""
     if not blocks:
         return []
-    inputs = page_inputs([_beginning(block) for block in blocks], head, load_vocabulary())
+    inputs = page_inputs(blocks, head, load_vocabulary())
     scores = predict(load_weights("markup" if inputs.has_markup else "plain"), inputs)
     return np.round(scores.astype(np.float64), 4).tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
-
-
-def _beginning(block: Block) -> Block:
-    """As much of a block as the model reads, with its share of links: one wall of text must not be the page."""
-    if len(block.text) <= READ_CHARS:
-        return block
-    markup = block.markup
-    if markup:
-        markup = replace(markup, link_chars=markup.link_chars * READ_CHARS // len(block.text))
-    return replace(block, text=block.text[:READ_CHARS], markup=markup)
 
 
 def predict(networks: Sequence[Weights], page: PageInputs) -> Floats:

@@ -7,7 +7,7 @@ place (path and classes) share the place's bags.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -22,6 +22,7 @@ from pipeline.types import Block, PageHead
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
+READ_CHARS = 1000  # code points of a block that are read: one wall of text must not be the page
 MAX_WORDS = 48  # of a block, and as many pairs of characters: its beginning tells its trade
 _CLASS_FADE, _TAG_FADE = 0.85, 0.8  # what a class word or tag counts for, per step outwards
 
@@ -52,6 +53,7 @@ class PageInputs:
 
 def page_inputs(blocks: Sequence[Block], head: PageHead, vocabulary: Vocabulary) -> PageInputs:
     """What the model reads of a page of one block or more."""
+    blocks = [_beginning(block) for block in blocks]
     stats = char_stats([block.text for block in blocks])
     table = block_features(blocks, stats)
     places: dict[tuple[str, tuple[str, ...]], int] = {}
@@ -68,6 +70,16 @@ def page_inputs(blocks: Sequence[Block], head: PageHead, vocabulary: Vocabulary)
         np.array(marks, dtype=np.int64),
         any(block.markup for block in blocks),
     )
+
+
+def _beginning(block: Block) -> Block:
+    """As much of a block as the model reads, with its share of links."""
+    if len(block.text) <= READ_CHARS:
+        return block
+    markup = block.markup
+    if markup:
+        markup = replace(markup, link_chars=markup.link_chars * READ_CHARS // len(block.text))
+    return replace(block, text=block.text[:READ_CHARS], markup=markup)
 
 
 def _word_bags(words: Hashed, pairs: Hashed, n: int, vocabulary: Vocabulary) -> Bags:
