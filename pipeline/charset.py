@@ -1,9 +1,8 @@
 """Which charset are these bytes in? Guess by how many bits the decoded text costs.
 
-Every plausible encoding decodes a sample; every character of the result costs bits by the language models of that
-encoding (``charset_models.toml``: frequent characters are cheap, private-use, control and replacement characters dear).
-The cheapest reading wins; the lead over the runner-up is the certainty. This is naive Bayes over single characters,
-as in Li and Momoi, "A composite approach to language/encoding detection" (2001), with the costs in one unit.
+Every plausible encoding decodes a sample; every character costs bits by the language models of that encoding
+(``charset_models.toml``). The cheapest reading wins; the lead over the runner-up is the certainty. This is naive Bayes
+over single characters, as in Li and Momoi, "A composite approach to language/encoding detection" (2001).
 
 To add an encoding: one line in ``CANDIDATES`` (a model for its language in the data file, if there is none).
 """
@@ -22,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import webencodings
 
+from pipeline.charset_sample import SAMPLE_HIGH_BYTES, sample
+
 _BMP = 0x10000
-SAMPLE_BYTES = 1 << 16  # only so much of the start is looked at
-SAMPLE_HIGH_BYTES = 2000  # enough non-ASCII bytes for certainty
 CLEAR_MARGIN = 24.0  # bits of lead over the runner-up that we call clear
 PLAUSIBLE = 8.6  # bits a non-ASCII byte; text costs 2 to 7, noise 9 and more
 
@@ -74,13 +73,16 @@ CANDIDATES: tuple[Candidate, ...] = (
     Candidate("windows-1255", ("hebrew",), 6),
     Candidate("windows-874", ("thai",), 6),
     Candidate("windows-1258", ("vietnamese",), 8),
-    Candidate("iso-8859-5", ("cyrillic",), 9),
-    Candidate("ibm866", ("cyrillic",), 9),
+    Candidate("iso-8859-5", ("cyrillic",), 15),
+    Candidate("ibm866", ("cyrillic",), 40),
 )
 _WIDE = (
     Candidate("utf-16le", ("simplified", "traditional", "japanese", "korean", "cyrillic", *WESTERN), 8),
     Candidate("utf-16be", ("simplified", "traditional", "japanese", "korean", "cyrillic", *WESTERN), 8),
 )
+_ALPHABETS = frozenset(("cyrillic", "greek", "arabic", "hebrew", "thai"))
+FEW_LETTERS, NO_ALPHABET = 3, 40.0  # no text is written in fewer letters; bits of handicap for saying so
+_ASCII = frozenset(range(0x80))
 _ANY = tuple(dict.fromkeys(name for candidate in CANDIDATES for name in candidate.models))
 
 #: (first, last, bits) of characters that no model lists. Ranges not here cost 20; planes above the BMP 30.
@@ -90,7 +92,8 @@ _UNLISTED: tuple[tuple[int, int, float], ...] = (
     (0x0E, 0x1F, 22),
     (0x20, 0x7E, 4.5),
     (0x7F, 0x9F, 22),
-    (0xA0, 0xFF, 12),  # signs and letters of Western Europe
+    (0xA0, 0xA0, 7),  # no-break space
+    (0xA1, 0xFF, 12),  # signs and letters of Western Europe
     (0x100, 0x24F, 15),
     (0x2000, 0x206F, 12),  # general punctuation
     (0x2070, 0x2BFF, 14),  # signs, arrows, box drawing
@@ -255,32 +258,7 @@ def _apart(found: npt.NDArray[np.bool_], step: int) -> int:
     return left
 
 
-def sample(content: bytes) -> bytes:
-    """The words with non-ASCII bytes, as many as decide the matter.
-
-    Words end at bytes below 0x40 but digits: no second byte of a legacy charset is one of them.
-    """
-    kinds = content[:SAMPLE_BYTES].translate(_BYTE_KINDS)
-    words: list[bytes] = []
-    high = end = 0
-    while high < SAMPLE_HIGH_BYTES and (at := kinds.find(b"\x80", end)) >= 0:
-        start = kinds.rfind(b" ", end, at) + 1 or end
-        end = kinds.find(b" ", at)
-        end = end if end >= 0 else len(kinds)
-        high += kinds.count(b"\x80", at, end)
-        words.append(content[start:end])
-    return b" ".join(words)[: 4 * SAMPLE_HIGH_BYTES]
-
-
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-#: By byte: a space where words end, 0x80 for what is not ASCII, else "a".
-_BYTE_KINDS = b" " * 0x30 + b"a" * 10 + b" " * 6 + b"a" * 0x40 + b"\x80" * 0x80
-_ASCII = bytes(range(0x80))
-
-
-def count_high(content: bytes) -> int:
-    """Number of bytes from 0x80 up."""
-    return len(content.translate(None, _ASCII))
 
 
 def _readings(part: bytes, declared: tuple[tuple[str, float], ...]) -> Iterator[tuple[float, str, str]]:
@@ -291,9 +269,11 @@ def _readings(part: bytes, declared: tuple[tuple[str, float], ...]) -> Iterator[
         candidates |= {candidate.encoding: candidate for candidate in _WIDE}
     for encoding in advance:
         candidates.setdefault(encoding, Candidate(encoding, _ANY))
+    few = len(set(part) - _ASCII) < FEW_LETTERS
     for encoding, candidate in candidates.items():
         text = decode_as(part, encoding)
         handicap = -advance[encoding] if encoding in advance else candidate.handicap
+        handicap += NO_ALPHABET if few and _ALPHABETS.issuperset(candidate.models) else 0
         yield cost(text, candidate.models) + handicap, encoding, text
 
 

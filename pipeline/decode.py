@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 
 from pipeline import charset
+from pipeline.charset_sample import count_high, sample
 from pipeline.types import Decoded
 
 DECLARATION_BYTES = 4096  # WHATWG looks at 1,024; real pages put it later
@@ -217,11 +218,11 @@ def _introduced(text: str, content: bytes) -> int:
 def _utf8_share(content: bytes) -> tuple[float, int]:
     """Share of the non-ASCII bytes in whole UTF-8 sequences, and the number of sequences."""
     sequences = _UTF8_SEQUENCE.findall(content)
-    return sum(map(len, sequences)) / max(1, charset.count_high(content)), len(sequences)
+    return sum(map(len, sequences)) / max(1, count_high(content)), len(sequences)
 
 
 def _try_damaged_utf8(content: bytes) -> Decoded | None:
-    if _utf8_share(charset.sample(content))[0] < _DAMAGED_UTF8 / 2:
+    if _utf8_share(sample(content))[0] < _DAMAGED_UTF8 / 2:
         return None
     share, n_sequences = _utf8_share(content)
     if share < _DAMAGED_UTF8 or n_sequences < 4:
