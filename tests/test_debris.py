@@ -55,3 +55,10 @@ def test_encoded_bytes_are_no_text(encode):
 )
 def test_text_stays_text(text):
     assert debris(text) is None
+
+
+def test_a_text_under_a_wall_of_letters_is_a_text() -> None:
+    wall = "T" * 100_000
+    assert debris(wall) is not None
+    assert debris(f"{wall}\n" + "The council met on Monday and agreed on a plan for the river. " * 6) is None
+    assert debris(f"{wall}\n" + "市政府周一开会，通过了治理河道的方案，有关部门负责人出席了会议。" * 8) is None
