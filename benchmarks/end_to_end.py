@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.corpus import DATA, Truth, make_corpus, read_truth
+from benchmarks.memory import tree
 from pipeline.store.snapshots import Snapshot, open_snapshot
 
 TARGETS = {"html": 10.0, "text": 2.0}  # ms of CPU time a document, the fixed cost left out
@@ -69,17 +70,6 @@ def measure(command: Sequence[str]) -> Cost:
 def _watch(pid: int, peak: list[float], done: threading.Event) -> None:
     while not done.wait(0.1):
         peak[0] = max(peak[0], sum(map(_pss_mb, tree(pid))))
-
-
-def tree(pid: int) -> list[int]:
-    """A process and its descendants (Linux)."""
-    found = [pid]
-    for one in found:
-        try:
-            found += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
-        except OSError:  # it has ended
-            continue
-    return found
 
 
 def _pss_mb(pid: int) -> float:
