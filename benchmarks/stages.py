@@ -23,11 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.corpus import DATA
-from pipeline.boilerplate.features import block_features
 from pipeline.boilerplate.label import decide
 from pipeline.boilerplate.model import load_weights, predict
+from pipeline.boilerplate.page_inputs import page_inputs
 from pipeline.boilerplate.rules import RuleSet, apply_rules, load_rules
 from pipeline.boilerplate.templates import line_keys
+from pipeline.boilerplate.vocabulary import load_vocabulary
 from pipeline.debris import debris
 from pipeline.decode import decode
 from pipeline.dedup.signature import sign
@@ -54,7 +55,7 @@ CLEAN: Mapping[str, Stage] = {
     "extract": lambda s: extract(s["text"], s["record"].media_type),
     "site": lambda s: site_of(url=None, path=s["path"], blocks=s["blocks"]),
     "rules": lambda s: apply_rules(s["rules"], s["blocks"], site=s["cleaned"].site),
-    "features": lambda s: block_features(s["blocks"]),
+    "features": lambda s: page_inputs(s["blocks"], s["head"], load_vocabulary()),
     "model": lambda s: predict(s["weights"], s["features"]),
     "line keys": lambda s: line_keys(s["blocks"]),
 }
@@ -106,13 +107,14 @@ def states_of(raw: Path, paths: Iterable[str], rules: RuleSet) -> list[State]:
         finished = finish_record(cleaned, template_hits=hits)
         if not isinstance(finished, Finished):
             continue
-        blocks = cleaned.extracted.blocks
+        blocks, head = cleaned.extracted.blocks, cleaned.extracted.head
         content = [b.text for b, one in zip(blocks, finished.decisions, strict=True) if one.label is Label.CONTENT]
         weights = load_weights("plain" if blocks[0].markup is None else "markup")
         text = decode(record.content, media_type=record.media_type).text
         found.append(
             {"raw": raw, "path": path, "record": record, "text": text, "rules": rules, "cleaned": cleaned}
-            | {"blocks": blocks, "features": block_features(blocks), "weights": weights, "hits": hits}
+            | {"blocks": blocks, "head": head, "features": page_inputs(blocks, head, load_vocabulary())}
+            | {"weights": weights, "hits": hits}
             | {"finished": finished, "decisions": finished.decisions, "content": content}
         )
     return found
