@@ -37,6 +37,7 @@ _END: Final = r"[ \t\n\r\f/>]"
 _DOUBLE: Final = rf"<script{_END}(?:[^<-]++|(?!-->)-|(?!</script{_END})<|(?!))*+(?:</script{_END}|(?=-->)|\Z)"
 _ESCAPED: Final = rf"<!(?=--)(?:[^<-]++|(?!-->)-|(?!</?script{_END})<|{_DOUBLE}|(?!))*+(?:-->|(?=</script{_END})|\Z)"
 
+_MAX_TITLE: Final = 300  # code points of a title that may name tags; the end tag of a longer one is another's
 _SVG_RAW: Final = ("style", "title")  # elements of SVG too, where <style/> is whole
 
 
@@ -151,7 +152,7 @@ def _cut(tag: str) -> _Cut | None:
 
 
 def _cut_raw(tag: str, name: str) -> _Cut | None:
-    """A raw element without its end tag ends at the next tag, and so does a title with tags in it.
+    """A raw element without its end tag ends at the next tag, and so does a long title with tags in it.
 
     Not so a script or style that is cut off by the end of the page: its rest is code, not text.
     """
@@ -159,7 +160,7 @@ def _cut_raw(tag: str, name: str) -> _Cut | None:
     content = start.end() if start else len(tag)
     stop = tag.find("<", content)
     closed = _end_tag(tag, name, content)
-    if stop < 0 or stop == closed or (closed >= 0 and name != "title"):
+    if stop < 0 or stop == closed or (closed >= 0 and (name != "title" or closed - content <= _MAX_TITLE)):
         return None
     if name in ("script", "style") and not (tag[content:stop].isspace() or stop == content):
         return None

@@ -420,3 +420,10 @@ def test_a_tag_ends_where_a_browser_ends_it_however_its_attributes_are_spelled(t
     first = extracted.blocks[0].markup
     assert first is not None
     assert "x" in first.classes.split()
+
+
+@pytest.mark.parametrize("title", ["Use <b> tags", "The <style> element", "〈<p>〉是什么"])
+def test_a_title_may_name_tags(title: str) -> None:
+    found = extract(f"<title>{title}</title><p>Hello</p>", "text/html")
+    assert [block.text for block in found.blocks] == ["Hello"]
+    assert found.head.title == title
