@@ -1,7 +1,7 @@
 """Clean text out of pages and out of flattened pages, beside other extractors, on pages whose main text is marked.
 
     python -m benchmarks.train_labeller --no-write --folds FOLDS
-    OPENBLAS_NUM_THREADS=1 python -m benchmarks.extraction --folds FOLDS [--cache DIR] [--magic-python PYTHON]
+    python -m benchmarks.extraction --folds FOLDS [--cache DIR] [--magic-python PYTHON]
         [--sample N] [--no-peers] [--no-flat] [--no-decoding] [--show-worst N]
 
 Prints 4-gram F1, word F1 and line F1 (``extraction_tables`` defines them) by set, language and page type with

@@ -75,15 +75,19 @@ def decided(
     return Output("" if rules and text and debris(text) else text, kept)
 
 
-def template_hits(pages: Sequence[Page], scores: Sequence[Floats]) -> list[list[str | None]]:
-    """Site templates learned from all pages, looked up in each."""
-    sites = [site_of_url(f"https://{page.site}/") for page in pages]
-    keys = [line_keys(page.blocks) for page in pages]
+def site_of_page(page: Page) -> str:
+    """The site whose template a page's lines teach."""
+    return site_of_url(f"https://{page.site}/") or page.site
+
+
+def line_rows(pages: Sequence[Page], scores: Sequence[Floats]) -> pa.Table:
+    """What the pages teach (LINES_SCHEMA); a page's number is its ``doc_id``."""
     tables = [LINES_SCHEMA.empty_table()]
-    for number, (page, site, mine, score) in enumerate(zip(pages, sites, keys, scores, strict=True)):
+    for number, (page, score) in enumerate(zip(pages, scores, strict=True)):
+        mine = line_keys(page.blocks)
         before, after = neighbours(mine)
         columns = {
-            "site": [site] * len(mine),
+            "site": [site_of_page(page)] * len(mine),
             "doc_id": [str(number)] * len(mine),
             "text_sha256": [str(number)] * len(mine),
             "key": mine,
@@ -95,8 +99,13 @@ def template_hits(pages: Sequence[Page], scores: Sequence[Floats]) -> list[list[
         }
         arrays = [pa.array(columns[field.name]).cast(field.type) for field in LINES_SCHEMA]
         tables.append(pa.table(arrays, schema=LINES_SCHEMA))
-    index = index_templates(learn_templates(pa.concat_tables(tables)))
-    return [match_templates(index, site, mine) for site, mine in zip(sites, keys, strict=True)]
+    return pa.concat_tables(tables)
+
+
+def template_hits(pages: Sequence[Page], scores: Sequence[Floats]) -> list[list[str | None]]:
+    """Site templates learned from all pages, looked up in each."""
+    index = index_templates(learn_templates(line_rows(pages, scores)))
+    return [match_templates(index, site_of_page(page), line_keys(page.blocks)) for page in pages]
 
 
 def timed_extraction(page: Page, rules: RuleSet) -> float:

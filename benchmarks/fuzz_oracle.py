@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -46,14 +46,19 @@ _UNSEEN: Final = frozenset("script style title iframe noembed noframes template 
 _UNCLEAN: Final = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _FOOTNOTE: Final = re.compile(r"\[\^[^\[\]\s]{1,60}\]")  # no part of CommonMark, and read all the same
 _SWALLOWING: Final = re.compile(r"<textarea|<xmp|<!\[cdata\[", re.IGNORECASE)
+_ENTITY: Final = re.compile(r"&#?\w{1,40};?")
 _LINE_END: Final = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 #: In SVG and MathML scripts and styles are mark-up for a browser; for us they are code there as well.
 _FOREIGN: Final = re.compile("<(?:svg|math)", re.IGNORECASE)
 _CODE: Final = re.compile(
     r"<script/>.*?(?:</script[\s/>]|\Z)|<(script|style)(?:\s[^<>]*[^<>/])?>.*?(?:</\1[\s/>]|\Z)", re.I | re.S
 )
+#: For us a title that ends itself is whole, and a long one with tags in it was left open: what follows is the page.
+_TITLE: Final = re.compile(r"<title(?:\s*/>|(?:\s[^<>]*)?>(?!.{0,300}</title))", re.I | re.S)
 #: A CDATA section ends at its first ">" for us; the rest is read as mark-up.
 _SECTION: Final = re.compile(r"<!\[CDATA\[([^>]*?)(?:\]\])?>", re.IGNORECASE)
+#: A link's definition right after a paragraph is one for us, as for the first Markdown; CommonMark reads text.
+_DEFINITION: Final = re.compile(r"""^\s*\[[^\[\]\n]+\]:\s*<[^<>\n]*>\s+(?:"[^"\n]*"|'[^'\n]*')\s*$""", re.MULTILINE)
 #: An address with spaces is one for us; CommonMark reads text.
 _SPACED: Final = re.compile(r"\]\(\s{0,9}(?:https?:|[./#])(?:[^()\n]|\([^()\n]*\))*\)")
 #: Indented code is text for us, and links count within HTML blocks too.
@@ -201,7 +206,7 @@ def _visible(text: str, media_type: str, unseen: frozenset[str]) -> list[str]:
     elif media_type == "text/html":
         seen = _seen(text, unseen)
     else:
-        text = _SPACED.sub("]()", _FOOTNOTE.sub("", text))
+        text = _SPACED.sub("]()", _FOOTNOTE.sub("", _DEFINITION.sub("", text)))
         seen = _seen(_MARKDOWN.render(text), unseen)
         if seen:
             seen &= _seen(_TAGLESS.render(text), unseen)
@@ -209,10 +214,14 @@ def _visible(text: str, media_type: str, unseen: frozenset[str]) -> list[str]:
 
 
 def _seen(page: str, unseen: frozenset[str]) -> set[str]:
-    """The canaries of a page that a browser shows, and would show were SVG's code and sections no mark-up."""
+    """The canaries of a page that a browser shows, and would show were SVG's code and sections no mark-up
+    and no title left open.
+    """
     seen = _shown(page, unseen)
+    if seen and _TITLE.search(page):
+        seen &= _shown(_TITLE.sub("", page), unseen)
     if seen and _FOREIGN.search(page):
-        seen &= _shown(_CODE.sub("", _SECTION.sub(r"\1", page)), unseen)
+        seen &= _shown(_CODE.sub("", _SECTION.sub(lambda found: escape(found[1]), page)), unseen)
     return seen
 
 
@@ -248,7 +257,7 @@ def _check_blocks(cleaned: Cleaned, source: str) -> Iterator[Finding]:
         if repair(block.text).text != block.text:
             yield Finding("unrepaired", repr(block.text)[:_MAX_SKETCH])
         span = source[block.start : block.end]
-        if not mojibake and not any(_holds(one, block.text) for one in (span, unescape(span))):
+        if not mojibake and not _holds(_ENTITY.sub(_both, span), block.text):
             yield Finding("misplaced", f"{block.text!r} at {span!r}"[:_MAX_SKETCH])
             return
 
@@ -257,6 +266,11 @@ def _holds(source: str, text: str) -> bool:
     """Whether the letters of a text are in the source in order."""
     letters = iter(_letters(source))
     return all(letter in letters for letter in _letters(text))
+
+
+def _both(entity: re.Match[str]) -> str:
+    """An entity as it stands, and what it means: in code it is text."""
+    return entity[0] + unescape(entity[0])
 
 
 def _letters(text: str) -> Iterator[str]:

@@ -29,12 +29,13 @@ _ITEM: Final = re.compile(r"(?:[-*+•·]|\d{1,9}[.)])[ \t\u3000]++(?:\[[ xX]\][
 _QUOTE: Final = re.compile(r"(?:>[ \t]?){1,9}[ \t]*+")
 _DELIMITER: Final = re.compile(r"\|?[ \t]*+:?-+:?[ \t]*+(?:\|[ \t]*+:?-+:?[ \t]*+)*\|?$")
 _REFERENCE: Final = re.compile(  # "[1]: note" is text: what it points to must look like an address
-    r"\[([^\[\]^][^\[\]]{0,200})\]:\s*+(?:[</.#]|[a-zA-Z][a-zA-Z0-9+.-]{0,60}[:./])\S*+"
+    r"\[([^\[\]^][^\[\]]{0,200})\]:\s*+(?:<[^<>]{0,2000}>|(?:[/.#]|[a-zA-Z][a-zA-Z0-9+.-]{0,60}[:./])\S*+)"
     r"(?:\s++(?:\"[^\"]{0,500}\"|'[^']{0,500}'|\([^()]{0,500}\)))?$"
 )
 _CELL_END: Final = re.compile(r"(?<!\\)\|")
 _KEY: Final = re.compile(r"([A-Za-z_][\w.-]{0,60})\s*+:(?:\s++(.*))?$")
 _MAX_FRONT_LINES: Final = 200
+_MAX_INDENT: Final = 4  # columns; as in https://spec.commonmark.org/0.31.2/#fenced-code-blocks
 #: A line wider than this (columns; a wide character takes two) was not wrapped by hand: it is a paragraph.
 _MAX_WRAPPED: Final = 120
 
@@ -111,7 +112,8 @@ def _blocks(source: str, lines: list[Line]) -> Iterator[RawBlock]:
     i = 0
     while i < len(lines):
         line = lines[i]
-        if (fence := _FENCE.match(line.text)) is not None:
+        indented = line.indent >= _MAX_INDENT and not state.indents  # such a line opens no code but in a list
+        if not indented and (fence := _FENCE.match(line.text)) is not None:
             yield from _close(state)
             i, code = _code(source, lines, i, fence[1])
             yield from code

@@ -37,6 +37,7 @@ _SUBSTITUTIONS: Final = tuple(
 )
 _REFERRING: Final = re.compile(r"(!?)\[([^\[\]]{1,1000})\]\[([^\[\]]{0,200})\]")  # an image, or a link
 _CODE: Final = re.compile(r"(`+[^`]++`+)")
+_NO_ENTITY: Final = re.compile(r"&(?!#?\w)")  # and it shall not become one when marks after it are taken out
 _MARKS: Final = re.compile(r"[\[\]<*_~\\`&]")
 
 
@@ -83,8 +84,11 @@ def _marked(text: str, references: frozenset[str] | None) -> str:
 
     if "<!--" in text:
         text = _without_comments(text)
+    entities = "&" in text
+    if entities:
+        text = _NO_ENTITY.sub("&amp;", text)
     if "][" in text:
         text = _REFERRING.sub(referring, text)
     for pattern, replacement in _SUBSTITUTIONS:
         text = pattern.sub(replacement, text)
-    return unescape(text) if "&" in text else text
+    return unescape(text) if entities else text

@@ -109,6 +109,7 @@ def test_places_begin_and_end_with_the_text() -> None:
         ("a<br>b <!-- c --> d<sup>2</sup>", "a b d2"),
         ("note[^1] and [1]", "note and [1]"),
         ("中文**加粗**中文", "中文加粗中文"),
+        ("&#**20013 R&**amp; 碳&amp;市场", "&#20013 R&amp; 碳&市场"),
     ],
 )
 def test_inline_markup_leaves_the_text(source: str, text: str) -> None:
@@ -124,6 +125,13 @@ def test_long_lines_are_paragraphs_and_short_ones_are_joined() -> None:
 def test_an_open_fence_or_front_matter_loses_nothing() -> None:
     assert [block.text for block in extract_markdown("a\n\n```\nb\nc").blocks] == ["a", "b\nc"]
     assert [block.text for block in extract_markdown("---\ntitle: x\n\ntext").blocks] == ["title: x", "text"]
+
+
+def test_what_defines_no_link_and_opens_no_code_is_text() -> None:
+    for source in ("[公告]:<碳市场开市", "[a]: <the market opens", "正文\n    ```配额分配方案"):
+        assert [block.text for block in extract_markdown(source).blocks] == [" ".join(source.split())]
+    assert extract_markdown("[a]: <b c> '题'").blocks == ()
+    assert [block.kind for block in extract_markdown("- a\n\n    ```py\n    b\n    ```").blocks] == ["list_item", "code"]
 
 
 MARKS = set(" \t\n\r　#>-*+=_`~|:.)(0123456789[]\\xX!<")
