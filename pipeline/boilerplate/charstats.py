@@ -125,8 +125,8 @@ def _pair_slots() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
 
 def _look_up(hashes: NDArray[np.uint64], table: tuple[NDArray[np.uint64], NDArray[np.uint8]]) -> NDArray[np.uint8]:
     keys, kinds = table
-    slot = (hashes ^ hashes >> np.uint64(16)) & np.uint64(_SLOTS - 1)
-    found: NDArray[np.uint8] = np.where(keys[slot] == hashes, kinds[slot], 0)
+    slot = ((hashes ^ hashes >> np.uint64(16)) & np.uint64(_SLOTS - 1)).view(np.int64)
+    found: NDArray[np.uint8] = kinds[slot] * (keys[slot] == hashes)
     return found
 
 
@@ -161,23 +161,33 @@ class CharStats:
 def char_stats(texts: Sequence[str]) -> CharStats:
     """Count characters and words of each text; texts must not be empty."""
     n = len(texts)
-    joined = "\n".join(texts)
-    codes = _codes(joined)
     length = np.fromiter(map(len, texts), dtype=np.int64, count=n)
-    ends = np.cumsum(length + 1) - 1
+    ends = (length + 1).cumsum() - 1
     starts = ends - length
-    kinds = _kind_table()[np.minimum(codes, _BMP)]
-    if codes.size and int(codes.max()) >= _ASTRAL_CJK.start:
-        kinds[(codes >= _ASTRAL_CJK.start) & (codes < _ASTRAL_CJK.stop)] = CharKind.CJK
-    owner = np.repeat(np.arange(n), length + 1)[:-1]
+    owner = np.arange(n).repeat(length + 1)[:-1]
+    kinds, words, pairs = _read("\n".join(texts), owner)
     counts = np.bincount(owner * _N_KINDS + kinds, minlength=n * _N_KINDS).reshape(n, _N_KINDS)
     counts[:-1, CharKind.SPACE] -= 1  # the joints
-    # U+0130 is the one character of Unicode that grows in lower case.
-    lower = _codes(joined.replace("\u0130", "i").lower())
-    words, pairs = _hash_words(lower, kinds, owner), _hash_pairs(lower, kinds, owner)
     word_kinds = _count_listed(words, pairs, n)
     last, per_text = _last_kind(kinds, starts, ends), np.bincount(words.owner, minlength=n)
-    return CharStats(length, counts, per_text, word_kinds, last, kinds[starts], words, pairs)
+    return CharStats(length, counts, per_text, word_kinds, last, kinds[starts].astype(np.int64), words, pairs)
+
+
+def hash_words_and_pairs(texts: Sequence[str]) -> tuple[Hashed, Hashed]:
+    """The words and the neighbouring CJK characters of each text, as ``char_stats`` has them; texts may be empty."""
+    owner = np.repeat(np.arange(len(texts)), [len(text) + 1 for text in texts])[:-1]
+    return _read("\n".join(texts), owner)[1:]
+
+
+def _read(joined: str, owner: Ints) -> tuple[NDArray[np.uint8], Hashed, Hashed]:
+    """The kind of each character, the words and the pairs; ``owner`` says which text a character is in."""
+    codes = _codes(joined)
+    kinds = _kind_table().take(codes, mode="clip")
+    if codes.size and int(codes.max()) >= _ASTRAL_CJK.start:
+        kinds[(codes >= _ASTRAL_CJK.start) & (codes < _ASTRAL_CJK.stop)] = CharKind.CJK
+    # U+0130 is the one character of Unicode that grows in lower case.
+    lower = _codes(joined.replace("\u0130", "i").lower())
+    return kinds, _hash_words(lower, kinds, owner), _hash_pairs(lower, kinds, owner)
 
 
 def _codes(text: str) -> NDArray[np.uint32]:
@@ -236,8 +246,8 @@ def _kept_powers() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
 def _last_kind(kinds: NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:
     """Kind of each text's last character that is neither space nor closing quote (of three looked at)."""
     at = ends - 1
+    closing = (kinds == CharKind.QUOTE) | (kinds == CharKind.SPACE)
     for _ in range(3):
-        closing = (kinds[at] == CharKind.QUOTE) | (kinds[at] == CharKind.SPACE)
-        at = np.where(closing & (at > starts), at - 1, at)
+        at -= closing[at] & (at > starts)
     found: Ints = kinds[at].astype(np.int64)
     return found

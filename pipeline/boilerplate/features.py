@@ -9,9 +9,9 @@ Scales are logarithms and shares, so that no column needs the unit of another.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import accumulate, chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,94 +58,104 @@ _PLACE = (
     "page_link_density", "page_cjk", "prose", "prose_before", "prose_after", "prose_left", "prose_right",
 )  # fmt: skip
 _WINDOWED = ("tokens", "link_density", "ends_sentence", "stop", "says_any_density", "prose")
-_WINDOWS = ("previous", "next", "near_2", "near_4")
+_REACHES = (2, 4)
+_WINDOWS = ("previous", "next", *(f"near_{reach}" for reach in _REACHES))
 _NEIGHBOURS = tuple(f"{window}_{name}" for name in _WINDOWED for window in _WINDOWS)
 
 #: The columns of ``block_features``, in order.
 FEATURES: tuple[str, ...] = (*_TEXT, *_FORM, *_MARKUP, *_PLACE, *_NEIGHBOURS)
 
+_WINDOWED_AT = [FEATURES.index(name) for name in _WINDOWED]
+#: Where the columns of each group end.
+_TEXT_END, _FORM_END, _MARKUP_END, _PLACE_END = accumulate(map(len, (_TEXT, _FORM, _MARKUP, _PLACE)))
+_KINDS = tuple(BlockKind)
+_KIN_COLUMNS = 4  # of mark-up: from "siblings" on
+
 
 def block_features(blocks: Sequence[Block], stats: CharStats | None = None) -> Table:
     """One row of FEATURES a block of one page, in page order, float32 and finite; stats as ``char_stats`` counts them."""
+    table = np.zeros((len(blocks), len(FEATURES)), dtype=np.float32)
     if not blocks:
-        return np.zeros((0, len(FEATURES)), dtype=np.float32)
+        return table
     texts = [block.text for block in blocks]
     stats = stats or char_stats(texts)
     tokens = stats.tokens
-    text = _text_columns(texts, stats, tokens)
-    form = _form_columns(blocks, stats.length)
+    text, form = table[:, :_TEXT_END], table[:, _TEXT_END:_FORM_END]
+    _fill_text(text, texts, stats, tokens)
+    _fill_form(form, blocks, stats.length)
     ends, links = text[:, _TEXT.index("sentences")] > 0, form[:, _FORM.index("link_density")]
     prose = (tokens >= _PROSE_TOKENS) & ends & (links < 0.4)
-    prose_tokens = np.where(prose, tokens, 0).astype(np.float32)
-    place = _place_columns(tokens, prose, links, text[:, _TEXT.index("cjk")])
-    left = np.hstack((text, form, _markup_columns(blocks, prose_tokens), place))
-    picked = left[:, _WINDOWED_AT]
-    return np.hstack((left, _neighbour_columns(picked)))
-
-
-_WINDOWED_AT = [FEATURES.index(name) for name in _WINDOWED]
-
-
-def _text_columns(texts: Sequence[str], stats: CharStats, tokens: Column) -> Table:
-    kinds = stats.kinds.astype(np.float32)
-    length = np.maximum(stats.length, 1).astype(np.float32)
-    some = np.maximum(tokens, 1)
-    letters = np.maximum(kinds[:, CharKind.LOWER] + kinds[:, CharKind.UPPER], 1)
-    cjk = (kinds[:, CharKind.CJK] + kinds[:, CharKind.CJK_STOP]) / length
-    page_cjk = float((cjk * length).sum() / length.sum())
-    listed = stats.word_kinds[:, 2:].astype(np.float32)
-    stop = stats.word_kinds[:, 1] + kinds[:, CharKind.CJK_STOP]
-    ends, comma = kinds[:, CharKind.SENTENCE_END], kinds[:, CharKind.COMMA]
-    separators = kinds[:, CharKind.SEPARATOR]
-    seen = Counter(texts)
-    columns = (
-        np.log1p(tokens), np.log1p(length), stats.last_kind == CharKind.SENTENCE_END,
-        stats.last_kind == CharKind.COMMA, np.log1p(ends), ends / some, comma / some,
-        np.log1p(separators), separators / some, kinds[:, CharKind.DUNHAO] / some, kinds[:, CharKind.DIGIT] / length,
-        cjk, cjk - page_cjk, kinds[:, CharKind.UPPER] / letters,
-        (kinds[:, CharKind.OTHER] + kinds[:, CharKind.BULLET]) / length, stop / some,
-        stats.first_kind == CharKind.BULLET, stats.first_kind == CharKind.DIGIT,
-        stats.first_kind == CharKind.UPPER, letters / np.maximum(stats.words, 1) / 10,
-    )  # fmt: skip
-    repeated = np.log1p(np.array([seen[text] - 1 for text in texts]))
-    return np.column_stack((*columns, np.log1p(listed), listed.sum(axis=1) / some, repeated)).astype(np.float32)
-
-
-def _form_columns(blocks: Sequence[Block], length: NDArray[np.int64]) -> Table:
-    kinds = tuple(BlockKind)
-    table = np.zeros((len(blocks), len(_FORM)), dtype=np.float32)
-    raw = np.array(
-        [
-            (b.n_breaks, b.level, kinds.index(b.kind), 0, 0, 0)
-            if (m := b.markup) is None
-            else (b.n_breaks, b.level, kinds.index(b.kind), 1, m.n_links, m.link_chars)
-            for b in blocks
-        ],
-        dtype=np.float32,
-    )
-    breaks = np.log1p(np.minimum(raw[:, 0], 10))
-    table[:, 0] = breaks
-    table[:-1, 1] = breaks[1:]
-    table[:, 2] = raw[:, 1] / 6
-    table[np.arange(len(blocks)), 3 + raw[:, 2].astype(np.int64)] = 1
-    density = np.minimum(raw[:, 5] / length, 1)
-    table[:, 3 + len(kinds) :] = np.column_stack((raw[:, 3], np.log1p(raw[:, 4]), density, density > 0.8))
+    proser = np.where(prose, tokens, np.float32(0))
+    _fill_markup(table[:, _FORM_END:_MARKUP_END], blocks, proser)
+    _fill_place(table[:, _MARKUP_END:_PLACE_END], tokens, proser, links, text[:, _TEXT.index("cjk")])
+    _fill_neighbours(table[:, _PLACE_END:], table[:, _WINDOWED_AT])
     return table
 
 
+def _fill(table: Table, columns: Iterable[NDArray[np.generic] | float]) -> None:
+    for at, column in enumerate(columns):
+        table[:, at] = column
+
+
+def _fill_text(table: Table, texts: Sequence[str], stats: CharStats, tokens: Column) -> None:
+    kinds = stats.kinds.T.astype(np.float32)
+    length = np.maximum(stats.length, 1).astype(np.float32)
+    some = np.maximum(tokens, 1)
+    letters = np.maximum(kinds[CharKind.LOWER] + kinds[CharKind.UPPER], 1)
+    cjk = (kinds[CharKind.CJK] + kinds[CharKind.CJK_STOP]) / length
+    page_cjk = float((cjk * length).sum() / length.sum())
+    listed = stats.word_kinds[:, 2:].astype(np.float32)
+    stop = stats.word_kinds[:, 1] + kinds[CharKind.CJK_STOP]
+    ends, separators = kinds[CharKind.SENTENCE_END], kinds[CharKind.SEPARATOR]
+    columns = (
+        np.log1p(tokens), np.log1p(length), stats.last_kind == CharKind.SENTENCE_END,
+        stats.last_kind == CharKind.COMMA, np.log1p(ends), ends / some, kinds[CharKind.COMMA] / some,
+        np.log1p(separators), separators / some, kinds[CharKind.DUNHAO] / some, kinds[CharKind.DIGIT] / length,
+        cjk, cjk - page_cjk, kinds[CharKind.UPPER] / letters,
+        (kinds[CharKind.OTHER] + kinds[CharKind.BULLET]) / length, stop / some,
+        stats.first_kind == CharKind.BULLET, stats.first_kind == CharKind.DIGIT,
+        stats.first_kind == CharKind.UPPER, letters / np.maximum(stats.words, 1) / 10,
+    )  # fmt: skip
+    _fill(table, columns)
+    table[:, len(columns) : -2] = np.log1p(listed)
+    table[:, -2] = listed.sum(axis=1) / some
+    if len(seen := Counter(texts)) < len(texts):
+        table[:, -1] = np.log1p([seen[text] - 1 for text in texts])
+
+
+def _fill_form(table: Table, blocks: Sequence[Block], length: NDArray[np.int64]) -> None:
+    rows = [
+        (b.n_breaks, b.level, _KINDS.index(b.kind), 0, 0, 0)
+        if (m := b.markup) is None
+        else (b.n_breaks, b.level, _KINDS.index(b.kind), 1, m.n_links, m.link_chars)
+        for b in blocks
+    ]
+    raw = np.fromiter(chain.from_iterable(rows), np.int64, 6 * len(rows)).reshape(-1, 6)
+    n_breaks, level, kind, has_markup, n_links, link_chars = raw.T
+    breaks = np.log1p(np.minimum(n_breaks, 10))
+    table[:, 0] = breaks
+    table[:-1, 1] = breaks[1:]
+    table[:, 2] = level / 6
+    table[np.arange(len(blocks)), 3 + kind] = 1
+    density = np.minimum(link_chars / length, 1)
+    _fill(table[:, 3 + len(_KINDS) :], (has_markup, np.log1p(n_links), density, density > 0.8))
+
+
 @lru_cache(maxsize=65536)
-def _class_mask(word: str) -> int:
-    """The CLASS_WORDS rows that one class or id word speaks for, a bit each."""
-    return sum(1 << at for at, pattern in enumerate(CLASS_WORDS.values()) if pattern.search(word))
+def _spoken_for(word: str) -> tuple[int, ...]:
+    """The CLASS_WORDS rows that one class or id word speaks for."""
+    return tuple(at for at, pattern in enumerate(CLASS_WORDS.values()) if pattern.search(word))
 
 
-@lru_cache(maxsize=8192)
-def _chain_masks(classes: str) -> tuple[int, ...]:
-    """The mask of each class word, nearest last; a word that speaks for nothing ends it, so it is never empty."""
-    return (*map(_class_mask, classes[-_MAX_CHAIN:].split()), 0)
+def _class_row(classes: str) -> list[float]:
+    """For each CLASS_WORDS row, how near the nearest class word that speaks for it stands, 1 to 0."""
+    row = [0.0] * len(CLASS_WORDS)
+    for distance, word in enumerate(reversed(classes[-_MAX_CHAIN:].split())):
+        for at in _spoken_for(word):
+            row[at] = row[at] or 0.9**distance
+    return row
 
 
-@lru_cache(maxsize=8192)
 def _path_row(path: tuple[str, ...], role: str) -> tuple[float, ...]:
     """The mark-up columns from "depth" to the last "role_"."""
     own = path[-1] if path else ""
@@ -158,19 +168,6 @@ def _path_row(path: tuple[str, ...], role: str) -> tuple[float, ...]:
     )
 
 
-def _class_rows(chains: Sequence[str]) -> NDArray[np.float64]:
-    """For each chain of classes and each CLASS_WORDS row, how near a word that speaks for it stands, 1 to 0."""
-    spoken = [_chain_masks(classes) for classes in chains]
-    lengths = np.fromiter(map(len, spoken), dtype=np.int64, count=len(spoken))
-    ends = np.cumsum(lengths)
-    masks = np.fromiter(chain.from_iterable(spoken), dtype=np.int64, count=int(ends[-1]))
-    distance = np.repeat(ends, lengths) - np.arange(ends[-1]) - 2
-    bits = masks[:, None] >> np.arange(len(CLASS_WORDS)) & 1
-    rows: NDArray[np.float64] = np.maximum.reduceat(bits * (0.9**distance)[:, None], ends - lengths)
-    return rows
-
-
-@lru_cache(maxsize=8192)
 def _skeleton(path: tuple[str, ...], classes: str) -> tuple[tuple[str, ...], str]:
     """What repeated siblings share: block elements of the path, classes without numbers ("reply-380904")."""
     end = len(path)
@@ -179,38 +176,46 @@ def _skeleton(path: tuple[str, ...], classes: str) -> tuple[tuple[str, ...], str
     return path[:end], classes.translate(_NO_DIGITS)
 
 
-def _markup_columns(blocks: Sequence[Block], prose_tokens: Column) -> Table:
+@lru_cache(maxsize=8192)
+def _place(path: tuple[str, ...], classes: str, role: str) -> tuple[bytes, tuple[tuple[str, ...], str]]:
+    """What a place in a page is by itself: its mark-up columns but the last, as float32, and its skeleton."""
+    row = np.array((*_path_row(path, role), *_class_row(classes)), dtype=np.float32)
+    return row.tobytes(), _skeleton(path, classes)
+
+
+def _fill_markup(table: Table, blocks: Sequence[Block], proser: Column) -> None:
     """Zero for blocks without mark-up; a page has it for all its blocks or for none."""
-    table = np.zeros((len(blocks), len(_MARKUP)), dtype=np.float32)
-    marks = [block.markup for block in blocks]
-    given = [at for at, mark in enumerate(marks) if mark is not None]
+    given = [at for at, block in enumerate(blocks) if block.markup is not None]
     if not given:
-        return table
-    places: dict[tuple[str, tuple[str, ...], str], int] = {}
-    which = np.array([places.setdefault((m.classes, m.path, m.role), len(places)) for m in marks if m])
+        return
+    numbers: dict[tuple[tuple[str, ...], str, str], int] = {}
+    marks = (block.markup for block in blocks)
+    which = np.array([numbers.setdefault((m.path, m.classes, m.role), len(numbers)) for m in marks if m])
+    places = [_place(*place) for place in numbers]
     kin: dict[tuple[tuple[str, ...], str], int] = {}
-    family = np.array([kin.setdefault(_skeleton(path, classes), len(kin)) for classes, path, _ in places])
-    families, frames = family[which], list(kin)
-    counts = np.bincount(families, minlength=len(frames))
-    prose = np.bincount(families, weights=prose_tokens[given], minlength=len(frames))
-    path, classes = frames[int(prose.argmax())]
-    kin_rows = np.column_stack(
-        (
-            np.log1p(counts - 1),
-            prose / max(float(prose.sum()), 1.0),
-            [_common(own, path) / max(len(own), len(path), 1) for own, _ in frames],
-            [_common(own, classes) / max(len(classes), 1) for _, own in frames],
-        )
+    family = np.array([kin.setdefault(skeleton, len(kin)) for _, skeleton in places])
+    families = family[which]
+    prose = np.bincount(families, weights=proser[given], minlength=len(kin)).astype(np.float64)
+    rows = np.frombuffer(b"".join([row for row, _ in places]), dtype=np.float32).reshape(len(places), -1)
+    table[given, :-_KIN_COLUMNS] = rows[which]
+    table[given, -_KIN_COLUMNS:] = _kin_rows(list(kin), np.bincount(families), prose)[families]
+
+
+def _kin_rows(
+    kin: Sequence[tuple[tuple[str, ...], str]], counts: NDArray[np.int64], prose: NDArray[np.float64]
+) -> Table:
+    """The columns from "siblings" on for each family of blocks."""
+    path, classes = kin[int(prose.argmax())]
+    near_path = {own: _common(own, path) / max(len(own), len(path), 1) for own in {own for own, _ in kin}}
+    rows = np.empty((len(kin), _KIN_COLUMNS), dtype=np.float32)
+    columns = (
+        np.log1p(counts - 1),
+        prose / max(float(prose.sum()), 1.0),
+        np.array([near_path[own] for own, _ in kin]),
+        np.array([_common(own, classes) for _, own in kin]) / max(len(classes), 1),
     )
-    rows = np.column_stack(
-        (
-            [_path_row(path, role) for _, path, role in places],
-            _class_rows([classes for classes, _, _ in places]),
-            kin_rows[family],
-        )
-    )
-    table[given] = rows[which]
-    return table
+    _fill(rows, columns)
+    return rows
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
@@ -225,45 +230,37 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
     return low
 
 
-def _place_columns(tokens: Column, prose: NDArray[np.bool_], links: Column, cjk: Column) -> Table:
+def _fill_place(table: Table, tokens: Column, proser: Column, links: Column, cjk: Column) -> None:
     n = len(tokens)
-    index = np.arange(n)
-    total = max(float(tokens.sum()), 1.0)
-    before = np.cumsum(tokens) - tokens
-    proser = np.where(prose, tokens, 0)
-    prose_total = float(proser.sum())
-    seen = np.cumsum(proser) - proser
-    at_prose = np.where(prose, index, -1)
-    last = np.maximum.accumulate(at_prose)
-    last_before = np.concatenate(([-1], last[:-1]))
-    back = np.where(last_before >= 0, index - last_before, _FAR)
-    coming = np.minimum.accumulate(np.where(prose, index, n + int(_FAR))[::-1])[::-1]
-    next_after = np.concatenate((coming[1:], [n + int(_FAR)]))
-    ahead = np.where(next_after < n, next_after - index, _FAR)
-    ones = np.ones(n, dtype=np.float32)
-    return np.column_stack(
-        (
-            np.log1p(index), np.log1p(n - 1 - index), index / max(n - 1, 1), before / total, ones * np.log1p(n),
-            ones * np.log1p(total), ones * prose_total / total, ones * float((links * tokens).sum()) / total,
-            ones * float((cjk * tokens).sum()) / total, prose,
-            np.log1p(np.minimum(back, _FAR)), np.log1p(np.minimum(ahead, _FAR)),
-            np.log1p(seen), np.log1p(np.maximum(prose_total - seen - proser, 0)),
-        )
-    ).astype(np.float32)  # fmt: skip
+    index, prose = np.arange(n), proser > 0
+    total, prose_total = max(float(tokens.sum()), 1.0), float(proser.sum())
+    before, seen = np.cumsum(tokens) - tokens, np.cumsum(proser) - proser
+    last = np.full(n + 1, -1)
+    last[1:] = np.maximum.accumulate(np.where(prose, index, -1))
+    back = np.where(last[:-1] >= 0, index - last[:-1], _FAR)
+    coming = np.full(n + 1, n + int(_FAR))
+    coming[:-1] = np.minimum.accumulate(np.where(prose, index, n + int(_FAR))[::-1])[::-1]
+    ahead = np.where(coming[1:] < n, coming[1:] - index, _FAR)
+    columns = (
+        np.log1p(index), np.log1p(n - 1 - index), index / max(n - 1, 1), before / total, np.log1p(n),
+        np.log1p(total), prose_total / total, float(links @ tokens) / total, float(cjk @ tokens) / total, prose,
+        np.log1p(np.minimum(back, _FAR)), np.log1p(np.minimum(ahead, _FAR)),
+        np.log1p(seen), np.log1p(np.maximum(prose_total - seen - proser, 0)),
+    )  # fmt: skip
+    _fill(table, columns)
 
 
-def _neighbour_columns(picked: Table) -> Table:
+def _fill_neighbours(table: Table, picked: Table) -> None:
     """For each column: the block before, the one after, and the means of two and of four on both sides."""
     n, width = picked.shape
-    zero = np.zeros((1, width), dtype=np.float32)
-    sums = np.concatenate((zero, np.cumsum(picked, axis=0)))
+    windows = table.reshape(n, width, len(_WINDOWS))  # a view
+    windows[1:, :, 0], windows[:-1, :, 1] = picked[:-1], picked[1:]
+    sums = np.zeros((n + 1 + 2 * max(_REACHES), width), dtype=np.float32)  # before each block; level beyond the page
+    start = max(_REACHES)
+    np.cumsum(picked, axis=0, out=sums[start + 1 : start + 1 + n])
+    sums[start + 1 + n :] = sums[start + n]
     index = np.arange(n)
-
-    def mean(reach: int) -> Table:
-        low, high = np.maximum(index - reach, 0), np.minimum(index + reach + 1, n)
-        counts = (high - low)[:, None].astype(np.float32)
-        means: Table = np.divide(sums[high] - sums[low], counts, dtype=np.float32)
-        return means
-
-    parts = (np.vstack((zero, picked[:-1])), np.vstack((picked[1:], zero)), mean(2), mean(4))
-    return np.stack(parts, axis=2).reshape(n, width * len(_WINDOWS)).astype(np.float32)
+    for at, reach in enumerate(_REACHES, start=2):
+        counts = np.minimum(index + reach + 1, n) - np.maximum(index - reach, 0)
+        total = sums[start + 1 + reach :][:n] - sums[start - reach :][:n]
+        windows[:, :, at] = total / counts[:, None].astype(np.float32)

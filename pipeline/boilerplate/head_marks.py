@@ -8,11 +8,12 @@ learned.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.boilerplate.charstats import CharStats, Hashed, char_stats
+from pipeline.boilerplate.charstats import CharStats, Hashed, hash_words_and_pairs
 from pipeline.extract.json_strings import MAX_JSON, json_strings
 from pipeline.types import PageHead
 
@@ -31,6 +32,8 @@ _NAMES = (*_BODIES, "description", "headline", "name")
 _TITLES = ("og:title", "twitter:title")
 _DESCRIPTIONS = ("description", "og:description", "twitter:description")
 _MIX = np.uint64(1_000_003)
+_SLOT_BITS = 13
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing (Knuth, TAOCP 3, 6.4)
 
 
 def head_marks(head: PageHead) -> list[str]:
@@ -51,19 +54,21 @@ def repeats(head: PageHead, stats: CharStats) -> NDArray[np.float32]:
     table = np.zeros((n, len(REPEATS)), dtype=np.float32)
     if head == PageHead():
         return table
-    title, description, body = (_said(text) for text in _texts(head))
-    words, pairs = _tokens(stats), _pairs(_tokens(stats))
+    title, description, body = _said(_texts(head))
+    words = _tokens(stats.hashed_words, stats.hashed_pairs)
+    pairs = _pairs(words)
     n_words, n_pairs = _count(words.owner, n), _count(pairs.owner, n)
-    in_title, pairs_in_title = _found(words, title.hashes, n), _found(pairs, _pairs(title).hashes, n)
     described, told = _pairs(description).hashes, _pairs(body).hashes
     in_description = _found(pairs, described, n)
     has_body = len(told) >= _BODY_PAIRS
     columns = (
-        in_title / n_words, np.log1p(pairs_in_title), in_description / n_pairs, np.log1p(in_description),
-        _found(pairs, told, n) / n_pairs if has_body else np.zeros(n), np.full(n, has_body),
-        np.full(n, len(described) > 0),
+        _found(words, title.hashes, n) / n_words, np.log1p(_found(pairs, _pairs(title).hashes, n)),
+        in_description / n_pairs, np.log1p(in_description),
+        _found(pairs, told, n) / n_pairs if has_body else 0, has_body, len(described) > 0,
     )  # fmt: skip
-    return np.column_stack(columns).astype(np.float32)
+    for at, column in enumerate(columns):
+        table[:, at] = column
+    return table
 
 
 def _texts(head: PageHead) -> tuple[str, str, str]:
@@ -78,16 +83,20 @@ def _texts(head: PageHead) -> tuple[str, str, str]:
     )
 
 
-def _said(text: str) -> Hashed:
-    if not text.strip():
-        none = np.zeros(0, dtype=np.int64)
-        return Hashed(none, none.astype(np.uint64))
-    return _tokens(char_stats([text]))
+def _said(texts: Sequence[str]) -> list[Hashed]:
+    """The tokens of each text."""
+    words, pairs = hash_words_and_pairs(texts)
+    return [_tokens(_of(words, at), _of(pairs, at)) for at in range(len(texts))]
 
 
-def _tokens(stats: CharStats) -> Hashed:
+def _of(hashed: Hashed, text: int) -> Hashed:
+    """What lies in one text."""
+    start, end = hashed.owner.searchsorted((text, text + 1))
+    return Hashed(hashed.owner[start:end], hashed.hashes[start:end])
+
+
+def _tokens(words: Hashed, pairs: Hashed) -> Hashed:
     """Words, and after them the pairs of CJK characters."""
-    words, pairs = stats.hashed_words, stats.hashed_pairs
     return Hashed(np.concatenate((words.owner, pairs.owner)), np.concatenate((words.hashes, pairs.hashes)))
 
 
@@ -99,12 +108,20 @@ def _pairs(tokens: Hashed) -> Hashed:
 
 
 def _found(tokens: Hashed, wanted: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
-    """How many of each text's tokens are among the wanted."""
+    """How many of each text's tokens are among the wanted; only those that share a slot with one are compared."""
     if not len(wanted):
         return np.zeros(n)
     wanted = np.sort(wanted)
-    known = wanted[np.minimum(np.searchsorted(wanted, tokens.hashes), len(wanted) - 1)] == tokens.hashes
-    return np.bincount(tokens.owner[known], minlength=n).astype(np.float64)
+    taken = np.zeros(1 << _SLOT_BITS, dtype=np.bool_)
+    taken[_slot(wanted)] = True
+    likely = np.flatnonzero(taken[_slot(tokens.hashes)])
+    hashes = tokens.hashes[likely]
+    known = wanted[np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)] == hashes
+    return np.bincount(tokens.owner[likely[known]], minlength=n).astype(np.float64)
+
+
+def _slot(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return (hashes * _GOLDEN >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
 
 
 def _count(owner: NDArray[np.int64], n: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from pipeline.boilerplate.rule_format import SEPARATORS, Match, Rule
 from pipeline.boilerplate.rule_search import Search, finder, is_found
@@ -31,11 +32,20 @@ _SEPARATOR = re.compile(f"[{SEPARATORS}]")
 _SENTENCE = re.compile(r"[。！？；]|[.!?](?:\s|\Z)")
 
 
+class Claim(NamedTuple):
+    """What a rule asks of a block and what it says of it."""
+
+    match: Match
+    wants_markup: bool
+    decision: Decision
+
+
 @dataclass(frozen=True, slots=True)
 class Pack:
     """Rules that are asked together, the first first."""
 
     rules: tuple[Rule, ...]
+    claims: tuple[Claim, ...]  # in step with rules
     searches: tuple[Search, ...]  # their patterns, each with the index of its rule
     max_chars: int  # a longer block is not looked at
     bare_by_role: Mapping[str, tuple[int, ...]]  # the rules that look at mark-up alone, by a role they can take
@@ -58,7 +68,12 @@ def pack_rules(rules: Sequence[Rule]) -> Pack:
     by_role = {role: tuple(i for i, match in bare if not match.role or role in match.role) for role in roles}
     searches = tuple((i, how, pattern) for i, rule in enumerate(rules) for how, pattern in rule.match.searches)
     return Pack(
-        tuple(rules), searches, most * CHARS_PER_TOKEN, by_role, tuple(i for i, match in bare if not match.role)
+        tuple(rules),
+        tuple(map(_claim, rules)),
+        searches,
+        most * CHARS_PER_TOKEN,
+        by_role,
+        tuple(i for i, match in bare if not match.role),
     )
 
 
@@ -81,17 +96,21 @@ def apply_rules(rules: RuleSet, blocks: Sequence[Block], *, site: str | None = N
         return [None] * len(blocks)
     holds = _page_conditions(blocks, claims)
     decisions: list[Decision | None] = [None] * len(blocks)
+    waiting: dict[int, list[Claim]] = {}
     for i, found in claims.items():
-        decisions[i] = next((_decision(rule) for rule in found if not rule.match.near and holds(i, rule.match)), None)
-    waiting = [i for i in claims if decisions[i] is None]
+        holding = [claim for claim in found if holds(i, claim.match)]
+        decisions[i] = next((claim.decision for claim in holding if not claim.match.near), None)
+        if holding and decisions[i] is None:
+            waiting[i] = holding
     for i in (*waiting, *reversed(waiting)):
         if decisions[i] is None and _near_chaff(decisions, i):
-            decisions[i] = next((_decision(rule) for rule in claims[i] if holds(i, rule.match)), None)
+            decisions[i] = waiting[i][0].decision
     return decisions
 
 
-def _decision(rule: Rule) -> Decision:
-    return Decision(rule.label, f"rule:{rule.id}", 1.0 if rule.label in KEPT_LABELS else 0.0)
+def _claim(rule: Rule) -> Claim:
+    score = 1.0 if rule.label in KEPT_LABELS else 0.0
+    return Claim(rule.match, rule.match.wants_markup, Decision(rule.label, f"rule:{rule.id}", score))
 
 
 def _near_chaff(decisions: Sequence[Decision | None], i: int) -> bool:
@@ -108,21 +127,21 @@ def _site_packs(rules: RuleSet, site: str | None) -> tuple[Pack, ...]:
     return tuple(rules.sites[domain] for domain in domains if domain in rules.sites)
 
 
-def _claims(packs: Iterable[Pack], blocks: Sequence[Block]) -> dict[int, list[Rule]]:
-    """By index of the block, the rules whose conditions on the block alone hold, in the order they are asked."""
+def _claims(packs: Iterable[Pack], blocks: Sequence[Block]) -> dict[int, list[Claim]]:
+    """By index of the block, the claims of rules whose conditions on the block alone hold, in the order they are asked."""
     asked = [(pack, finder(pack.searches)) for pack in packs]
     longest = max(pack.max_chars for pack, _ in asked)
-    claims: dict[int, list[Rule]] = {}
+    claims: dict[int, list[Claim]] = {}
     for i, block in enumerate(blocks):
-        if len(block.text) > longest:
+        text = block.text
+        if len(text) > longest:
             continue
         for pack, find in asked:
-            hits = find(block.text)
+            hits = find(text)
             bare = _bare(pack, block)
             if hits or bare:
                 asking = sorted(hits.union(bare)) if hits else bare
-                fitting = [rule for hit in asking if _fits((rule := pack.rules[hit]).match, block)]
-                if fitting:
+                if fitting := [claim for hit in asking if _fits(claim := pack.claims[hit], block)]:
                     claims.setdefault(i, []).extend(fitting)
     return claims
 
@@ -132,15 +151,16 @@ def _bare(pack: Pack, block: Block) -> tuple[int, ...]:
     return () if block.markup is None else pack.bare_by_role.get(block.markup.role, pack.bare_elsewhere)
 
 
-def _fits(match: Match, block: Block) -> bool:
+def _fits(claim: Claim, block: Block) -> bool:
     """Whether the conditions on the block alone hold, given that the pattern was found; the cheapest first."""
-    if match.wants_markup and not _fits_markup(match, block):
+    match = claim.match
+    if claim.wants_markup and not _fits_markup(match, block):
         return False
     if len(block.text) > match.max_tokens and count_tokens(block.text) > match.max_tokens:
         return False
     if match.separators and not _is_row(block.text, match.separators):
         return False
-    return not any(is_found(pattern, block.text) for pattern in match.unless)
+    return not match.unless or not any(is_found(pattern, block.text) for pattern in match.unless)
 
 
 def _fits_markup(match: Match, block: Block) -> bool:
@@ -162,10 +182,10 @@ def _is_row(text: str, separators: int) -> bool:
     return all(len(item) <= MAX_ITEM_TOKENS or count_tokens(item) <= MAX_ITEM_TOKENS for item in items)
 
 
-def _page_conditions(blocks: Sequence[Block], claims: Mapping[int, Sequence[Rule]]) -> Callable[[int, Match], bool]:
+def _page_conditions(blocks: Sequence[Block], claims: Mapping[int, Sequence[Claim]]) -> Callable[[int, Match], bool]:
     """The test of a rule's conditions on a block's place in the page: position and lang_differs."""
     where = zones(blocks, doubtful=claims.keys())
-    foreign = any(rule.match.lang_differs for found in claims.values() for rule in found)
+    foreign = any(claim.match.lang_differs for found in claims.values() for claim in found)
     body = _is_cjk(_body_sample(blocks, where)) if foreign else None
 
     def holds(i: int, match: Match) -> bool:

@@ -69,7 +69,8 @@ TEMPLATES_SCHEMA = pa.schema(
 NO_LETTERS = np.uint64(1)  # the key of every block without letters; 0 is what lies beyond the edges
 
 _SEEDS = (np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD1342543DE82EF95))
-_DIGITS = re.compile(r"\d+")
+_WIDE_DIGITS = re.compile(r"[^\D0-9]+")
+_DIGITS_AS_0 = bytes.maketrans(b"123456789", b"000000000")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -82,7 +83,7 @@ class TemplateIndex:
 
 def line_keys(blocks: Sequence[Block]) -> Keys:
     """The key of each block's text, see ``line_key``."""
-    return np.array([line_key(block.text) for block in blocks], dtype=np.uint64)
+    return _keys([block.text for block in blocks])
 
 
 def line_key(text: str) -> int:
@@ -90,11 +91,20 @@ def line_key(text: str) -> int:
 
     ``NO_LETTERS`` for a line without letters (a figure of a table, a page number): such a line is never learned.
     """
-    if not _LETTER.search(text):
-        return int(NO_LETTERS)
-    plain = _DIGITS.sub("0", " ".join(text.split()).lower())
-    key = int.from_bytes(blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-    return max(key, 2)
+    return int(_keys([text])[0])
+
+
+def _keys(texts: Sequence[str]) -> Keys:
+    """All texts at once: a line each, since collapsed white space leaves no line break in any."""
+    plain = [" ".join(text.split()) for text in texts]
+    wide = [line if line.isascii() else _WIDE_DIGITS.sub("0", line) for line in plain]
+    content = "\n".join(wide).lower().encode("utf-8", "surrogatepass").translate(_DIGITS_AS_0)
+    while b"00" in content:
+        content = content.replace(b"00", b"0")
+    lines = content.split(b"\n")[: len(texts)]
+    keys = np.frombuffer(b"".join([blake2b(line, digest_size=8).digest() for line in lines]), "<u8")
+    lettered = [_LETTER.search(line) is not None for line in plain]
+    return np.where(lettered, np.maximum(keys, np.uint64(2)), NO_LETTERS)
 
 
 def neighbours(keys: Keys) -> tuple[Keys, Keys]:

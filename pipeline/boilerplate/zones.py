@@ -42,9 +42,11 @@ def prose_tokens(block: Block) -> int:
     A long paragraph is not counted but taken for ``MAX_PROSE_TOKENS``.
     """
     text = block.text
-    if len(text) < MIN_PROSE_TOKENS or not _SENTENCE_END.search(text):
+    if len(text) < MIN_PROSE_TOKENS:
         return 0
     if block.markup is not None and block.markup.link_chars > MAX_LINK_SHARE * len(text):
+        return 0
+    if not _SENTENCE_END.search(text):
         return 0
     n_tokens = MAX_PROSE_TOKENS if len(text) > LONG_CHARS else min(count_tokens(text), MAX_PROSE_TOKENS)
     return n_tokens if n_tokens >= MIN_PROSE_TOKENS else 0

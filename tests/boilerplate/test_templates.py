@@ -1,6 +1,8 @@
 import random
+import re
 import time
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,7 @@ from pipeline.boilerplate.templates import (
     TEMPLATES_SCHEMA,
     index_templates,
     learn_templates,
+    line_key,
     line_keys,
     match_templates,
     neighbours,
@@ -78,6 +81,17 @@ def test_keys_are_one_a_block_and_never_those_reserved(lines: list[str]) -> None
     assert after.tolist() == [*keys.tolist()[1:], 0][: len(keys)]
     for line, key in zip(lines, keys.tolist(), strict=True):
         assert (key == NO_LETTERS) == (not any(char.isalpha() for char in line)) or key > NO_LETTERS
+
+
+@given(st.lists(st.text(min_size=1, max_size=30) | st.sampled_from(["第１２ 页 34", "ΟΔΟΣ\n1000", "a  00 b", "٣٤ x"])))
+def test_a_key_is_that_of_the_line_alone_and_of_its_collapsed_text(lines: list[str]) -> None:
+    def alone(text: str) -> int:
+        if not re.search(r"[^\W\d_]", text):
+            return 1
+        plain = re.sub(r"\d+", "0", " ".join(text.split()).lower()).encode("utf-8", "surrogatepass")
+        return max(int.from_bytes(blake2b(plain, digest_size=8).digest(), "little"), 2)
+
+    assert line_keys(blocks(lines)).tolist() == [alone(line) for line in lines] == [line_key(line) for line in lines]
 
 
 def test_the_frame_is_learned_and_the_bodies_are_not() -> None:
