@@ -109,10 +109,12 @@ def our_outputs(
     for at in chosen:
         page, score = pages[at], [float(one) for one in scores[at]]
         seconds = timed_extraction(page, rules) if html else 0.0
-        outputs["winnow"].append(replace(decided(page.blocks, score, rules=rules, site=page.site), seconds=seconds))
-        outputs["no rules"].append(decided(page.blocks, score, rules=None, site=page.site))
+        whole = decided(page.blocks, score, rules=rules, site=page.site, head=page.head)
+        outputs["winnow"].append(replace(whole, seconds=seconds))
+        outputs["no rules"].append(decided(page.blocks, score, rules=None, site=page.site, head=page.head))
         if html:
-            outputs["and templates"].append(decided(page.blocks, score, rules=rules, site=page.site, hits=hits[at]))
+            ours = decided(page.blocks, score, rules=rules, site=page.site, hits=hits[at], head=page.head)
+            outputs["and templates"].append(ours)
     return outputs
 
 

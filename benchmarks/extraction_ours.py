@@ -32,7 +32,7 @@ from pipeline.debris import debris
 from pipeline.extract import extract
 from pipeline.metadata.site import site_of_url
 from pipeline.tokens import count_tokens
-from pipeline.types import KEPT_LABELS, Block
+from pipeline.types import KEPT_LABELS, Block, PageHead
 
 
 def fold_scores(pages: Sequence[Page], folds: Path, *, mode: str) -> list[Floats]:
@@ -61,6 +61,7 @@ def decided(
     rules: RuleSet | None,
     site: str,
     hits: Sequence[str | None] = (),
+    head: PageHead = PageHead(),  # noqa: B008  # a frozen value
 ) -> Output:
     """What the decision keeps of a page, as ``labelled_pages.main_text``; with rules debris is nothing, as in a run."""
     none = [None] * len(blocks)
@@ -69,6 +70,7 @@ def decided(
         rule_decisions=apply_rules(rules, blocks, site=site) if rules else none,
         scores=scores,
         template_hits=hits or none,
+        head=head,
     )
     kept = tuple(one.label in KEPT_LABELS and not one.decided_by.endswith("/title") for one in decisions)
     text = "\n".join(block.text for block, was in zip(blocks, kept, strict=True) if was)
@@ -112,5 +114,5 @@ def timed_extraction(page: Page, rules: RuleSet) -> float:
     """CPU seconds from decoded text to the decision, with the weights in the package: a peer's share of the work."""
     start = time.process_time()
     found = extract(page.source, "text/html")
-    decided(found.blocks, score_blocks(found.blocks, found.head), rules=rules, site=page.site)
+    decided(found.blocks, score_blocks(found.blocks, found.head), rules=rules, site=page.site, head=found.head)
     return time.process_time() - start

@@ -102,7 +102,8 @@ def main_text(page: Page, scores: Floats) -> str:
 
 def decided(page: Page, scores: Floats) -> tuple[Decision, ...]:
     none = [None] * len(page.blocks)
-    return decide(page.blocks, rule_decisions=none, scores=[float(score) for score in scores], template_hits=none)
+    values = [float(score) for score in scores]
+    return decide(page.blocks, rule_decisions=none, scores=values, template_hits=none, head=page.head)
 
 
 def groups(page: Page) -> list[str]:

@@ -65,6 +65,7 @@ FINISH: Mapping[str, Stage] = {
         rule_decisions=s["cleaned"].rule_decisions,
         scores=s["cleaned"].scores,
         template_hits=s["hits"],
+        head=s["head"],
     ),
     "metadata": lambda s: find_metadata(s["cleaned"].extracted, s["decisions"], record=s["record"], site=None),
     "sections": lambda s: split_sections(s["blocks"], s["decisions"], s["finished"].metadata),

@@ -111,8 +111,8 @@ def learned_hits(pages: Sequence[Page], scores: Sequence[Floats], *, left_out: b
 
 def measure(page: Page, scores: Floats, hits: Hits, rules: RuleSet) -> Row:
     values = [float(score) for score in scores]
-    before = decided(page.blocks, values, rules=rules, site=page.site)
-    after = decided(page.blocks, values, rules=rules, site=page.site, hits=hits)
+    before = decided(page.blocks, values, rules=rules, site=page.site, head=page.head)
+    after = decided(page.blocks, values, rules=rules, site=page.site, hits=hits, head=page.head)
     hit = [at for at, one in enumerate(hits) if one]
     sizes = [count_tokens(page.blocks[at].text) for at in hit]
     taken = [at for at in hit if before.kept[at] and not after.kept[at]]

@@ -136,7 +136,11 @@ def finish_record(
     """Label, assemble the clean text, tag languages, find metadata and sections, sign."""
     blocks, record = cleaned.extracted.blocks, cleaned.record
     decisions = decide(
-        blocks, rule_decisions=cleaned.rule_decisions, scores=cleaned.scores, template_hits=template_hits
+        blocks,
+        rule_decisions=cleaned.rule_decisions,
+        scores=cleaned.scores,
+        template_hits=template_hits,
+        head=cleaned.extracted.head,
     )
     metadata = find_metadata(cleaned.extracted, decisions, record=record, site=cleaned.site)
     sectioning = split_sections(blocks, decisions, metadata)

@@ -9,21 +9,27 @@
 | threshold (``page_threshold``)               |                                |                         |
 | the sequence, where a score alone falls      | rescue, paragraph, heading,    | model:NAME/title and so |
 | short of what its neighbours say             | title (``_kept_by_model``)     | on                      |
+| a step, over what the model or a step before | the whole page shows what a    | step:NAME               |
+| it said; never over a rule or a template     | block is for (``STEPS``)       |                         |
 
-The sequence only ever keeps more; count, order and text of the blocks never change. To let another voice
-speak, give it its row here and its line in ``decide``.
+The sequence only ever keeps more. A step that would leave nothing kept but a title does not act. Count, order and
+text of the blocks never change. To let another voice speak, give it its row here and its line in ``decide``; a step
+is a function from blocks, what of them is kept and the head to the blocks it takes, and a line in ``STEPS``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from pipeline.boilerplate.lexicon import STOP_CHARACTERS, STOP_WORDS
+from pipeline.boilerplate.contents import chapters
+from pipeline.boilerplate.copies import later_copies, live_texts, noscript_copies
 from pipeline.boilerplate.model import MODEL_ID
-from pipeline.tokens import CJK, count_tokens, tokens
-from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label
+from pipeline.boilerplate.prose import LINK_DENSE, is_prose, link_density
+from pipeline.boilerplate.under_text import comments, next_text
+from pipeline.tokens import count_tokens
+from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label, PageHead
 
 # Constants are the best of a grid on 1,421 pages, out of fold by site (docs/model-card.md has the figures).
 THRESHOLDS = (0.1, 0.6)  # the page's own threshold never leaves these bounds
@@ -34,20 +40,23 @@ FULL_LINE = 0.6  # share of the longest line that all lines of a paragraph reach
 MIN_PARAGRAPHS = 3  # from so many on, blank lines are how a text sets its paragraphs off
 NOTICE_TOKENS = 120  # a page of no more tokens is one short notice: its sentences are kept
 TITLE_CHARS = 220  # longest line that may be a title (headlines of real digests reach it)
-PROSE_TOKENS = 20  # a block this long with a sentence's end in it is prose; a CJK character is one
-RUNNING_TOKENS = 60  # a block this long is prose without one (transcripts, old texts), if it is dense in function words
-FUNCTION_SHARES = (0.12, 0.3)  # of its tokens, in CJK characters and in words; menus and lists of names have fewer
-DIFFERENT_TOKENS = 20  # among them, or it is a repetition
-LINK_DENSE = 0.6  # share of a block's characters inside links that makes it a menu entry
 
-_ENOUGH = 40 * PROSE_TOKENS  # code points in which that many tokens are found, or the text is no prose
-_END = re.compile(r"[.!?。！？…]")
 _SENTENCE_END = re.compile(r"[.!?。！？…؟।][\"'”’」』)）\]》 ]{0,3}$")
 _SEPARATORS = re.compile(r"[|｜/／»›>＞·【】┊]")
 _NO_TITLE = re.compile(r"[|｜»›┊【】©]|[:：]\s*$|\d{4}[-/年.]\d{1,2}[-/月.]\d{1,2}")
-_CJK = re.compile(f"[{CJK}]")
-_FUNCTION_WORDS = frozenset(STOP_WORDS.split()) | frozenset(STOP_CHARACTERS)
 _LETTER = re.compile(r"[^\W\d_]")
+
+Step = Callable[[Sequence[Block], Sequence[bool], PageHead], Sequence[int]]
+
+#: What looks at the whole page after the model, in this order: its name, the label it gives, the blocks it takes.
+STEPS: tuple[tuple[str, Label, Step], ...] = (
+    ("step:live-copy", Label.CONTENT, live_texts),
+    ("step:noscript-copy", Label.BOILERPLATE, noscript_copies),
+    ("step:copy", Label.BOILERPLATE, later_copies),
+    ("step:next-text", Label.RELATED, next_text),
+    ("step:comments", Label.COMMENTS, comments),
+    ("step:chapters", Label.CONTENT, chapters),
+)
 
 
 def decide(
@@ -56,10 +65,11 @@ def decide(
     rule_decisions: Sequence[Decision | None],
     scores: Sequence[float],
     template_hits: Sequence[str | None],
+    head: PageHead = PageHead(),  # noqa: B008  # a frozen value
 ) -> tuple[Decision, ...]:
     """Exactly one decision a block, in block order. The four sequences are of one length (else ValueError).
 
-    Never all chaff when a block without a rule or template is prose.
+    Never all chaff when a block without a rule or template is prose. The head is what the page says of itself.
     """
     fixed = [
         rule or (Decision(Label.TEMPLATE, hit, score) if hit else None)
@@ -69,7 +79,7 @@ def decide(
     kept = [one.label in KEPT_LABELS if one else at in why for at, one in enumerate(fixed)]
     first = kept.index(True) if any(kept) else len(blocks)
     last = len(kept) - 1 - kept[::-1].index(True) if any(kept) else -1
-    return tuple(
+    decisions = [
         one
         or Decision(
             Label.CONTENT if kept[at] else _chaff_label(blocks, at, first, last),
@@ -77,6 +87,21 @@ def decide(
             scores[at],
         )
         for at, one in enumerate(fixed)
+    ]
+    for name, label, find in STEPS:
+        open_to_it = {at for at in find(blocks, kept, head) if fixed[at] is None}
+        if open_to_it and (label in KEPT_LABELS or _is_text_left(decisions, open_to_it)):
+            for at in open_to_it:
+                kept[at] = label in KEPT_LABELS
+                decisions[at] = Decision(label, name, scores[at])
+    return tuple(decisions)
+
+
+def _is_text_left(decisions: Sequence[Decision], taken: set[int]) -> bool:
+    """Whether more than a title is kept without the blocks taken."""
+    return any(
+        one.label in KEPT_LABELS and at not in taken and not one.decided_by.endswith("/title")
+        for at, one in enumerate(decisions)
     )
 
 
@@ -186,26 +211,6 @@ def _title(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool
     return []
 
 
-def is_prose(block: Block) -> bool:
-    """A sentence or more of running text: long enough, with an end or running on without, most of it outside links."""
-    if len(block.text) < PROSE_TOKENS or _link_density(block) >= LINK_DENSE:
-        return False
-    if not _END.search(block.text):
-        return _runs_on(block.text)
-    return count_tokens(block.text[:_ENOUGH]) >= PROSE_TOKENS
-
-
-def _runs_on(text: str) -> bool:
-    """Whether text without a sentence's end is running text: many words, many of them function words."""
-    if len(text) < RUNNING_TOKENS:
-        return False
-    words = tokens(text[:_ENOUGH].lower())
-    if len(words) < RUNNING_TOKENS or len(set(words)) < DIFFERENT_TOKENS:
-        return False
-    in_cjk = 2 * sum(map(bool, map(_CJK.match, words))) >= len(words)
-    return sum(word in _FUNCTION_WORDS for word in words) >= FUNCTION_SHARES[0 if in_cjk else 1] * len(words)
-
-
 def _may_be_title(block: Block) -> bool:
     text = block.text
     if len(text) > TITLE_CHARS or not _LETTER.search(text) or _NO_TITLE.search(text):
@@ -221,10 +226,6 @@ def _is_menu_line(text: str) -> bool:
     return len(_SEPARATORS.findall(text)) >= 2 and not _ends_sentence(text)
 
 
-def _link_density(block: Block) -> float:
-    return block.markup.link_chars / len(block.text) if block.markup else 0.0
-
-
 def _chaff_label(blocks: Sequence[Block], at: int, first: int, last: int) -> Label:
     """A sort of chaff only where zone and form leave no doubt: menus of the head, links of the tail."""
     block = blocks[at]
@@ -234,7 +235,7 @@ def _chaff_label(blocks: Sequence[Block], at: int, first: int, last: int) -> Lab
         return Label.NAVIGATION
     if "footer" in path or role == "contentinfo":
         return Label.FOOTER
-    menu = _link_density(block) >= LINK_DENSE or (block.markup is None and _is_menu_line(block.text))
+    menu = link_density(block) >= LINK_DENSE or (block.markup is None and _is_menu_line(block.text))
     if menu and at < first:
         return Label.NAVIGATION
     if menu and at > last >= 0 and at >= 0.75 * len(blocks):

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.boilerplate.label import THRESHOLDS, decide, is_prose, page_threshold
+from pipeline.boilerplate.label import THRESHOLDS, decide, page_threshold
 from pipeline.boilerplate.model import MODEL_ID, score_blocks
+from pipeline.boilerplate.prose import is_prose
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label, Markup
 
 PROSE = (
@@ -65,7 +66,7 @@ def test_one_decision_a_block_and_precedence(rows: list[tuple]) -> None:  # type
         elif hit:
             assert (one.label, one.decided_by) == (Label.TEMPLATE, hit)
         else:
-            assert one.decided_by.startswith(MODEL_ID)
+            assert one.decided_by.startswith((MODEL_ID, "step:"))
     assert decisions == decide(blocks, rule_decisions=rules, scores=scores, template_hits=hits)
     free_prose = [
         is_prose(block) and not rule and not hit for block, rule, hit in zip(blocks, rules, hits, strict=True)
