@@ -15,6 +15,7 @@ import ftfy
 from pipeline import charset
 
 _LINE_CHARS = 4000  # longer lines are repaired in pieces, so that the cost stays linear
+_MAX_ROUNDS = 8  # in which a line must settle; lines do after one or two
 _SURE_BITS = 30.0  # how much cheaper the repaired text must be
 _CJK_BITS = 11.5  # bits a character up to which Chinese counts as everyday Chinese
 
@@ -52,7 +53,7 @@ SUSPECT = (
     "|[\\xa1-\\xff]{4}"
     f"|[\u0412\u0413\u0420\u0421][{_CYRILLIC_CONT}][\u0412\u0413\u0420\u0421]|\u0432\u0402"  # В Г Р С; вЂ
     f"|[ĂĹĽÄĺ][{_CONT}˘Ł¤ŚŞŤŹŽŻłŠš§¨©ąşťźžż]"
-    "|‚Ä|√[±∂†≠®™´≤≥¥µø]|[ΓÎ]Ç|├[^\\x00-\\x7f]|β€|ā€"
+    "|‚Ä|√[±∂†≠®™´≤≥¥µø]|[ΓÎ]Ç|├[^\\x00-\\x7f]|[âβā]€"
     f"|[{_GBK_FIRST}][{_GBK_SECOND}]|[{_SJIS_FIRST}][^\\x00-\\x7f]"
 )
 #: Character class of what ``SUSPECT`` can begin with; all but the first two ranges need a non-ASCII neighbour.
@@ -67,8 +68,14 @@ _HIGH_FOUR = re.compile("[\\xa1-\\xff]{4}")
 _NON_ASCII_RUN = re.compile("[^\\x00-\\x7f]{3,}")
 _LOST_WITHIN = re.compile("\ufffd(?=[^\\x00-\\x7f\ufffd])")  # only byte 0x80 can get lost amid others in GBK
 _LOST = re.compile("\ufffd{1,9}[?]?")
+_LOST_QUOTE = re.compile(f"â€(?=[\\x00-\\x7f\u3001-\u9fff\uff01-\uff5e]|[Â-ô][{_CONT}]|\\Z)")  # of "”" all but 0x9D
 _LEAD = re.compile(f"[{_GBK_FIRST}{_SJIS_FIRST}]")
 _CJK = re.compile("[\u3001-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff01-\uff60]")
+
+#: Pieces of a long line: cut between ASCII characters or after a comma or full stop, misread ones among them.
+_PIECE = re.compile(
+    f"(?s:.{{1,{_LINE_CHARS - 3}}}(?:[。，]|[ -~](?=[ -~])|ã€‚|ï¼Œ|¡£|£¬)(?![\\x80-\\xbf])|.{{1,{_LINE_CHARS}}})"
+)
 
 _FTFY = ftfy.TextFixerConfig(
     unescape_html=False,
@@ -100,20 +107,30 @@ def fix_mojibake(text: str) -> str:
         return text
     if re.search("[\ud800-\udfff]", text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return "\n".join(_fix_line(line) for line in text.split("\n"))
+    return "\n".join(_settled(line) for line in text.split("\n"))
+
+
+def _settled(line: str) -> str:
+    """The line fixed until nothing is left to fix; as it was when that never comes (pieces move as they shrink)."""
+    before = line
+    for _ in range(_MAX_ROUNDS):
+        fixed = _fix_line(before)
+        if fixed == before:
+            return fixed
+        before = fixed
+    return line
 
 
 def _fix_line(line: str) -> str:
     if not is_suspect(line):
         return line
     if len(line) > _LINE_CHARS:
-        pieces = re.findall(f"(?s:.{{1,{_LINE_CHARS}}})", line)
-        return "".join(map(_fix_line, pieces))
+        return "".join(map(_fix_line, _PIECE.findall(line)))
     for fix in (_fix_legacy_as_latin, _fix_utf8_as_legacy):
         fixed = fix(line)
         if fixed != line:
             return fixed
-    return ftfy.fix_encoding(line, _FTFY)
+    return ftfy.fix_encoding(_LOST_QUOTE.sub("â€\x9d", line), _FTFY)
 
 
 def _fix_legacy_as_latin(line: str) -> str:

@@ -63,6 +63,8 @@ REPAIRED = [
     ("こんにちは".encode().decode("cp932"), "こんにちは", "mojibake"),
     ("La SociÃ©tÃ© gÃ©nÃ©rale", "La Société générale", "mojibake"),
     ("it wasnâ€™t â€œfairâ€\u009d", "it wasn’t “fair”", "mojibake"),
+    ("â€œfairâ€ and â€œopenâ€, he said", "“fair” and “open”, he said", "mojibake"),
+    ("â€œç¢³å¸‚åœºâ€å’Œâ€œé…\u008dé¢\u009dâ€\u009dã€‚", "“碳市场”和“配额”。", "mojibake"),
     ("the \x93quoted\x94 word\x85", "the “quoted” word…", "mojibake"),
     ("\ud83d\ude00 ok \ud800", "😀 ok \ufffd", "mojibake"),
     ("a\r\nb\rc\vd\fe\x85f\u2028g\u2029h\r\r\ni", "a\nb\nc\nd\ne\nf\ng\nh\ni", "line_ends"),
@@ -121,6 +123,33 @@ def test_repair_is_idempotent_and_its_result_clean(text: str) -> None:
     assert unicodedata.is_normalized("NFC", once.text)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00a0\u202a-\u202e\u2066-\u2069\ufeff]", once.text)
     assert (once.text == text) == (not once.fixes)
+
+
+_MISREAD = [
+    "â€œquotedâ€",
+    "â€œç¢³å¸‚åœºâ€",
+    "â€œ碳市场â€",
+    "“碳â€“",
+    "ä¸­å›½ï¼Œ",
+    "SociÃ©tÃ© ",
+    "ÖÐ¹úÌ¼ÊÐ³¡",
+    "鐢熸€佺幆",
+    "Ã",
+    "a",
+    "。",
+]
+
+
+@given(st.lists(st.sampled_from(_MISREAD), min_size=1, max_size=3), st.integers(300, 2000), st.sampled_from(["", "市"]))
+@settings(max_examples=15, deadline=None)
+def test_repair_is_idempotent_on_long_lines_of_misreadings(parts: list[str], times: int, start: str) -> None:
+    once = repair(start + "".join(parts) * times).text
+    assert repair(once).text == once
+
+
+def test_long_lines_of_quotations_are_mended_whole() -> None:
+    assert repair("â€œquotedâ€" * 3000).text == "“quoted”" * 3000
+    assert repair("碳â€œç¢³å¸‚åœºâ€" * 3000).text == "碳“碳市场”" * 3000
 
 
 @given(_TEXTS)

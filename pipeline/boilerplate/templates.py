@@ -7,7 +7,9 @@ posted several times:
 1. Documents count once, however often they are posted: equal texts by hash, nearly equal ones by two weighted
    samples of their lines (Ioffe, "Improved consistent sampling", ICDM 2010, for weights known beforehand), where
    a line weighs its tokens times its rarity on the site, so that the frame does not make documents alike. Daily
-   bulletins that differ in figures only are one document here.
+   bulletins that differ in figures only are one document here. A document with hardly any likely text of its own
+   (an article posted again beside other related stories) is compared without its own lines, and such documents are
+   one as soon as one of the samples is the same.
 2. A line must stand at an edge of its documents, or between different lines in different documents, or next to
    a learned line, when it is about as frequent or has very many documents.
 3. A line that looks like content by the model's score must be in half of the site's documents, or be long and
@@ -28,6 +30,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -40,6 +43,7 @@ CONTENT_WEIGHT = (
 )
 CHAFF_SCORE = 0.05  # mean score under which a line looks like chaff wherever it stands
 PROSE = 25  # tokens from which a line is long; a long one without a score looks like content
+OWN_SHARE = 0.2  # of a document's likely text that must be its own, for its own lines to make it another document
 CONTENT_SHARE = 0.5  # of a site's documents that must have a line that looks like content ...
 
 LINES_SCHEMA = pa.schema(
@@ -122,7 +126,7 @@ def learn_templates(rows: pa.Table, *, min_documents: int = 4, min_share: float 
     sites, lines = _prepare(rows)
     if not len(lines.line):
         return TEMPLATES_SCHEMA.empty_table()
-    group, n_groups = _groups(lines)
+    group, n_groups = _groups(lines, own=min_documents - 1)
     first = np.flatnonzero(changes(lines.line))
     line_site = lines.site[first]
     n_documents = _n_distinct(lines.line, group[lines.doc], len(first))
@@ -218,19 +222,45 @@ def _first_posted(text: Ints, doc: Ints) -> Bools:
     return posted
 
 
-def _groups(lines: Lines) -> tuple[Ints, Ints]:
-    """For each document the number of its group of nearly equal ones, and for each site how many groups it has."""
+def _groups(lines: Lines, *, own: int) -> tuple[Ints, Ints]:
+    """For each document the number of its group of nearly equal ones, and for each site how many groups it has.
+
+    ``own``: documents that have a line which is still a document's own.
+    """
     first = np.unique(lines.doc, return_index=True)[1]
     doc_site = lines.site[first]
     n_docs = np.bincount(doc_site)
-    rarity = np.log(n_docs[lines.site] / np.bincount(lines.line)[lines.line])
-    weight = np.maximum(lines.n_tokens, 1) * (rarity + CONTENT_WEIGHT * _likely(lines) + 1e-6)
+    n_rows = np.bincount(lines.line)[lines.line]
+    tokens, likely = np.maximum(lines.n_tokens, 1), _likely(lines)
+    weight = tokens * (np.log(n_docs[lines.site] / n_rows) + CONTENT_WEIGHT * likely + 1e-6)
+    text = tokens * (likely + 1e-3)
+    repeats = np.bincount(lines.doc, text * (n_rows <= own)) < OWN_SHARE * np.bincount(lines.doc, text)
+    weight[repeats[lines.doc] & (n_rows <= own)] = 1e-9
     samples = [_sample(lines, weight, seed) for seed in _SEEDS]
-    order = np.lexsort((*samples, doc_site))
-    new = np.any([changes(values[order]) for values in (*samples, doc_site)], axis=0)
-    group = np.empty(len(doc_site), np.int64)
-    group[order] = np.cumsum(new) - 1
-    return group, np.bincount(doc_site[order][new], minlength=len(n_docs))
+    group = _numbered(doc_site, *samples)
+    either = [_numbered(doc_site[repeats], sample[repeats]) for sample in samples]
+    group[repeats] = _joined(group[repeats], *either)
+    return group, _n_distinct(doc_site, group, len(n_docs))
+
+
+def _numbered(*columns: npt.NDArray[np.generic]) -> Ints:
+    """A number for each distinct row of the columns."""
+    order = np.lexsort(columns)
+    number = np.empty(len(order), np.int64)
+    number[order] = np.cumsum(np.any([changes(column[order]) for column in columns], axis=0)) - 1
+    return number
+
+
+def _joined(labels: Ints, *links: Ints) -> Ints:
+    """The labels after all that share a number in one of the links have come to share their least label."""
+    before = None
+    while before is None or not np.array_equal(labels, before):
+        before = labels
+        for link in links:
+            least = np.full(link.max(initial=-1) + 1, np.iinfo(np.int64).max)
+            np.minimum.at(least, link, labels)
+            labels = least[link]
+    return labels
 
 
 def _likely(lines: Lines) -> Floats:

@@ -154,6 +154,48 @@ def test_an_article_posted_again_and_again_alone_on_its_site_is_not_learned() ->
     assert not set(learned(table(reposts), article))
 
 
+NAMES = {
+    "en": ("ferry", "harbour", "tram", "museum", "market", "bridge"),
+    "zh": ("渡轮", "海港", "电车", "博物馆", "集市", "大桥"),
+}
+RELATED = {"en": "Related: the {} and the {} this week", "zh": "相关阅读：本周的{}与{}"}
+
+
+def story(lang: str, seed: int, n: int) -> list[str]:
+    """An article of ``n`` paragraphs."""
+    rng = random.Random(seed)
+    if lang == "zh":
+        return ["".join(rng.choices(HAN, k=40)) + "。" for _ in range(n)]
+    return [" ".join("".join(rng.choices("abcdefghij", k=5)) for _ in range(20)) + "." for _ in range(n)]
+
+
+def posts(lang: str, article: Sequence[str], times: int, *, cut: bool) -> dict[str, list[str]]:
+    """The article in the frame, each time over another related story, and if ``cut`` without one of its paragraphs."""
+    found = {}
+    for at in range(times):
+        names = NAMES[lang][at % 6], NAMES[lang][at // 6 % 6] + "甲乙丙丁"[at // 36 % 4]
+        lines = [line for number, line in enumerate(article) if not cut or number != at % len(article)]
+        found[f"{lang}{article[0]}{at}"] = [*HEAD, *lines, RELATED[lang].format(*names), *FOOT]
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(["en", "zh"]), st.integers(3, 12), st.integers(1, 90), st.integers(0, 12), st.booleans())
+def test_no_number_of_posts_makes_an_article_a_template(lang: str, n: int, times: int, others: int, cut: bool) -> None:
+    article = story(lang, 7, n)
+    rows = table(site_of(others) | posts(lang, article, times, cut=cut))
+    assert not set(learned(rows, article))
+    if others >= 4:
+        assert learned(rows, FOOT) == FOOT
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_site_that_posts_each_article_several_times_still_has_a_frame(lang: str) -> None:
+    articles = [story(lang, seed, 6) for seed in range(8)]
+    documents = {name: lines for one in articles for name, lines in posts(lang, one, 6, cut=False).items()}
+    assert learned(table(documents), [*HEAD, *articles[0], *FOOT]) == [*HEAD, *FOOT]
+
+
 def test_bulletins_that_differ_in_figures_are_one_document() -> None:
     form = [
         "昨日全国碳市场综合价格行情为：开盘价{}元/吨，最高价{}元/吨，收盘价{}元/吨。",
