@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from benchmarks.train_plan import Floats, Plan, Rows, Sample
 from pipeline.boilerplate.head_marks import MAX_MARKS
-from pipeline.boilerplate.model import CLIP, PLACE_DAMP, REACHES, WORD_DAMP, Weights
+from pipeline.boilerplate.model import CLIP, KIN_BEFORE, PLACE_DAMP, REACHES, WORD_DAMP, Weights, predict
 from pipeline.boilerplate.page_inputs import Bags
 
 Arrays = dict[str, Any]  # jax arrays by name
+_LIKE = 0.001  # probability: rounding of single precision, and log odds that the model cuts off
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +37,48 @@ class Sizes:
 
 
 def sizes_of(plan: Plan) -> Sizes:
-    """Roomy for what pages have; what does not fit is left out of a batch."""
-    return Sizes(plan.blocks, plan.blocks * 22, plan.blocks // 2, plan.blocks * 3, 64)
+    """Roomy for what pages have; what of a single page does not fit is left out."""
+    return Sizes(plan.blocks, plan.blocks * 22, plan.blocks // 2, plan.blocks * 12, 64)
 
 
-def fit(samples: Sequence[Sample], rows: Rows, *, plan: Plan) -> Weights:
-    """Weights that minimise the loss over the pages, each page counting alike."""
+def fit(pages: Sequence[Sequence[Sample]], rows: Rows, *, plan: Plan) -> Weights:
+    """Weights that minimise the loss over the pages, each page counting alike.
+
+    A page may come in several forms; an epoch takes as many as ``plan.forms`` of each, drawn anew.
+    """
     rng = np.random.default_rng(plan.seed)
-    given = [one for one in samples if len(one.wanted)]
-    table = np.concatenate([one.page.table for one in given]).astype(np.float64)
+    table = np.concatenate([one.page.table for forms in pages for one in forms]).astype(np.float64)
     mean, spread = table.mean(axis=0), table.std(axis=0)
     scale = np.where(spread < 0.005, 0, 1 / np.maximum(spread, 0.005))
     frame = {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}
     values = {name: jnp.asarray(value) for name, value in _start(table.shape[1], rows, plan, rng).items()}
     first = {name: jnp.zeros_like(value) for name, value in values.items()}
     second = {name: jnp.zeros_like(value) for name, value in values.items()}
-    total = plan.epochs * sum(1 for _ in batches(given, rng.permutation(len(given)), rng, frame, plan))
+    total = plan.epochs * sum(1 for _ in batches(_epoch(pages, rng, plan), rng, frame, plan))
     key, step = jax.random.PRNGKey(plan.seed), 0
     for _ in range(plan.epochs):
-        for batch in batches(given, rng.permutation(len(given)), rng, frame, plan):
+        for batch in batches(_epoch(pages, rng, plan), rng, frame, plan):
             key, mine = jax.random.split(key)
             done = min(step / total, 1.0)
             rate = plan.rate * min(1.0, 20 * done) * (0.5 + 0.5 * np.cos(np.pi * done) + 0.01)
             step += 1
             values, first, second = _step(values, first, second, batch, mine, rate, step, plan)
-    return Weights(**frame, **{name: np.asarray(value) for name, value in values.items()})
+    trained = Weights(**frame, **{name: np.asarray(value) for name, value in values.items()})
+    _check_likeness(trained, pages[0][0], plan)
+    return trained
+
+
+def _check_likeness(weights: Weights, one: Sample, plan: Plan) -> None:
+    """Raise RuntimeError unless ``model.predict`` says what was trained here."""
+    n = len(one.wanted)
+    still = replace(plan, dropout=0.0, word_dropout=0.0, class_blind=0.0, blocks=max(plan.blocks, n))
+    frame = {"mean": weights.mean, "scale": weights.scale}
+    values = {name: getattr(weights, name) for name in weights.__slots__ if name not in frame}
+    batch = _batch([one], frame, sizes_of(still))
+    here = np.asarray(jax.nn.sigmoid(_forward(values, batch, jax.random.PRNGKey(0), still)))[:n]
+    there = predict((weights,), one.page)
+    if np.abs(here - there).max() > _LIKE:
+        raise RuntimeError(f"the trainer and the model differ by {np.abs(here - there).max()}")
 
 
 def _start(features: int, rows: Rows, plan: Plan, rng: np.random.Generator) -> dict[str, Floats]:
@@ -81,6 +99,8 @@ def _start(features: int, rows: Rows, plan: Plan, rng: np.random.Generator) -> d
         "attention": draw(units, 4, spread=0.3 * np.sqrt(2 / units)),
         "w_page": draw(5 * units, units, spread=0.5 * np.sqrt(2 / (5 * units))),
         "b_page": zero(units),
+        "w_kin": draw(len(KIN_BEFORE), 3 * units, units, spread=0.7 * np.sqrt(2 / (3 * units))),
+        "b_kin": zero((len(KIN_BEFORE), units)),
         "w_near": draw(reaches, 3 * units, units, spread=0.7 * np.sqrt(2 / (3 * units))),
         "b_near": zero((reaches, units)),
         "w_out": draw(units, spread=0.5 * np.sqrt(2 / units)),
@@ -88,21 +108,29 @@ def _start(features: int, rows: Rows, plan: Plan, rng: np.random.Generator) -> d
     }
 
 
+def _epoch(pages: Sequence[Sequence[Sample]], rng: np.random.Generator, plan: Plan) -> list[Sample]:
+    """Some forms of each page, in no order."""
+    chosen = [forms[at] for forms in pages for at in rng.permutation(len(forms))[: plan.forms]]
+    return [chosen[at] for at in rng.permutation(len(chosen))]
+
+
 def batches(
-    samples: Sequence[Sample], order: NDArray[np.int64], rng: np.random.Generator, frame: dict[str, Floats], plan: Plan
+    samples: Sequence[Sample], rng: np.random.Generator, frame: dict[str, Floats], plan: Plan
 ) -> Iterator[dict[str, NDArray[Any]]]:
     """Pages, cropped to a window each, one after another in arrays of fixed sizes."""
     sizes = sizes_of(plan)
+    room = np.array([sizes.blocks, sizes.words, sizes.places, sizes.classes, sizes.classes, sizes.pages - 1])
     chosen: list[Sample] = []
-    n_blocks = n_places = 0
-    for at in order:
-        one = _cropped(samples[at], rng, plan.crop)
-        over = n_blocks + len(one.wanted) > sizes.blocks or n_places + one.page.classes.n > sizes.places
-        if chosen and (over or len(chosen) == sizes.pages - 1):
+    filled = np.zeros_like(room)
+    for given in samples:
+        one = _cropped(given, rng, plan.crop)
+        page = one.page
+        more = (len(one.wanted), len(page.words.ids), page.classes.n, len(page.classes.ids), len(page.tags.ids), 1)
+        if chosen and (filled + more > room).any():
             yield _batch(chosen, frame, sizes)
-            chosen, n_blocks, n_places = [], 0, 0
+            chosen, filled = [], np.zeros_like(room)
         chosen.append(one)
-        n_blocks, n_places = n_blocks + len(one.wanted), n_places + one.page.classes.n
+        filled += more
     if chosen:
         yield _batch(chosen, frame, sizes)
 
@@ -115,7 +143,8 @@ def _cropped(one: Sample, rng: np.random.Generator, size: int) -> Sample:
     at, page = slice(low, low + size), one.page
     inside = (page.words.rows >= low) & (page.words.rows < low + size)
     words = Bags(size, page.words.rows[inside] - low, page.words.ids[inside], page.words.weights[inside])
-    cut = replace(page, table=page.table[at], tokens=page.tokens[at], words=words, place=page.place[at])
+    table, tokens, place, kin = (column[at] for column in (page.table, page.tokens, page.place, page.kin))
+    cut = replace(page, table=table, tokens=tokens, words=words, place=place, kin=kin)
     return Sample(cut, one.wanted[at], one.weight[at])
 
 
@@ -148,6 +177,13 @@ def _batch(chosen: Sequence[Sample], frame: dict[str, Floats], sizes: Sizes) -> 
         "weight": padded([one.weight for one in chosen], n, 0, np.float32),
         "page": padded([np.repeat(np.arange(len(chosen)), lengths)], n, sizes.pages - 1, np.int32),
         "place": padded([one.page.place + at for one, at in zip(chosen, places, strict=False)], n, 0, np.int32),
+        "page_of_place": padded(
+            [np.repeat(np.arange(len(chosen)), [one.page.classes.n for one in chosen])],
+            sizes.places + 1,
+            sizes.pages - 1,
+            np.int32,
+        ),
+        "kin": padded([one.page.kin + at for one, at in zip(chosen, places, strict=False)], n, 0, np.int32),
         "marks_rows": padded(
             [np.repeat(np.arange(len(marks)), [len(one) for one in marks])], 64 * MAX_MARKS, sizes.pages, np.int32
         ),
@@ -171,6 +207,9 @@ def _forward(values: Arrays, batch: Arrays, key: Any, plan: Plan) -> Any:
         weights = batch[f"{name}_weights"]
         weights = weights * jax.random.bernoulli(next(keys), 1 - plan.word_dropout, weights.shape)
         rows = batch[f"{name}_rows"]
+        if name == "classes":
+            seeing = jax.random.bernoulli(next(keys), 1 - plan.class_blind, (sizes.pages,))
+            weights = weights * seeing[batch["page_of_place"]][rows]
         sums = jax.ops.segment_sum(values[name][batch[f"{name}_ids"]] * weights[:, None], rows, n + 1)[:n]
         return sums / (jax.ops.segment_sum(weights, rows, n + 1)[:n, None] + damp)
 
@@ -188,6 +227,10 @@ def _forward(values: Arrays, batch: Arrays, key: Any, plan: Plan) -> Any:
     summary = _summaries(values, batch, hidden, sizes.pages)
     hidden = hidden + jax.nn.relu(summary @ values["w_page"] + values["b_page"] + marks)[batch["page"]]
     for at, reach in enumerate(REACHES):
+        if at in KIN_BEFORE:
+            kin = KIN_BEFORE.index(at)
+            told = _with_kin(hidden, batch, sizes.places) @ values["w_kin"][kin] + values["b_kin"][kin]
+            hidden = hidden + drop(jax.nn.relu(told), plan.dropout)
         near = jnp.concatenate(_neighbours(hidden, batch["page"], reach), axis=1)
         hidden = hidden + drop(jax.nn.relu(near @ values["w_near"][at] + values["b_near"][at]), plan.dropout)
     return hidden @ values["w_out"] + values["b_out"]
@@ -203,6 +246,16 @@ def _summaries(values: Arrays, batch: Arrays, hidden: Any, n_pages: int) -> Any:
     attention = attention / jnp.maximum(jax.ops.segment_sum(attention, page, n_pages)[page], 1e-9)
     spread = (attention[:, :, None] * hidden[:, None, :]).reshape(len(page), -1)
     return jnp.concatenate((mean, jax.ops.segment_sum(spread, page, n_pages)), axis=1)
+
+
+def _with_kin(hidden: Any, batch: Arrays, n_kin: int) -> Any:
+    def mean(weight: Any) -> Any:
+        sums = jax.ops.segment_sum(hidden * weight[:, None], batch["kin"], n_kin)
+        return sums / jnp.maximum(jax.ops.segment_sum(weight, batch["kin"], n_kin), 1)[:, None]
+
+    size = batch["tokens"]
+    means = jnp.concatenate((mean(size), mean((size > 0).astype(hidden.dtype))), axis=1)
+    return jnp.concatenate((hidden, means[batch["kin"]]), axis=1)
 
 
 def _neighbours(hidden: Any, page: Any, reach: int) -> tuple[Any, Any, Any]:

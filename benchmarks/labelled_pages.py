@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,8 @@ from pipeline.types import KEPT_LABELS, Block, Decision, PageHead
 
 FOLDS = 5
 VARIANTS = 2  # styles of flattening each page is trained in
+#: Classes that people's marking left in some pages: they name the main text.
+_ANNOTATION = re.compile(r"\bmark(?:-selected|ed-(?:text|tail))\b")
 _FORUM_SETS = frozenset({"magic_forum"})
 
 
@@ -55,7 +58,7 @@ def read_pages(data: Path) -> list[Page]:
     for line in (data / "gold.jsonl").read_text("utf-8").rstrip("\n").split("\n"):
         row = json.loads(line)
         content = gzip.decompress((data / row["page"]).read_bytes())
-        source = decode(content, media_type="text/html").text
+        source = _ANNOTATION.sub("", decode(content, media_type="text/html").text)
         found = extract(source, "text/html")
         shares = tuple(align([block.text for block in found.blocks], row["gold"]))
         named = (row["set"], row["lang"], row["site"], row["gold"], source, "html")
@@ -66,29 +69,49 @@ def read_pages(data: Path) -> list[Page]:
 def flattened(pages: Sequence[Page], *, variants: int) -> list[Page]:
     """Each page in some of the styles, in turn, so that every style has its share."""
     names = list(STYLES)
-    flat, bare = [], {"source": "", "head": PageHead()}
-    for at, page in enumerate(pages):
-        for turn in range(variants):
-            style = names[(at + turn * len(names) // variants) % len(names)]
-            blocks, shares = flatten(page.blocks, page.shares, style=style, seed=at)
-            flat.append(replace(page, style=style, blocks=tuple(blocks), shares=tuple(shares), **bare))
-    return flat
+    return [
+        _flat(page, names[(at + turn * len(names) // variants) % len(names)], seed=at)
+        for at, page in enumerate(pages)
+        for turn in range(variants)
+    ]
 
 
 def reframed(pages: Sequence[Page]) -> list[Page]:
-    """Pages between frame lines of a page in the other script, from the same fold so that no site leaks."""
-    made, bare = [], {"source": "", "head": PageHead()}
+    """Pages between frame lines of a page in the other script: all Chinese pages, some of the others."""
+    made = []
     for at, page in enumerate(pages):
         rng = random.Random(at)
-        chinese = page.lang == "zh"
-        if not chinese and rng.random() < 0.6:
-            continue
-        others = [one for one in pages if (one.lang == "zh") != chinese and one.fold == page.fold and one.blocks]
-        if others and page.blocks:
-            other = rng.choice(others)
-            blocks, shares = reframe((page.blocks, page.shares), (other.blocks, other.shares), seed=at)
-            made.append(replace(page, style="reframed", blocks=tuple(blocks), shares=tuple(shares), **bare))
+        if page.lang == "zh" or rng.random() >= 0.6:
+            made += _reframed(page, [one for one in pages if (one.lang == "zh") != (page.lang == "zh")], rng, seed=at)
     return made
+
+
+def plain_forms(pages: Sequence[Page]) -> list[list[Page]]:
+    """Each page in every style, and between frame lines of others, of which a Chinese page gets more: there are few."""
+    chinese, others = ([one for one in pages if (one.lang == "zh") == wanted] for wanted in (True, False))
+    forms = []
+    for at, page in enumerate(pages):
+        rng = random.Random(~at)
+        made = [_flat(page, style, seed=rng.randrange(1 << 30)) for style in STYLES]
+        for frames in (others, others, chinese, chinese) if page.lang == "zh" else (chinese,):
+            made += _reframed(page, frames, rng, seed=rng.randrange(1 << 30))
+        forms.append(made)
+    return forms
+
+
+def _flat(page: Page, style: str, *, seed: int) -> Page:
+    blocks, shares = flatten(page.blocks, page.shares, style=style, seed=seed)
+    return replace(page, style=style, blocks=tuple(blocks), shares=tuple(shares), source="", head=PageHead())
+
+
+def _reframed(page: Page, frames: Sequence[Page], rng: random.Random, *, seed: int) -> list[Page]:
+    """The page in the frame of one of these, which is of its fold so that no site leaks; none if there is none."""
+    able = [one for one in frames if one.fold == page.fold and one.blocks and one is not page]
+    if not able or not page.blocks:
+        return []
+    other = rng.choice(able)
+    blocks, shares = reframe((page.blocks, page.shares), (other.blocks, other.shares), seed=seed)
+    return [replace(page, style="reframed", blocks=tuple(blocks), shares=tuple(shares), source="", head=PageHead())]
 
 
 def main_text(page: Page, scores: Floats) -> str:

@@ -1,21 +1,27 @@
 """Train the block model, and print how well it does on sites it has not seen.
 
-    python -m benchmarks.train_labeller [--data ../shared/data/extraction] [--peers] [--no-write]
+    python -m benchmarks.train_labeller [--data ../shared/data/extraction] [--folds FILE] [--peers] [--no-write]
+        [--jobs N]
+    python -m benchmarks.train_labeller --refit FILE
 
 Five folds by brand (finance.sina.com.cn and k.sina.cn are one), so that no site is on both sides. Each page
 is judged by the whole decision (scores, then ``label.decide`` without rules or templates), as HTML and as
 flattened text. Then the weights are trained on all pages and written beside ``model.py`` with the vocabulary
-they speak. Same data and same seed, one thread: same weights. Takes about an hour on a core.
+they speak. Same data and same seeds: same weights, however many are trained at once. Takes some 70 minutes of a
+core, which ``--jobs`` divides. After a change of the decision alone, ``--refit`` judges again with the networks that
+``--folds`` left in a file, and writes the confidence anew beside the weights as they are.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +29,19 @@ import numpy as np
 
 from benchmarks.confidence_fit import Doubles, fit_confidence, print_confidence
 from benchmarks.extraction_metrics import brand
-from benchmarks.fold_weights import write_folds
-from benchmarks.labelled_pages import FOLDS, VARIANTS, Page, flattened, main_text, print_table, read_pages, reframed
+from benchmarks.fold_weights import read_folds, write_folds
+from benchmarks.forked import run_forked
+from benchmarks.labelled_pages import (
+    FOLDS,
+    VARIANTS,
+    Page,
+    flattened,
+    main_text,
+    plain_forms,
+    print_table,
+    read_pages,
+    reframed,
+)
 from benchmarks.train_plan import Plan, Rows, Sample
 from pipeline.boilerplate.charstats import char_stats
 from pipeline.boilerplate.confidence import load_coefficients
@@ -85,26 +102,50 @@ def sample(page: Page, vocabulary: Vocabulary) -> Sample | None:
     return Sample(page_inputs(page.blocks, page.head, vocabulary), shares, weight.astype(np.float32))
 
 
-def fit_networks(samples: Sequence[Sample], rows: Rows, *, plan: Plan) -> tuple[Weights, ...]:
-    """The networks that are asked together, one after another, from other seeds."""
-    from benchmarks.block_net import fit  # needs JAX (extra "bench")
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """Pages as one of the model's two modes sees them: those it is judged by, and all forms of each to learn from."""
 
-    return tuple(fit(samples, rows, plan=replace(plan, seed=plan.seed + at)) for at in range(NETWORKS))
+    pages: Sequence[Page]
+    forms: Sequence[Sequence[Page]]
 
 
-def cross_validated(
-    pages: Sequence[Page], vocabulary: Vocabulary, rows: Rows, *, plan: Plan
-) -> tuple[list[Floats], list[tuple[Weights, ...]]]:
-    """Probabilities for each page by the networks that have not seen its brand; and the networks of each fold."""
-    samples = [sample(page, vocabulary) for page in pages]
-    folds = []
-    for fold in range(FOLDS):
-        seen = [one for one, page in zip(samples, pages, strict=True) if one and page.fold != fold]
-        folds.append(fit_networks(seen, rows, plan=plan))
-        print(f"fold {fold + 1} of {FOLDS} trained on {len(seen)} pages", file=sys.stderr, flush=True)
+def modes_of(html: Sequence[Page]) -> dict[str, Mode]:
+    """The modes by name. Flattened pages are judged in some styles and learnt from in all."""
+    judged = flattened(html, variants=VARIANTS) + reframed(html)
+    return {"markup": Mode(html, [[page] for page in html]), "plain": Mode(judged, plain_forms(html))}
+
+
+def train(
+    modes: Mapping[str, Mode], learnt: Mapping[str, Any], *, plan: Plan, folds: Sequence[int | None], jobs: int
+) -> dict[tuple[str, int | None], tuple[Weights, ...]]:
+    """The networks of each mode that have not seen a fold's pages, or (None) have seen them all."""
+    vocabulary, rows = make_vocabulary(**learnt), rows_of(learnt)
+    print(f"{rows} in the vocabulary", file=sys.stderr)
+    work = {}
+    for name, mode in modes.items():
+        groups = [(forms[0].fold, [one for page in forms if (one := sample(page, vocabulary))]) for forms in mode.forms]
+        for fold in folds:
+            seen = [samples for its_fold, samples in groups if samples and its_fold != fold]
+            for seed in range(NETWORKS):
+                work[name, fold, seed] = partial(_fit, seen, rows, replace(plan, seed=plan.seed + seed))
+    found = run_forked(work, at_once=jobs)
+    return {
+        (name, fold): tuple(found[name, fold, seed] for seed in range(NETWORKS)) for name in modes for fold in folds
+    }
+
+
+def _fit(groups: Sequence[Sequence[Sample]], rows: Rows, plan: Plan) -> Weights:
+    from benchmarks.block_net import fit  # needs JAX (extra "bench"), which must not be forked
+
+    return fit(groups, rows, plan=plan)
+
+
+def judged(pages: Sequence[Page], vocabulary: Vocabulary, folds: Sequence[Sequence[Weights]]) -> list[Floats]:
+    """Probabilities for each page by the networks that have not seen its brand."""
     none = np.zeros(0, dtype=np.float32)
-    scored = zip(samples, pages, strict=True)
-    return [predict(folds[page.fold], one.page) if one else none for one, page in scored], folds
+    samples = (sample(page, vocabulary) for page in pages)
+    return [predict(folds[page.fold], one.page) if one else none for one, page in zip(samples, pages, strict=True)]
 
 
 def peers() -> dict[str, Callable[[str], str]]:
@@ -128,46 +169,66 @@ def write_weights(
         for at, weights in enumerate(networks)
         for name in Weights.__slots__
     }
-    for mode, coefficients in confidence.items():
-        arrays[f"confidence_{mode}"] = coefficients
     for name, words in learnt.items():
         arrays[f"vocabulary_{name}"] = words if isinstance(words, np.ndarray) else np.array("\n".join(words))
+    _write_archive(arrays | {f"confidence_{mode}": fitted for mode, fitted in confidence.items()}, path)
+
+
+def rewrite_confidence(confidence: Mapping[str, Doubles], path: Path) -> None:
+    """The archive as it is but for the confidence."""
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = dict(archive)
+    _write_archive(arrays | {f"confidence_{mode}": fitted for mode, fitted in confidence.items()}, path)
+
+
+def _write_archive(arrays: Mapping[str, Any], path: Path) -> None:
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
+    for load in (load_vocabulary, load_weights, load_coefficients):
+        load.cache_clear()
+
+
+def judge(name: str, pages: Sequence[Page], scores: Sequence[Floats]) -> Doubles:
+    """Print the tables of a mode; the confidence fitted to them."""
+    texts = (main_text(page, score) for page, score in zip(pages, scores, strict=True))
+    reached = print_table(f"{name}, out of fold", pages, texts)
+    print_confidence(pages, scores, reached)
+    return fit_confidence(pages, scores, reached)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/extraction"))
     parser.add_argument("--folds", type=Path, help="keep the networks of the folds here, for benchmarks.extraction")
+    parser.add_argument("--refit", type=Path, help="do not train; judge with the networks of the folds kept here")
     parser.add_argument("--peers", action="store_true", help="print the table of other extractors too")
     parser.add_argument("--no-write", action="store_true", help="leave the weights as they are")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="networks trained at once (default: cores)")
     given = parser.parse_args(arguments)
     started = time.monotonic()
     html = read_pages(given.data)
-    plan, learnt = Plan(), learn_vocabulary(html)
-    vocabulary, rows = make_vocabulary(**learnt), rows_of(learnt)
-    print(f"{rows} in the vocabulary", file=sys.stderr)
-    modes = {"markup": html, "plain": flattened(html, variants=VARIANTS) + reframed(html)}
-    folds, confidence = {}, {}
-    for mode, pages in modes.items():
-        scores, folds[mode] = cross_validated(pages, vocabulary, rows, plan=plan)
-        texts = (main_text(page, score) for page, score in zip(pages, scores, strict=True))
-        reached = print_table(f"{mode}, out of fold", pages, texts)
-        print_confidence(pages, scores, reached)
-        confidence[mode] = fit_confidence(pages, scores, reached)
+    modes, learnt = modes_of(html), learn_vocabulary(html)
+    wanted = [*range(FOLDS), *([] if given.no_write else [None])]
+    if given.refit:
+        folds = {name: read_folds(given.refit, name) for name in modes}
+        vocabulary = load_vocabulary()
+    else:
+        networks = train(modes, learnt, plan=Plan(), folds=wanted, jobs=given.jobs)
+        folds = {name: [networks[name, fold] for fold in range(FOLDS)] for name in modes}
+        vocabulary = make_vocabulary(**learnt)
+        if given.folds:
+            write_folds(folds, given.folds)
+        if not given.no_write:
+            write_weights({name: networks[name, None] for name in modes}, learnt, {}, WEIGHTS)
+    confidence = {
+        name: judge(name, mode.pages, judged(mode.pages, vocabulary, folds[name])) for name, mode in modes.items()
+    }
+    if not given.no_write:
+        rewrite_confidence(confidence, WEIGHTS)
     print_table("best possible with these blocks (HTML)", html, map(_oracle, html))
     if given.peers:
         for name, run in peers().items():
             print_table(name, html, (run(page.source) for page in html))
-    if given.folds:
-        write_folds(folds, given.folds)
-    if not given.no_write:
-        ready = {mode: [one for page in pages if (one := sample(page, vocabulary))] for mode, pages in modes.items()}
-        trained = {mode: fit_networks(one, rows, plan=plan) for mode, one in ready.items()}
-        write_weights(trained, learnt, confidence, WEIGHTS)
-        for load in (load_vocabulary, load_weights, load_coefficients):
-            load.cache_clear()
     print(f"\n{time.monotonic() - started:.0f} s")
 
 

@@ -30,10 +30,12 @@ class Plan:
     class_units: int = 12
     tag_units: int = 8
     epochs: int = 9
+    forms: int = 2  # of each page, in an epoch
     rate: float = 3e-3
     decay: float = 0.05
     dropout: float = 0.3
     word_dropout: float = 0.4  # of single words, classes, tags and marks
+    class_blind: float = 0.4  # share of pages whose classes are left out
     f1_share: float = 6.0  # weight of the loss that is one minus the promised F1
     crop: int = 768  # blocks of a page seen at a time
     blocks: int = 4096  # in a batch; with it the other sizes, which are padded

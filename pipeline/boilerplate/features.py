@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.boilerplate.charstats import WORD_KINDS, CharKind, CharStats, char_stats
 from pipeline.boilerplate.lexicon import CLASS_WORDS
+from pipeline.boilerplate.places import INLINE, Places, Skeleton, find_places
 from pipeline.types import Block, BlockKind
 
 Column = NDArray[np.float32]
@@ -25,10 +26,6 @@ Table = NDArray[np.float32]
 
 _MAX_CHAIN = 240  # code points of a chain of classes that are read, from its near end
 _PROSE_TOKENS = 20  # a block this long with a sentence's end and few links is prose
-_INLINE = frozenset(
-    "a abbr b bdi bdo button cite code em font i img label mark q s small span strong sub sup u".split()
-)
-_NO_DIGITS = str.maketrans("", "", "0123456789")
 _FAR = 30.0  # blocks: the distance given when there is no prose
 
 _TEXT = (
@@ -72,8 +69,11 @@ _KINDS = tuple(BlockKind)
 _KIN_COLUMNS = 4  # of mark-up: from "siblings" on
 
 
-def block_features(blocks: Sequence[Block], stats: CharStats | None = None) -> Table:
-    """One row of FEATURES a block of one page, in page order, float32 and finite; stats as ``char_stats`` counts them."""
+def block_features(blocks: Sequence[Block], stats: CharStats | None = None, places: Places | None = None) -> Table:
+    """One row of FEATURES a block of one page, in page order, float32 and finite.
+
+    Stats are of the blocks' texts (``char_stats``) and places of the blocks (``find_places``), where they are at hand.
+    """
     table = np.zeros((len(blocks), len(FEATURES)), dtype=np.float32)
     if not blocks:
         return table
@@ -86,7 +86,7 @@ def block_features(blocks: Sequence[Block], stats: CharStats | None = None) -> T
     ends, links = text[:, _TEXT.index("sentences")] > 0, form[:, _FORM.index("link_density")]
     prose = (tokens >= _PROSE_TOKENS) & ends & (links < 0.4)
     proser = np.where(prose, tokens, np.float32(0))
-    _fill_markup(table[:, _FORM_END:_MARKUP_END], blocks, proser)
+    _fill_markup(table[:, _FORM_END:_MARKUP_END], places or find_places(blocks), proser)
     _fill_place(table[:, _MARKUP_END:_PLACE_END], tokens, proser, links, text[:, _TEXT.index("cjk")])
     _fill_neighbours(table[:, _PLACE_END:], table[:, _WINDOWED_AT])
     return table
@@ -159,7 +159,7 @@ def _class_row(classes: str) -> list[float]:
 def _path_row(path: tuple[str, ...], role: str) -> tuple[float, ...]:
     """The mark-up columns from "depth" to the last "role_"."""
     own = path[-1] if path else ""
-    box = next((tag for tag in reversed(path) if tag not in _INLINE), "")
+    box = next((tag for tag in reversed(path) if tag not in INLINE), "")
     return (
         len(path) / 20,
         *(float(tag in path) for tag in _ANCESTORS),
@@ -168,43 +168,26 @@ def _path_row(path: tuple[str, ...], role: str) -> tuple[float, ...]:
     )
 
 
-def _skeleton(path: tuple[str, ...], classes: str) -> tuple[tuple[str, ...], str]:
-    """What repeated siblings share: block elements of the path, classes without numbers ("reply-380904")."""
-    end = len(path)
-    while end > 1 and path[end - 1] in _INLINE:
-        end -= 1
-    return path[:end], classes.translate(_NO_DIGITS)
-
-
 @lru_cache(maxsize=8192)
-def _place(path: tuple[str, ...], classes: str, role: str) -> tuple[bytes, tuple[tuple[str, ...], str]]:
-    """What a place in a page is by itself: its mark-up columns but the last, as float32, and its skeleton."""
-    row = np.array((*_path_row(path, role), *_class_row(classes)), dtype=np.float32)
-    return row.tobytes(), _skeleton(path, classes)
+def _place_row(path: tuple[str, ...], classes: str, role: str) -> bytes:
+    """The mark-up columns that a place has by itself, as float32."""
+    return np.array((*_path_row(path, role), *_class_row(classes)), dtype=np.float32).tobytes()
 
 
-def _fill_markup(table: Table, blocks: Sequence[Block], proser: Column) -> None:
+def _fill_markup(table: Table, places: Places, proser: Column) -> None:
     """Zero for blocks without mark-up; a page has it for all its blocks or for none."""
-    given = [at for at, block in enumerate(blocks) if block.markup is not None]
-    if not given:
+    if not places.has_markup:
         return
-    numbers: dict[tuple[tuple[str, ...], str, str], int] = {}
-    marks = (block.markup for block in blocks)
-    which = np.array([numbers.setdefault((m.path, m.classes, m.role), len(numbers)) for m in marks if m])
-    places = [_place(*place) for place in numbers]
-    kin: dict[tuple[tuple[str, ...], str], int] = {}
-    family = np.array([kin.setdefault(skeleton, len(kin)) for _, skeleton in places])
-    families = family[which]
-    prose = np.bincount(families, weights=proser[given], minlength=len(kin)).astype(np.float64)
-    rows = np.frombuffer(b"".join([row for row, _ in places]), dtype=np.float32).reshape(len(places), -1)
-    table[given, :-_KIN_COLUMNS] = rows[which]
-    table[given, -_KIN_COLUMNS:] = _kin_rows(list(kin), np.bincount(families), prose)[families]
+    kin = places.kin_of
+    prose = np.bincount(kin, weights=proser, minlength=len(places.skeletons)).astype(np.float64)
+    rows = b"".join([_place_row(mark.path, mark.classes, mark.role) for mark in places.marks])
+    by_place = np.frombuffer(rows, dtype=np.float32).reshape(len(places.marks), -1)
+    table[:, :-_KIN_COLUMNS] = by_place[places.of]
+    table[:, -_KIN_COLUMNS:] = _kin_rows(places.skeletons, np.bincount(kin), prose)[kin]
 
 
-def _kin_rows(
-    kin: Sequence[tuple[tuple[str, ...], str]], counts: NDArray[np.int64], prose: NDArray[np.float64]
-) -> Table:
-    """The columns from "siblings" on for each family of blocks."""
+def _kin_rows(kin: Sequence[Skeleton], counts: NDArray[np.int64], prose: NDArray[np.float64]) -> Table:
+    """The columns from "siblings" on for each kin."""
     path, classes = kin[int(prose.argmax())]
     near_path = {own: _common(own, path) / max(len(own), len(path), 1) for own in {own for own, _ in kin}}
     rows = np.empty((len(kin), _KIN_COLUMNS), dtype=np.float32)

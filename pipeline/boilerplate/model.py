@@ -2,10 +2,11 @@
 
 A block is its features and the means of the embeddings of its words, classes and tags. One layer mixes them;
 then the block is told of its page (means of that layer over the page, weighted by length and by four learned
-kinds of attention, and the marks of the head), and of its neighbours, by convolutions that look farther each
-time. Two networks, trained from other seeds, are asked and their log odds averaged. Mark-up and flattened text
-have networks of their own, in ``weights.npz``, trained by ``python -m benchmarks.train_labeller`` (see
-docs/model-card.md). Change MODEL_ID with the weights.
+kinds of attention, and the marks of the head), of its kin (means of the same over the blocks of one repeated
+structure: the posts of a forum, the cards of a shop), and of its neighbours, by convolutions that look farther
+each time. Two networks, trained from other seeds, are asked and their log odds averaged; where the first is sure, it
+alone. Mark-up and flattened text have networks of their own, in ``weights.npz``, trained by
+``python -m benchmarks.train_labeller`` (see docs/model-card.md). Change MODEL_ID with the weights.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from pipeline.boilerplate.vocabulary import load_vocabulary
 from pipeline.types import Block, PageHead
 
 #: What ``Decision.decided_by`` says where the model decided.
-MODEL_ID = "model:page-cnn-1"
+MODEL_ID = "model:page-cnn-2"
 
 Floats = NDArray[np.float32]
 
 NETWORKS = 2  # that are asked for each page
+SURE = 0.94  # expected F1 of a page from which the first network is enough: half of the pages, no worse
 REACHES = (1, 2, 4, 8)  # blocks on each side that the convolutions look at, in turn
+KIN_BEFORE = (0, 3)  # numbers of the convolutions before which a block is told of its kin
 MAX_ODDS = 9.0  # of one network, logarithm: none is surer than one in some thousand
 CLIP = 5.0  # standard deviations beyond which a feature tells no more
 WORD_DAMP, PLACE_DAMP = 1.0, 0.5  # added to the weight of a bag, so that a bag of one counts less
@@ -49,6 +52,8 @@ class Weights:
     attention: Floats  # (u, 4)
     w_page: Floats  # (5 u, u)
     b_page: Floats
+    w_kin: Floats  # (len(KIN_BEFORE), 3 u, u): own, mean by length, mean
+    b_kin: Floats
     w_near: Floats  # (len(REACHES), 3 u, u): before, own, after
     b_near: Floats
     w_out: Floats
@@ -76,19 +81,36 @@ def score_blocks(blocks: Sequence[Block], head: PageHead = PageHead()) -> list[f
 
 
 def predict(networks: Sequence[Weights], page: PageInputs) -> Floats:
-    """Probabilities for one page: the mean of the networks' log odds."""
-    odds = np.mean([_log_odds(weights, page) for weights in networks], axis=0)
-    probability: Floats = 1 / (1 + np.exp(-odds))
-    return probability
+    """Probabilities for one page: the networks' mean log odds, of the first alone where that promises SURE."""
+    odds = _log_odds(networks[0], page)
+    if _promised_f1(_probability(odds), page.tokens) < SURE:
+        odds = sum((_log_odds(weights, page) for weights in networks[1:]), odds) / np.float32(len(networks))
+    return _probability(odds)
+
+
+def _promised_f1(probability: Floats, tokens: Floats) -> float:
+    """The largest expected F1 that keeping the likeliest blocks gives (as in ``label.page_threshold``)."""
+    size = tokens + 1
+    likeliest = np.argsort(-probability)
+    hit, kept = np.cumsum((probability * size)[likeliest]), np.cumsum(size[likeliest])
+    return float((2 * hit / (kept + hit[-1])).max())
 
 
 def _log_odds(weights: Weights, page: PageInputs) -> Floats:
     hidden = _rectified(_block_inputs(weights, page) @ weights.w_block + weights.b_block)
-    hidden = hidden + _page_summary(weights, page, hidden)
-    for reach, w_near, b_near in zip(REACHES, weights.w_near, weights.b_near, strict=True):
-        hidden = hidden + _rectified(np.hstack(_neighbours(hidden, reach)) @ w_near + b_near)
+    hidden += _page_summary(weights, page, hidden)
+    for at, reach in enumerate(REACHES):
+        if at in KIN_BEFORE:
+            which = KIN_BEFORE.index(at)
+            hidden += _rectified(_told_by_kin(hidden, page, weights.w_kin[which]) + weights.b_kin[which])
+        hidden += _rectified(_told_by_neighbours(hidden, reach, weights.w_near[at]) + weights.b_near[at])
     odds: Floats = np.clip(hidden @ weights.w_out + weights.b_out, -MAX_ODDS, MAX_ODDS)
     return odds
+
+
+def _probability(odds: Floats) -> Floats:
+    probability: Floats = np.reciprocal(1 + np.exp(-odds))
+    return probability
 
 
 def standardise(weights: Weights, table: Floats) -> Floats:
@@ -125,11 +147,27 @@ def _page_summary(weights: Weights, page: PageInputs, hidden: Floats) -> Floats:
     return _rectified(seen @ weights.w_page + weights.b_page + weights.marks[page.marks].sum(axis=0))
 
 
-def _neighbours(hidden: Floats, reach: int) -> tuple[Floats, Floats, Floats]:
-    """The block so many before, the block itself, the block so many after; 0 beyond the page."""
-    before, after = np.zeros_like(hidden), np.zeros_like(hidden)
-    before[reach:], after[:-reach] = hidden[:-reach], hidden[reach:]
-    return before, hidden, after
+def _told_by_kin(hidden: Floats, page: PageInputs, w_kin: Floats) -> Floats:
+    """Each block, and the means over its kin, by length and each block alike, through the weights."""
+    own, by_length, alike = w_kin.reshape(3, len(w_kin) // 3, -1)
+    order = np.argsort(page.kin, kind="stable")
+    starts = np.flatnonzero(np.diff(page.kin[order], prepend=-1))
+    sorted_hidden, size = hidden[order], (page.tokens[order] + 1)[:, None]
+    counts = np.diff(starts, append=len(order))[:, None].astype(np.float32)
+    means = np.add.reduceat(sorted_hidden, starts, axis=0) / counts
+    weighted = np.add.reduceat(sorted_hidden * size, starts, axis=0) / np.add.reduceat(size, starts, axis=0)
+    told: Floats = hidden @ own
+    told += (weighted @ by_length + means @ alike)[page.kin]
+    return told
+
+
+def _told_by_neighbours(hidden: Floats, reach: int, w_near: Floats) -> Floats:
+    """The block so many before, the block itself, the block so many after (0 beyond the page), through the weights."""
+    before, own, after = w_near.reshape(3, len(w_near) // 3, -1)
+    told: Floats = hidden @ own
+    told[reach:] += hidden[:-reach] @ before
+    told[:-reach] += hidden[reach:] @ after
+    return told
 
 
 def _rectified(values: Floats) -> Floats:

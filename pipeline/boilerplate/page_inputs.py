@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.boilerplate.charstats import Hashed, char_stats
 from pipeline.boilerplate.features import block_features
 from pipeline.boilerplate.head_marks import MAX_MARKS, head_marks, repeats
+from pipeline.boilerplate.places import find_places
 from pipeline.boilerplate.vocabulary import MAX_TAGS, Vocabulary, split_classes
 from pipeline.types import Block, PageHead
 
@@ -47,6 +48,7 @@ class PageInputs:
     place: Ints  # (n,): the place each block lies in
     classes: Bags  # of p places
     tags: Bags  # of p places
+    kin: Ints  # (n,): the repeated structure each block is of
     marks: Ints  # ids of the head's marks
     has_markup: bool
 
@@ -55,20 +57,19 @@ def page_inputs(blocks: Sequence[Block], head: PageHead, vocabulary: Vocabulary)
     """What the model reads of a page of one block or more."""
     blocks = [_beginning(block) for block in blocks]
     stats = char_stats([block.text for block in blocks])
-    table = block_features(blocks, stats)
-    places: dict[tuple[str, tuple[str, ...]], int] = {}
-    keys = ((m.classes, m.path) if (m := block.markup) else ("", ()) for block in blocks)
-    place = np.array([places.setdefault(key, len(places)) for key in keys])
+    places = find_places(blocks)
+    table = block_features(blocks, stats, places)
     marks = [vocabulary.marks[mark] for mark in head_marks(head) if mark in vocabulary.marks][:MAX_MARKS]
     return PageInputs(
         np.hstack((table, repeats(head, stats))),
         stats.tokens,
         _word_bags(stats.hashed_words, stats.hashed_pairs, len(blocks), vocabulary),
-        place,
-        _bags([_class_ids(classes, vocabulary) for classes, _ in places], _CLASS_FADE),
-        _bags([_tag_ids(path, vocabulary) for _, path in places], _TAG_FADE),
+        places.of,
+        _bags([_class_bag(mark.classes, vocabulary) for mark in places.marks]),
+        _bags([_tag_bag(mark.path, vocabulary) for mark in places.marks]),
+        places.kin_of,
         np.array(marks, dtype=np.int64),
-        any(block.markup for block in blocks),
+        places.has_markup,
     )
 
 
@@ -98,21 +99,24 @@ def _beginnings(hashed: Hashed, n: int) -> Hashed:
 
 
 @lru_cache(maxsize=8192)
-def _class_ids(classes: str, vocabulary: Vocabulary) -> tuple[int, ...]:
-    """Id of each class word of a chain, nearest first, 0 where it is not known."""
-    return tuple(vocabulary.class_words.get(word, 0) for word in split_classes(classes))
+def _class_bag(classes: str, vocabulary: Vocabulary) -> tuple[Ints, Floats]:
+    return _faded([vocabulary.class_words.get(word, 0) for word in split_classes(classes)], _CLASS_FADE)
 
 
 @lru_cache(maxsize=8192)
-def _tag_ids(path: tuple[str, ...], vocabulary: Vocabulary) -> tuple[int, ...]:
-    return tuple(vocabulary.tags.get(tag, 0) for tag in path[: -MAX_TAGS - 1 : -1])
+def _tag_bag(path: tuple[str, ...], vocabulary: Vocabulary) -> tuple[Ints, Floats]:
+    return _faded([vocabulary.tags.get(tag, 0) for tag in path[: -MAX_TAGS - 1 : -1]], _TAG_FADE)
 
 
-def _bags(places: Sequence[tuple[int, ...]], fade: float) -> Bags:
-    """Known ids of each place, each counting less the farther out it stands."""
-    lengths = np.array([len(ids) for ids in places])
-    rows = np.repeat(np.arange(len(places)), lengths)
-    steps = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    ids = np.fromiter((one for place in places for one in place), dtype=np.int64, count=len(rows))
-    known = ids > 0
-    return Bags(len(places), rows[known], ids[known], (fade ** steps[known]).astype(np.float32))
+def _faded(found: Sequence[int], fade: float) -> tuple[Ints, Floats]:
+    """Known ids (not 0), nearest first, and what each counts: less the farther out it stands."""
+    ids = np.array(found, dtype=np.int64)
+    steps = np.flatnonzero(ids)
+    return ids[steps], (fade**steps).astype(np.float32)
+
+
+def _bags(places: Sequence[tuple[Ints, Floats]]) -> Bags:
+    """One bag a place, of a page of one place or more."""
+    rows = np.repeat(np.arange(len(places)), [len(ids) for ids, _ in places])
+    ids, weights = (np.concatenate(parts) for parts in zip(*places, strict=True))
+    return Bags(len(places), rows, ids, weights)

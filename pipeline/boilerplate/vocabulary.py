@@ -94,9 +94,9 @@ def _numbered(names: Iterable[str]) -> dict[str, int]:
     return {name: at for at, name in enumerate(names, start=1)}
 
 
-def _slot(hashes: Hashes) -> NDArray[np.uint64]:
-    slot: NDArray[np.uint64] = hashes * _GOLDEN >> np.uint64(64 - _SLOT_BITS)
-    return slot
+def _slot(hashes: Hashes) -> Ints:
+    """Slots, seen as signed: numpy would copy unsigned indices."""
+    return (hashes * _GOLDEN >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
 
 
 def _index(hashes: Hashes, first: int) -> HashIndex:

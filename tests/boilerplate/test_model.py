@@ -1,13 +1,16 @@
 """The block model: loads fast, says the same twice, tells prose from menus in both scripts."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pipeline.boilerplate.features import FEATURES
 from pipeline.boilerplate.head_marks import REPEATS
-from pipeline.boilerplate.model import MODEL_ID, load_weights, score_blocks
+from pipeline.boilerplate.model import MODEL_ID, load_weights, predict, score_blocks
+from pipeline.boilerplate.page_inputs import page_inputs
+from pipeline.boilerplate.vocabulary import load_vocabulary
 from pipeline.types import Block, BlockKind, Markup, PageHead
 
 EN = [
@@ -102,3 +105,25 @@ def test_model_is_named() -> None:
 def test_a_wall_of_navigation_does_not_hide_the_prose_after_it(texts: list[str]) -> None:
     wall = [texts[0] * 20_000, *texts[1:]]
     assert min(score_blocks(marked(wall))[1:4]) > 0.5
+
+
+def test_what_a_page_says_in_one_structure_is_told_by_the_others_of_that_structure() -> None:
+    """A short reply is kept the sooner where the replies beside it are prose."""
+    short = "It works, thanks a lot."
+    post = Markup(("body", "div", "ul", "li", "div", "p"), "thread posts reply body")
+    other = Markup(("body", "div", "ul", "li", "div", "p"), "widget teaser item")
+    prose = [Block(at, text, BlockKind.PARAGRAPH, 0, len(text), 1, 2, post) for at, text in enumerate(EN[1:4] * 4)]
+    asked = [Block(12, short, BlockKind.PARAGRAPH, 0, len(short), 1, 2, markup) for markup in (post, other)]
+    with_kin, alone = (score_blocks([*prose, one])[-1] for one in asked)
+    assert with_kin > alone
+
+
+def test_the_second_network_is_asked_only_where_the_first_is_in_doubt() -> None:
+    first, second = load_weights("markup")
+    silent = replace(second, b_out=np.float32(-1000))
+    for blocks in (marked(EN), marked(ZH)):
+        inputs = page_inputs(blocks, PageHead(), load_vocabulary())
+        sure = replace(first, w_out=first.w_out * 20, b_out=first.b_out * 20)
+        doubtful = replace(first, w_out=first.w_out * 0, b_out=first.b_out * 0)
+        assert (predict((sure, silent), inputs) == predict((sure,), inputs)).all()
+        assert predict((doubtful, silent), inputs).max() < 0.1
