@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from benchmarks.labelled_pages import FOLDS, Page, decided
 from pipeline.boilerplate.confidence import SIGNS, page_signs
 from pipeline.boilerplate.model import Floats
-from pipeline.types import KEPT_LABELS
 
 RIDGE = 0.1  # of the regression
 Doubles = NDArray[np.float64]
@@ -30,8 +29,7 @@ def fit_confidence(pages: Sequence[Page], scores: Sequence[Floats], wanted: Sequ
 
 
 def _signs(page: Page, scores: Floats) -> Doubles:
-    kept = [one.label in KEPT_LABELS for one in decided(page, scores)]
-    return page_signs(scores.tolist(), kept, [len(block.text) for block in page.blocks])
+    return page_signs(scores.tolist(), decided(page, scores), [len(block.text) for block in page.blocks])
 
 
 def print_confidence(pages: Sequence[Page], scores: Sequence[Floats], wanted: Sequence[float]) -> None:

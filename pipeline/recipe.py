@@ -30,7 +30,6 @@ from pipeline.quality import Quality, measure_quality
 from pipeline.sections import split_sections
 from pipeline.tokens import count_tokens
 from pipeline.types import (
-    KEPT_LABELS,
     Block,
     Decision,
     Decoded,
@@ -219,6 +218,5 @@ def _main_language(blocks: Sequence[Block], languages: Sequence[LanguageGuess], 
 def _confidence(cleaned: Cleaned, decisions: Sequence[Decision]) -> float:
     """Predicted F1 of the clean text."""
     blocks = cleaned.extracted.blocks
-    kept = [decision.label in KEPT_LABELS for decision in decisions]
-    has_markup = any(block.markup for block in blocks)
-    return extraction_confidence(cleaned.scores, kept, [len(block.text) for block in blocks], has_markup=has_markup)
+    lengths, has_markup = [len(block.text) for block in blocks], any(block.markup for block in blocks)
+    return extraction_confidence(cleaned.scores, decisions, lengths, has_markup=has_markup)

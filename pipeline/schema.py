@@ -133,7 +133,7 @@ BLOCKS = pa.schema(
             "form: paragraph, heading, list_item, table_row, quote, code, caption, front_matter",
         ),
         _field("label", pa.string(), "content and title are kept; navigation, legal, footer ... are left out"),
-        _field("decided_by", pa.string(), "rule:ID, template:SITE, model:NAME ...: what decided the label"),
+        _field("decided_by", pa.string(), "rule:ID, template:SITE, step:NAME, model:NAME ...: what decided the label"),
         _field("score", pa.float64(), "how likely the block is content, 0 to 1"),
         _field("lang", pa.string(), "language of the block, BCP 47"),
         _field("section_ordinal", pa.int32(), "section it belongs to, as headline or body", nullable=True),

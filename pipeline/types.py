@@ -140,7 +140,7 @@ class Decision:
     """What a block is for and what decided it."""
 
     label: Label
-    decided_by: str  # "rule:zh-icp-filing", "template:example.org", "model:heuristic-1", "title"
+    decided_by: str  # "rule:zh-icp-filing", "template:example.org", "step:copy", "model:NAME", "title"
     score: float  # 0 to 1: how sure we are that the block is content
 
 

@@ -21,7 +21,7 @@ from pipeline.tokens import count_cjk
 Ints = NDArray[np.int64]
 
 _BMP = 0x10000
-_ASTRAL_CJK = range(0x20000, 0x40000)
+_ASTRAL_KANA, _ASTRAL_CJK = range(0x1B000, 0x1B170), range(0x20000, 0x40000)
 _WORD_LETTERS = 8  # letters of a word that are compared: "copyrigh", "newslett" stay apart
 _SLOTS = 1 << 16
 _BASE = 1_000_003  # odd, so that it has an inverse modulo 2**64
@@ -183,8 +183,9 @@ def _read(joined: str, owner: Ints) -> tuple[NDArray[np.uint8], Hashed, Hashed]:
     """The kind of each character, the words and the pairs; ``owner`` says which text a character is in."""
     codes = _codes(joined)
     kinds = _kind_table().take(codes, mode="clip")
-    if codes.size and int(codes.max()) >= _ASTRAL_CJK.start:
-        kinds[(codes >= _ASTRAL_CJK.start) & (codes < _ASTRAL_CJK.stop)] = CharKind.CJK
+    if codes.size and int(codes.max()) >= _ASTRAL_KANA.start:
+        for script, kind in ((_ASTRAL_KANA, CharKind.CJK_STOP), (_ASTRAL_CJK, CharKind.CJK)):
+            kinds[(codes >= script.start) & (codes < script.stop)] = kind
     # U+0130 is the one character of Unicode that grows in lower case.
     lower = _codes(joined.replace("\u0130", "i").lower())
     return kinds, _hash_words(lower, kinds, owner), _hash_pairs(lower, kinds, owner)

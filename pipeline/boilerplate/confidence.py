@@ -13,6 +13,9 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.boilerplate.model import MODEL_ID
+from pipeline.types import KEPT_LABELS, Decision
+
 #: What the prediction is made from, in the order of its coefficients.
 SIGNS: tuple[str, ...] = (
     "one", "expected_f1", "certainty", "certainty_of_kept", "kept_characters", "kept_share", "blocks",
@@ -20,17 +23,20 @@ SIGNS: tuple[str, ...] = (
 
 
 def extraction_confidence(
-    scores: Sequence[float], kept: Sequence[bool], lengths: Sequence[int], *, has_markup: bool
+    scores: Sequence[float], decisions: Sequence[Decision], lengths: Sequence[int], *, has_markup: bool
 ) -> float:
     """Predicted F1, 0 to 1, rounded to 3 digits: scores, decisions and code points of a page's blocks."""
-    signs = page_signs(scores, kept, lengths)
+    signs = page_signs(scores, decisions, lengths)
     odds = float(signs @ load_coefficients("markup" if has_markup else "plain"))
     return round(1 / (1 + float(np.exp(-odds))), 3)
 
 
-def page_signs(scores: Sequence[float], kept: Sequence[bool], lengths: Sequence[int]) -> NDArray[np.float64]:
-    """One row of SIGNS."""
-    score, size, chosen = (np.asarray(column, dtype=np.float64) for column in (scores, lengths, kept))
+def page_signs(scores: Sequence[float], decisions: Sequence[Decision], lengths: Sequence[int]) -> NDArray[np.float64]:
+    """One row of SIGNS. What a rule, a template or a step decided is certain, whatever the model thinks of it."""
+    size = np.asarray(lengths, dtype=np.float64)
+    chosen = np.array([one.label in KEPT_LABELS for one in decisions], dtype=np.float64)
+    doubtful = np.array([one.decided_by.startswith(MODEL_ID) for one in decisions])
+    score = np.where(doubtful, np.asarray(scores, dtype=np.float64), chosen)
     total, kept_size = max(float(size.sum()), 1.0), float((chosen * size).sum())
     likely = float((score * size).sum())
     certain = np.abs(2 * score - 1) * size

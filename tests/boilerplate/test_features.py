@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.boilerplate.charstats import CharKind, char_stats
@@ -56,6 +56,7 @@ def test_one_finite_row_a_block(blocks: list[Block]) -> None:
 
 
 @given(st.lists(texts, min_size=1, max_size=8))
+@example(["\U0001b000\U0001b001 kana", "\U00020000碳"])
 @settings(max_examples=100, deadline=None)
 def test_tokens_are_those_of_the_tokens_module(lines: list[str]) -> None:
     """On the letters that both count; marks and number signs that \\w knows may differ by one a run."""

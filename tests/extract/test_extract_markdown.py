@@ -131,7 +131,10 @@ def test_what_defines_no_link_and_opens_no_code_is_text() -> None:
     for source in ("[公告]:<碳市场开市", "[a]: <the market opens", "正文\n    ```配额分配方案"):
         assert [block.text for block in extract_markdown(source).blocks] == [" ".join(source.split())]
     assert extract_markdown("[a]: <b c> '题'").blocks == ()
-    assert [block.kind for block in extract_markdown("- a\n\n    ```py\n    b\n    ```").blocks] == ["list_item", "code"]
+    assert [block.kind for block in extract_markdown("- a\n\n    ```py\n    b\n    ```").blocks] == [
+        "list_item",
+        "code",
+    ]
 
 
 MARKS = set(" \t\n\r　#>-*+=_`~|:.)(0123456789[]\\xX!<")
