@@ -43,7 +43,7 @@ ERROR_FILE = "error.txt"
 #: The variable that tells a nursery whose it is: that process may be gone before the nursery has imported anything.
 PARENT = "NURSERY_PARENT"
 #: Blocks are made by the thousand and hold no cycles: looking for some less often saves a seventh of ``finish``.
-_GC_THRESHOLD = (100_000, 20, 50)
+GC_THRESHOLD = (100_000, 20, 50)
 _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
 
@@ -74,7 +74,7 @@ def _die_with(parent: int) -> None:
 def _child(request: Mapping[str, Any], stages: Mapping[str, Stage], parent: int) -> None:
     work = Path(request["work"])
     code = 0
-    gc.set_threshold(*_GC_THRESHOLD)
+    gc.set_threshold(*GC_THRESHOLD)
     try:
         _limit(request, parent)
         span = Span(tuple(request["start"]), None if request["stop"] is None else tuple(request["stop"]))
