@@ -148,46 +148,44 @@ def _cropped(one: Sample, rng: np.random.Generator, size: int) -> Sample:
     return Sample(cut, one.wanted[at], one.weight[at])
 
 
+def _padded(parts: Sequence[NDArray[Any]], size: int, fill: float, kind: type) -> NDArray[Any]:
+    joined = np.concatenate(parts)[:size]
+    return np.concatenate((joined, np.full(size - len(joined), fill))).astype(kind)
+
+
+def _owners(lengths: Sequence[int], size: int, waste: int) -> NDArray[Any]:
+    """Which page each row belongs to, for pages of so many rows."""
+    return _padded([np.repeat(np.arange(len(lengths)), lengths)], size, waste, np.int32)
+
+
 def _batch(chosen: Sequence[Sample], frame: dict[str, Floats], sizes: Sizes) -> dict[str, NDArray[Any]]:
     """The last page and the last row of every kind are waste, where padding goes."""
-    lengths = [len(one.wanted) for one in chosen]
-    starts = np.cumsum([0, *lengths[:-1]])
-    places = np.cumsum([0, *(one.page.classes.n for one in chosen)])
+    lengths, n_places = [len(one.wanted) for one in chosen], [one.page.classes.n for one in chosen]
+    starts, places = np.cumsum([0, *lengths[:-1]]), np.cumsum([0, *n_places[:-1]])
     table = np.concatenate([one.page.table for one in chosen])
-
-    def padded(parts: Sequence[NDArray[Any]], size: int, fill: float, kind: type) -> NDArray[Any]:
-        joined = np.concatenate(parts)[:size]
-        return np.concatenate((joined, np.full(size - len(joined), fill))).astype(kind)
 
     def bags(name: str, size: int, offsets: NDArray[np.int64], waste: int) -> dict[str, NDArray[Any]]:
         each = [getattr(one.page, name) for one in chosen]
-        rows = [np.minimum(bag.rows + offset, waste) for bag, offset in zip(each, offsets, strict=False)]
+        rows = [np.minimum(bag.rows + offset, waste) for bag, offset in zip(each, offsets, strict=True)]
         return {
-            f"{name}_rows": padded(rows, size, waste, np.int32),
-            f"{name}_ids": padded([bag.ids for bag in each], size, 0, np.int32),
-            f"{name}_weights": padded([bag.weights for bag in each], size, 0, np.float32),
+            f"{name}_rows": _padded(rows, size, waste, np.int32),
+            f"{name}_ids": _padded([bag.ids for bag in each], size, 0, np.int32),
+            f"{name}_weights": _padded([bag.weights for bag in each], size, 0, np.float32),
         }
 
     scaled = np.clip((table - frame["mean"]) * frame["scale"], -CLIP, CLIP)
     n, marks = sizes.blocks, [one.page.marks[:MAX_MARKS] for one in chosen]
     return {
         "table": np.vstack((scaled, np.zeros((n - len(scaled), scaled.shape[1])))).astype(np.float32),
-        "tokens": padded([one.page.tokens + 1 for one in chosen], n, 0, np.float32),
-        "wanted": padded([one.wanted for one in chosen], n, 0, np.float32),
-        "weight": padded([one.weight for one in chosen], n, 0, np.float32),
-        "page": padded([np.repeat(np.arange(len(chosen)), lengths)], n, sizes.pages - 1, np.int32),
-        "place": padded([one.page.place + at for one, at in zip(chosen, places, strict=False)], n, 0, np.int32),
-        "page_of_place": padded(
-            [np.repeat(np.arange(len(chosen)), [one.page.classes.n for one in chosen])],
-            sizes.places + 1,
-            sizes.pages - 1,
-            np.int32,
-        ),
-        "kin": padded([one.page.kin + at for one, at in zip(chosen, places, strict=False)], n, 0, np.int32),
-        "marks_rows": padded(
-            [np.repeat(np.arange(len(marks)), [len(one) for one in marks])], 64 * MAX_MARKS, sizes.pages, np.int32
-        ),
-        "marks_ids": padded(marks, 64 * MAX_MARKS, 0, np.int32),
+        "tokens": _padded([one.page.tokens + 1 for one in chosen], n, 0, np.float32),
+        "wanted": _padded([one.wanted for one in chosen], n, 0, np.float32),
+        "weight": _padded([one.weight for one in chosen], n, 0, np.float32),
+        "page": _owners(lengths, n, sizes.pages - 1),
+        "place": _padded([one.page.place + at for one, at in zip(chosen, places, strict=True)], n, 0, np.int32),
+        "page_of_place": _owners(n_places, sizes.places + 1, sizes.pages - 1),
+        "kin": _padded([one.page.kin + at for one, at in zip(chosen, places, strict=True)], n, 0, np.int32),
+        "marks_rows": _owners([len(one) for one in marks], 64 * MAX_MARKS, sizes.pages),
+        "marks_ids": _padded(marks, 64 * MAX_MARKS, 0, np.int32),
         "n_pages": np.float32(len(chosen)),
         **bags("words", sizes.words, starts, n),
         **bags("classes", sizes.classes, places, sizes.places),
