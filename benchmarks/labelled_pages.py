@@ -27,7 +27,7 @@ from pipeline.extract import extract
 from pipeline.types import KEPT_LABELS, Block, Decision, PageHead
 
 FOLDS = 5
-VARIANTS = 2  # styles of flattening each page is trained in
+VARIANTS = 2  # styles of flattening each page is judged in
 #: Classes that people's marking left in some pages: they name the main text.
 _ANNOTATION = re.compile(r"\bmark(?:-selected|ed-(?:text|tail))\b")
 _FORUM_SETS = frozenset({"magic_forum"})
