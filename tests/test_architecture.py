@@ -26,7 +26,7 @@ LAYERS = (
     ("jobs",),
     ("report",),
     ("run",),
-    ("local", "explain", "dictionary", "trial", "site_lines", "site_draft", "rule_effect"),
+    ("api", "local", "explain", "dictionary", "trial", "site_lines", "site_draft", "rule_effect"),
     ("cli", "cli_rules"),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
@@ -82,8 +82,12 @@ def test_text_stages_know_no_clock_network_or_processes():
 
 
 def test_only_supervised_code_parses_untrusted_bytes():
-    """``worker`` is where children begin; nothing that runs in the parent imports what it runs."""
+    """``worker`` is where children begin; nothing that runs in the parent imports what it runs.
+
+    ``api`` does by its purpose: who calls ``pipeline.clean`` asks for the stages in their own process.
+    """
     parent_side = [f for f in modules("pipeline") if RANK.get(layer_of(f), -1) > RANK["worker"]]
+    parent_side.remove(ROOT / "pipeline" / "api.py")
     for file in [*parent_side, *modules("flows")]:
         found = {n for n in imports(file) if n.startswith("pipeline.") and n.split(".")[1] in PARSERS}
         allowed = {"pipeline.read.scan", "pipeline.read.outcome", "pipeline.read.rawfile"}

@@ -18,6 +18,7 @@ from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from pipeline.boilerplate.page_inputs import Bags, PageInputs, page_inputs
 from pipeline.boilerplate.vocabulary import load_vocabulary
@@ -71,12 +72,20 @@ def load_weights(mode: str) -> tuple[Weights, ...]:
         )
 
 
+@cache
+def _threads() -> ThreadpoolController:
+    """Of the numeric libraries loaded. A page's products are so small that threads cost more than they do."""
+    return ThreadpoolController()
+
+
 def score_blocks(blocks: Sequence[Block], head: PageHead = PageHead()) -> list[float]:  # noqa: B008  # a frozen value
     """Probability that each block of a page is main text, in page order, rounded to 4 digits."""
     if not blocks:
         return []
     inputs = page_inputs(blocks, head, load_vocabulary())
-    scores = predict(load_weights("markup" if inputs.has_markup else "plain"), inputs)
+    networks = load_weights("markup" if inputs.has_markup else "plain")
+    with _threads().limit(limits=1, user_api="blas"):
+        scores = predict(networks, inputs)
     return np.round(scores.astype(np.float64), 4).tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
 
 
