@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 EXAMPLES = dict(re.findall(r"```python (\w+)\n(.*?)```", README, re.DOTALL))
+ONE_DOCUMENT = EXAMPLES.pop("clean")
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
@@ -34,6 +35,12 @@ def test_the_same_question_gets_the_same_answer(folder, name):
     assert re.search(r"\ben\b", done.stdout)
     assert re.search(r"\b5\b", done.stdout)
     assert re.search(r"\b3[,_]?\d{3}\b", done.stdout)
+
+
+def test_the_example_of_one_document_prints_its_title_and_what_decided_its_blocks():
+    done = subprocess.run([sys.executable, "-c", ONE_DOCUMENT], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Readout on the Second Meeting")
+    assert "('navigation', 'rule:" in done.stdout
 
 
 def test_every_file_that_is_linked_exists():
