@@ -99,7 +99,7 @@ def test_tests_mirror_modules():
     """Each test file under a package's folder names what it tests; none is an orphan."""
     known = {file.stem for file in [*modules("pipeline"), *modules("flows")]}
     known |= {file.parent.name for file in [*modules("pipeline"), *modules("flows")]}
-    known |= {"architecture", "samples", "readme", "benchmarks", "doctests", "hostile"}
+    known |= {"architecture", "samples", "readme", "benchmarks", "golden", "hostile"}
     for file in (ROOT / "tests").rglob("test_*.py"):
         words = file.stem.removeprefix("test_").split("_")
         names = {"_".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, len(words) + 1)}

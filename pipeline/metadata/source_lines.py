@@ -47,7 +47,7 @@ _OTHER_DATE = re.compile(
 #: Where a value ends: the next key, or a separator.
 _NEXT = re.compile(
     r"[|｜;；\t\u3000]|分享到?|收藏|\s[-–—/]\s|\s{2,}|[\[【（(]\s?(?:字体|字号|打印|大\s?中\s?小)|(?:作\s?者|责任编辑|责编|编\s?辑|编\s?审|审\s?核|校\s?对|记\s?者|"
-    r"通讯员|发布|发表|时\s?间|日\s?期|字\s?号|字\s?体|点\s?击|浏\s?览|阅\s?读|访\s?问|人气|分\s?享|打\s?印|关\s?闭|来\s?源|稿\s?源|更新|摄影|次数)"
+    r"通讯员|(?:发布|发表|发稿|刊发|更新|添加|录入|创建|上网|上传|修改)(?:时\s?间|日\s?期)?|时\s?间|日\s?期|字\s?号|字\s?体|点\s?击|浏\s?览|阅\s?读|访\s?问|人气|分\s?享|打\s?印|关\s?闭|来\s?源|稿\s?源|摄影|次数)"
     r"\s{0,3}[:：【\[(（\s]|\b(?:Author|Editor|Date|Time|Views?|Hits|Share|Print|Published|Posted|Updated|Source|Font)\b\s{0,2}:?",
     re.IGNORECASE,
 )
