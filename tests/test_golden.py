@@ -42,7 +42,7 @@ def pairs():
         yield pytest.param(file, id=name, marks=[pytest.mark.xfail(reason=why, strict=True)] if why else [])
 
 
-@pytest.mark.parametrize("file", pairs())
+@pytest.mark.parametrize("file", [*pairs()])
 def test_what_comes_of_a_document_is_what_its_gold_says(file):
     document = clean(file.read_bytes(), media_type=MEDIA_TYPES[file.parent.name])
     assert isinstance(document, CleanDocument), document
