@@ -23,12 +23,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.sections import Case, flatten, lines_of
-from pipeline.headings import is_heading_text, is_prose
+from pipeline.headings import is_heading_text
 from pipeline.metadata.titles import cut_site_name
 from pipeline.sections import digests, openings
 from pipeline.sections.digests import script_of
 from pipeline.sections.openings import opening_features
 from pipeline.sections.outline import headline_candidates
+from pipeline.text.prose import is_prose_line
 
 #: Archives of one origin are left out together.
 GROUPS = (
@@ -79,7 +80,7 @@ def _wire_articles(path: Path) -> Iterator[list[str]]:
     for line in path.open(encoding="utf-8"):
         article = json.loads(line)
         body = [" ".join(text.split()) for text in article["text"].split("\n") if text.strip()]
-        if article["edit"] == "orig" and len(body) >= 2 and all(is_prose(text) for text in body[:2]):
+        if article["edit"] == "orig" and len(body) >= 2 and all(is_prose_line(text) for text in body[:2]):
             yield body
 
 
@@ -101,7 +102,7 @@ def _glue(
 
 
 def _without_headings(body: Sequence[str]) -> list[str]:
-    return [text for text in body if is_prose(text) or not is_heading_text(text)]
+    return [text for text in body if is_prose_line(text) or not is_heading_text(text)]
 
 
 def _case(archive: str, digest: bool, stories: Sequence[tuple[str | None, Sequence[str]]]) -> Case:

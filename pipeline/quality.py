@@ -19,11 +19,8 @@ from unicodedata import category
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.text.prose import CLAUSE_ENDS, ends_sentence
 from pipeline.tokens import CJK
-
-#: Characters that end a sentence, and those that may follow the end.
-SENTENCE_ENDS = tuple(".!?。！？．｡؟।…‽;；")
-CLOSERS = "\"'”’」』）)】》〉]*»›"
 
 _SHORT_LINE = 15  # tokens: a line below it without a sentence end is taken for an entry of a list
 _GRAM = 4  # tokens
@@ -182,7 +179,7 @@ def measure_quality(text: str, block_texts: Sequence[str]) -> Quality:
     n_visible = len(text) - counts[_SPACE]
     lines = [line for block in block_texts if (line := block.strip())]
     n_lines = len(lines)
-    ends = [line.rstrip(CLOSERS)[-1:] in SENTENCE_ENDS for line in lines]
+    ends = [ends_sentence(line) or line.endswith(tuple(CLAUSE_ENDS)) for line in lines]
     sizes = _line_tokens(lines)
     return Quality(
         n_chars=len(text),

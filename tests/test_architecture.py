@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 #: Packages and modules of ``pipeline`` from the bottom up; a layer imports from those before it, or from itself.
 LAYERS = (
     ("types", "errors", "version", "tokens", "text_safety", "disk", "journal", "ids"),
-    ("charset_sample",),
+    ("charset_sample", "text"),
     ("charset", "mojibake", "headings", "settings", "debris", "scores"),
     ("decode", "repair", "dates"),
     ("extract", "boilerplate", "language", "dedup", "quality", "rules"),
@@ -99,7 +99,7 @@ def test_tests_mirror_modules():
     """Each test file under a package's folder names what it tests; none is an orphan."""
     known = {file.stem for file in [*modules("pipeline"), *modules("flows")]}
     known |= {file.parent.name for file in [*modules("pipeline"), *modules("flows")]}
-    known |= {"architecture", "samples", "readme", "benchmarks", "golden", "hostile"}
+    known |= {"architecture", "samples", "readme", "benchmarks", "golden", "hostile", "examples"}
     for file in (ROOT / "tests").rglob("test_*.py"):
         words = file.stem.removeprefix("test_").split("_")
         names = {"_".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, len(words) + 1)}

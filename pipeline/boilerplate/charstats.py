@@ -15,7 +15,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.boilerplate.lexicon import STOP_CHARACTERS, STOP_WORDS, TEXT_WORDS
+from pipeline.boilerplate.lexicon import TEXT_WORDS
+from pipeline.text.prose import SENTENCE_ENDS, STOP_CHARACTERS, STOP_WORDS
 from pipeline.tokens import count_cjk
 
 Ints = NDArray[np.int64]
@@ -51,7 +52,7 @@ class CharKind(IntEnum):
 
 
 _SPECIALS = {
-    CharKind.SENTENCE_END: ".!?。！？…؟।｡‼⁇",
+    CharKind.SENTENCE_END: SENTENCE_ENDS,
     CharKind.COMMA: ",;，；،",
     CharKind.SEPARATOR: "|·/»«›‹>【】｜／┊│＞→←\\_",
     CharKind.DUNHAO: "、",

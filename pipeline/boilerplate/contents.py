@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pipeline.boilerplate.prose import link_density
+from pipeline.text.prose import link_density
 from pipeline.types import Block, PageHead
 
 CHAPTERS = 20  # a table of contents has so many links of one place

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.boilerplate.prose import is_prose
+from pipeline.text.prose import is_prose
 from pipeline.tokens import count_tokens
 from pipeline.types import Block, PageHead
 

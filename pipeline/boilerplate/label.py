@@ -26,8 +26,8 @@ from itertools import pairwise
 from pipeline.boilerplate.contents import chapters
 from pipeline.boilerplate.copies import later_copies, live_texts, noscript_copies
 from pipeline.boilerplate.model import MODEL_ID
-from pipeline.boilerplate.prose import LINK_DENSE, is_prose, link_density
 from pipeline.boilerplate.under_text import comments, next_text
+from pipeline.text.prose import LINK_DENSE, ends_sentence, is_prose, link_density
 from pipeline.tokens import count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label, PageHead
 
@@ -41,7 +41,6 @@ MIN_PARAGRAPHS = 3  # from so many on, blank lines are how a text sets its parag
 NOTICE_TOKENS = 120  # a page of no more tokens is one short notice: its sentences are kept
 TITLE_CHARS = 220  # longest line that may be a title (headlines of real digests reach it)
 
-_SENTENCE_END = re.compile(r"[.!?。！？…؟।][\"'”’」』)）\]》 ]{0,3}$")
 _SEPARATORS = re.compile(r"[|｜/／»›>＞·【】┊]")
 _NO_TITLE = re.compile(r"[|｜»›┊【】©]|[:：]\s*$|\d{4}[-/年.]\d{1,2}[-/月.]\d{1,2}")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -154,7 +153,7 @@ def _rescued(blocks: Sequence[Block], scores: Sequence[float], free: Sequence[in
         return [at for at in prose if scores[at] >= best / 2]
     if sum(count_tokens(block.text) for block in blocks) > NOTICE_TOKENS:
         return []
-    return [at for at in free if _ends_sentence(blocks[at].text)]
+    return [at for at in free if ends_sentence(blocks[at].text)]
 
 
 def _paragraphs(blocks: Sequence[Block], shares: Sequence[float], kept: Sequence[bool]) -> list[int]:
@@ -218,12 +217,8 @@ def _may_be_title(block: Block) -> bool:
     return block.kind is BlockKind.HEADING or (not text.endswith((".", "。", "；", ";", "，", ",")))
 
 
-def _ends_sentence(text: str) -> bool:
-    return bool(_SENTENCE_END.search(text[-5:]))
-
-
 def _is_menu_line(text: str) -> bool:
-    return len(_SEPARATORS.findall(text)) >= 2 and not _ends_sentence(text)
+    return len(_SEPARATORS.findall(text)) >= 2 and not ends_sentence(text)
 
 
 def _chaff_label(blocks: Sequence[Block], at: int, first: int, last: int) -> Label:

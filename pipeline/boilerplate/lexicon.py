@@ -10,23 +10,6 @@ from __future__ import annotations
 
 import re
 
-#: Frequent function words: dense in prose, rare in menus (the idea of jusText, Pomikalek 2011).
-STOP_WORDS = """
-the of and to in a is that for it was on with as his he be at by i this had not are but from or have an they
-which you were her she there would their we him been has when who will more if no out so said what up its about
-into than them can only other new some could time these two may then do first any my now such like our over me
-der die das und ist nicht ein eine zu den von mit für auf im dem sich des auch es an werden aus er hat dass sie
-le la les de des et en un une du que est pour qui dans sur pas au ne se par plus avec sont ce il
-el los las y en que por con una para es del al lo como más o pero sus se su
-o os e do da em um uma para com não por mais dos das na no
-il di che e la in un per è una non sono del si con le dei da
-и в не на что с по как это из у к за от для мы вы он но так же бы все его
-är och att det som en på för av med den till har de inte om ett van het een in op te dat niet zijn voor met
-"""
-
-#: Chinese characters that carry grammar, not subject: the same signal for Chinese. All kana count too.
-STOP_CHARACTERS = "的了是在和与及对为以于中将等也而就都把被从到其这那我他她们你之着过并但或不有所由向使還這為與對們會"
-
 #: What each kind of chaff says. One column a row.
 TEXT_WORDS: dict[str, str] = {
     "navigation": """home homepage menu navigation skip search login log sign register account sitemap map next

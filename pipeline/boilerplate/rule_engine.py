@@ -15,6 +15,7 @@ from typing import NamedTuple
 from pipeline.boilerplate.rule_format import SEPARATORS, Match, Rule
 from pipeline.boilerplate.rule_search import Search, finder, is_found
 from pipeline.boilerplate.zones import Zone, zones
+from pipeline.text.prose import holds_sentence
 from pipeline.tokens import count_cjk, count_tokens
 from pipeline.types import KEPT_LABELS, Block, Decision
 
@@ -29,7 +30,6 @@ SAMPLE_BLOCKS = 20
 SAMPLE_CHARS = 200
 
 _SEPARATOR = re.compile(f"[{SEPARATORS}]")
-_SENTENCE = re.compile(r"[。！？；]|[.!?](?:\s|\Z)")
 
 
 class Claim(NamedTuple):
@@ -177,7 +177,7 @@ def _fits_markup(match: Match, block: Block) -> bool:
 def _is_row(text: str, separators: int) -> bool:
     """Whether a text is a row of at least ``separators`` + 1 short items with letters in them."""
     items = [item for item in _SEPARATOR.split(text) if any(char.isalpha() for char in item)]
-    if len(items) <= separators or _SENTENCE.search(text):
+    if len(items) <= separators or holds_sentence(text):
         return False
     return all(len(item) <= MAX_ITEM_TOKENS or count_tokens(item) <= MAX_ITEM_TOKENS for item in items)
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from functools import cache
 from urllib.parse import urlsplit
 
-from pipeline.boilerplate.prose import link_density
 from pipeline.boilerplate.vocabulary import split_classes
 from pipeline.extract.json_strings import MAX_JSON
+from pipeline.text.prose import link_density
 from pipeline.tokens import count_tokens
 from pipeline.types import Block, BlockKind, PageHead
 

@@ -7,10 +7,10 @@ and a teaser under thirty short lines does not stretch it to the foot of the pag
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 
+from pipeline.text.prose import is_prose
 from pipeline.tokens import count_tokens
 from pipeline.types import Block
 
@@ -23,38 +23,18 @@ class Zone(StrEnum):
     TAIL = "tail"
 
 
-#: Fewest tokens of a block of prose; a CJK character is one.
-MIN_PROSE_TOKENS = 20
 #: The most that one block adds to the sum, and the number of characters from which a block adds it uncounted.
 MAX_PROSE_TOKENS = 100
 LONG_CHARS = 600
 #: What a block that is not prose takes off the sum, in tokens.
 GAP_COST = 4
-#: A block of prose has at most this share of its characters in links.
-MAX_LINK_SHARE = 0.5
-
-_SENTENCE_END = re.compile(r"[。！？；]|[.!?…][\"'”’»)）\]]*(?:\s|\Z)")
 
 
 def prose_tokens(block: Block) -> int:
-    """Number of tokens of a block of running text, 0 of another: long enough, with a sentence's end, not mostly links.
-
-    A long paragraph is not counted but taken for ``MAX_PROSE_TOKENS``.
-    """
-    text = block.text
-    if len(text) < MIN_PROSE_TOKENS:
+    """What a block adds to the sum: its tokens when it is prose, else 0. A long one is not counted but taken for the most."""
+    if not is_prose(block):
         return 0
-    if block.markup is not None and block.markup.link_chars > MAX_LINK_SHARE * len(text):
-        return 0
-    if not _SENTENCE_END.search(text):
-        return 0
-    n_tokens = MAX_PROSE_TOKENS if len(text) > LONG_CHARS else min(count_tokens(text), MAX_PROSE_TOKENS)
-    return n_tokens if n_tokens >= MIN_PROSE_TOKENS else 0
-
-
-def is_prose(block: Block) -> bool:
-    """True for a block of running text: sentences, long enough, few links."""
-    return prose_tokens(block) > 0
+    return MAX_PROSE_TOKENS if len(block.text) > LONG_CHARS else min(count_tokens(block.text), MAX_PROSE_TOKENS)
 
 
 def zones(blocks: Sequence[Block], *, doubtful: Collection[int] = frozenset()) -> tuple[Zone, ...]:

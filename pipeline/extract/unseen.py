@@ -5,18 +5,18 @@ Pages of single-page applications and of forums are often stored so. To read ano
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from pipeline.extract.assemble import RawBlock
 from pipeline.extract.json_strings import json_strings
+from pipeline.text.prose import ends_sentence
 from pipeline.types import Markup, PageHead
 
 #: Names whose strings are the text itself, and names of summaries, which count only where there is no text.
 NAMES: tuple[tuple[str, ...], ...] = (("articleBody", "text", "reviewBody"), ("description",))
 MIN_CHARS = 20  # a shorter string is a label
 SHOWN_CHARS = 60  # a page with a block of so many, or with a sentence, shows its text
-_SENTENCE = re.compile(r"[^.…]{12}[.。！？!?]\s*$")
+SENTENCE_CHARS = 12  # a shorter one is a label with a point
 _DESCRIPTIONS = ("description", "og:description", "twitter:description")
 _IN_SCRIPT = Markup(("html", "head", "script"), "")
 _IN_META = Markup(("html", "head", "meta"), "")
@@ -24,7 +24,7 @@ _IN_META = Markup(("html", "head", "meta"), "")
 
 def unseen_blocks(source: str, head: PageHead, *, shown: Sequence[str] = ()) -> list[RawBlock]:
     """Blocks for a page whose shown blocks hold no sentence, in source order; no text twice; else none."""
-    if any(len(text) >= SHOWN_CHARS or _SENTENCE.search(text[-20:]) for text in shown):
+    if any(len(text) >= SHOWN_CHARS or _says_a_sentence(text) for text in shown):
         return []
     for names in NAMES:
         if blocks := _told(source, head, names):
@@ -36,6 +36,11 @@ def unseen_blocks(source: str, head: PageHead, *, shown: Sequence[str] = ()) -> 
         if start >= 0:
             return [RawBlock(start, start + len(meta[name]), text, markup=_IN_META)]
     return []
+
+
+def _says_a_sentence(text: str) -> bool:
+    """Whether a shown text is a sentence; one that only begins and runs out in points is a teaser."""
+    return len(text) > SENTENCE_CHARS and ends_sentence(text) and not text.rstrip().endswith(("...", "…"))
 
 
 def _told(source: str, head: PageHead, names: tuple[str, ...]) -> list[RawBlock]:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.dates import parse_timestamp
-from pipeline.headings import has_cjk, is_prose
+from pipeline.headings import has_cjk
 from pipeline.metadata.page_data import PageData, read_page_data
 from pipeline.metadata.source_lines import MAX_LINE, SourceLine, read_source_line
 from pipeline.metadata.titles import find_title
 from pipeline.repair import repair
+from pipeline.text.prose import is_prose_line
 from pipeline.tokens import count_cjk, count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Extracted, Label, Metadata, Record
 
@@ -89,7 +90,7 @@ def _source_lines(
     """The lines that may name a source, labelled ones and those of the head before those of the tail."""
     kept = [i for i, decision in enumerate(decisions) if decision.label in KEPT_LABELS]
     after_title = [i for i in kept if title_ordinal is None or blocks[i].ordinal > title_ordinal]
-    prose = next((i for i in after_title if is_prose(blocks[i].text)), after_title[0] if after_title else 0)
+    prose = next((i for i in after_title if is_prose_line(blocks[i].text)), after_title[0] if after_title else 0)
     labelled = [i for i, decision in enumerate(decisions) if decision.label is Label.METADATA]
     head = [i for i in range(max(0, prose - _HEAD_REACH), prose) if decisions[i].label is not Label.RELATED]
     if title_ordinal is not None:  # the lines under the title before those above it
@@ -102,7 +103,7 @@ def _source_lines(
         if len(block.text) > MAX_LINE or block.ordinal == title_ordinal or block.kind is BlockKind.HEADING:
             continue
         read = read_source_line(block.text)
-        if i in tail and i not in labelled and is_prose(block.text):
+        if i in tail and i not in labelled and is_prose_line(block.text):
             continue
         lines.append(_Line(block.text, read))
     return tuple(lines)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pipeline.headings import is_heading, is_prose
+from pipeline.headings import is_heading
+from pipeline.text.prose import is_prose_line
 from pipeline.tokens import count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label
 
@@ -148,9 +149,9 @@ def _first_heading(kept: Sequence[Block]) -> Block | None:
     """The first heading-like line of flattened text before its first prose; short ones give way to a longer."""
     candidates: list[Block] = []
     for index, block in enumerate(kept[:_HEAD_LINES]):
-        if is_prose(block.text) and block.kind is not BlockKind.HEADING:
+        if is_prose_line(block.text) and block.kind is not BlockKind.HEADING:
             break
-        followed = any(is_prose(after.text) for after in kept[index + 1 : index + 1 + _TITLE_TO_PROSE])
+        followed = any(is_prose_line(after.text) for after in kept[index + 1 : index + 1 + _TITLE_TO_PROSE])
         if is_heading(block) and (followed or block.kind is BlockKind.HEADING):
             candidates.append(block)
     return next((block for block in candidates if count_tokens(block.text) >= 4), candidates[0] if candidates else None)

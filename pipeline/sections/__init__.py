@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.headings import is_prose
 from pipeline.metadata.titles import normalised
 from pipeline.sections.digests import MIN_STORIES, is_announced, is_digest
 from pipeline.sections.events import event_dates
 from pipeline.sections.openings import find_openings
 from pipeline.sections.outline import headline_candidates
 from pipeline.sections.truncation import is_truncated
+from pipeline.text.prose import is_prose_line
 from pipeline.tokens import count_tokens
 from pipeline.types import Block, BlockKind, Decision, DocumentKind, Label, Metadata, Section, Sectioning
 
@@ -84,7 +84,7 @@ def _kind(body: Sequence[Block]) -> DocumentKind:
     for block in body:
         n = count_tokens(block.text[:_COUNTED])
         total += n
-        prose += n if is_prose(block.text) else 0
+        prose += n if is_prose_line(block.text) else 0
         if prose >= _ARTICLE_TOKENS:  # enough for an article, however long the rest of it
             return DocumentKind.ARTICLE
     if len(body) >= LISTING_BLOCKS and prose < LISTING_PROSE_SHARE * total:

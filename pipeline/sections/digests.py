@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from itertools import chain
 from operator import add
 
-from pipeline.headings import ends_sentence, has_cjk, is_heading_text
+from pipeline.headings import has_cjk, is_heading_text
 from pipeline.sections.outline import NUMBERED
+from pipeline.text.prose import ends_sentence
 from pipeline.tokens import CJK, count_tokens
 from pipeline.types import Block
 

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 
-from pipeline.headings import is_prose
 from pipeline.sections.digests import DATED, DATELINE, script_of, shared_words, terms
+from pipeline.text.prose import is_prose_line
 from pipeline.tokens import count_tokens
 from pipeline.types import Block
 
@@ -140,7 +140,7 @@ def opening_features(blocks: Sequence[Block]) -> list[dict[str, float]]:
                 "length_before": length[i - 1],
                 "length_after": length[i + 1] if i + 1 < n else length[i],
                 "lead": float(i + 1 < n and length[i] < length[i + 1] - 0.3 and length[i] < length[i - 1] - 0.3),
-                "prose": float(is_prose(text) if len(text) < 200 else True),
+                "prose": float(is_prose_line(text) if len(text) < 200 else True),
             }
         )
     return rows

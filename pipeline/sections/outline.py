@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pipeline.headings import is_heading_text, is_prose
+from pipeline.headings import is_heading_text
+from pipeline.text.prose import is_prose_line
 from pipeline.tokens import count_tokens
 from pipeline.types import Block, BlockKind
 
@@ -65,13 +66,13 @@ def _is_body(blocks: Sequence[Block], index: int) -> bool:
     text = blocks[index].text
     if not is_heading_text(text):
         return True
-    return is_prose(text) and not _is_headline_of(blocks, index)
+    return is_prose_line(text) and not _is_headline_of(blocks, index)
 
 
 def _is_headline_of(blocks: Sequence[Block], index: int) -> bool:
     """Whether a line that is both heading-like and long enough for prose is the headline of the prose after it."""
     after = blocks[index + 1].text if index + 1 < len(blocks) else ""
-    return is_headline_text(blocks[index]) and is_prose(after) and 2 * len(blocks[index].text) < len(after)
+    return is_headline_text(blocks[index]) and is_prose_line(after) and 2 * len(blocks[index].text) < len(after)
 
 
 def _story_level(blocks: Sequence[Block], marked: Sequence[int]) -> list[int]:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 
 from pipeline.dates import find_dates
-from pipeline.headings import ends_sentence, has_cjk
+from pipeline.headings import has_cjk
+from pipeline.text.prose import CLAUSE_ENDS, ends_sentence
 from pipeline.tokens import count_tokens
 from pipeline.types import Block, BlockKind
 
@@ -58,7 +59,7 @@ def is_truncated(blocks: Sequence[Block]) -> bool:
     if last is None or last.kind not in (BlockKind.PARAGRAPH, BlockKind.QUOTE):
         return False
     text = last.text.rstrip()
-    if ends_sentence(text) or text[-1:] in ":：;；":
+    if ends_sentence(text) or text.endswith((":", "：", *CLAUSE_ENDS)):
         return False
     if _OPEN_END.search(text, max(0, len(text) - 4)) and count_tokens(text) >= MIN_TOKENS:
         return True

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.boilerplate.label import THRESHOLDS, decide, page_threshold
 from pipeline.boilerplate.model import MODEL_ID, score_blocks
-from pipeline.boilerplate.prose import is_prose
+from pipeline.text.prose import is_prose
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label, Markup
 
 PROSE = (
