@@ -8,6 +8,7 @@ a process killed anywhere in between leaves nothing that cannot be told. Links a
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -66,8 +67,7 @@ def remove_ours(folder: Path, files: re.Pattern[str]) -> None:
             if files.fullmatch(file.relative_to(folder).as_posix()) and is_file(file):
                 file.unlink()
         if inside != folder:
-            with contextlib.suppress(OSError):  # somebody else's things are in it
-                inside.rmdir()
+            _remove_empty(inside)
     if {one.name for one in folder.iterdir()} <= {MARK}:
         doomed = folder.with_name(OURS + folder.name)
         folder.rename(doomed)
@@ -104,8 +104,16 @@ def refuse_links(*paths: Path) -> None:
 def _unmake(folder: Path) -> None:
     if is_file(folder / MARK):
         (folder / MARK).unlink()
-    with contextlib.suppress(OSError):  # it is not empty
+    _remove_empty(folder)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Delete a folder, unless somebody else's things are in it. Raises OSError."""
+    try:
         folder.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def _entries(root: Path) -> Iterator[Path]:
