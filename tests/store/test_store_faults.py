@@ -178,8 +178,9 @@ def test_prune_keeps_the_newest_and_the_live_one(tmp_path):
 def test_a_snapshot_that_was_never_live_is_cleared_away_and_one_that_was_is_not(tmp_path):
     out = prepared(tmp_path, "dead")
     rollback(out, "000003")
-    dead = out / "snapshots" / "000005"
-    (out / "snapshots" / "000002").rename(dead)  # whole, newer than the live one, and no rollback left it there
+    dead = out / "snapshots" / "000005"  # newer than the live one, ours, and LATEST never named it
+    (out / "snapshots" / "000002").rename(dead)
+    (dead / "_published").unlink()
     with locked(out):
         tidy(out)
     assert not dead.exists()
