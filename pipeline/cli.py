@@ -53,9 +53,8 @@ def run(raw: Path, out: Path, full: bool, strict: bool, **values: Any) -> None:
     settings = load_settings(values)
     with local_runner(settings.n_workers, console) as (runner, on_stage):
         report = run_pipeline(raw, out, settings=settings, runner=runner, full=full, on_stage=on_stage)
-    if report.published or not (report.snapshot.path / "report.html").exists():
-        with disk_errors(out):
-            write_report(report, report.snapshot.path)
+    with disk_errors(out):
+        write_report(report, report.snapshot.path)
     print_report(report, console)
     if strict and report.counts["quarantined"]:
         sys.exit(1)
@@ -89,14 +88,18 @@ def explain(file: Path, kept: bool, out: Path, **values: Any) -> None:
 
 @winnow.command()
 @OUT
-def check(out: Path) -> None:
+@click.option("--state", is_flag=True, help="Prove what is kept for later runs too.")
+def check(out: Path, state: bool) -> None:
     """Re-read and re-hash the live snapshot of OUT and prove that everything adds up."""
-    from pipeline.store.check import check_snapshot
+    from pipeline.store.check import check_folder, check_snapshot, check_state
     from pipeline.store.snapshots import open_snapshot
 
     snapshot = open_snapshot(out)
     n_invariants = check_snapshot(snapshot)
     click.echo(f"Snapshot {snapshot.name}: {len(snapshot.parts)} parts as published, {n_invariants} invariants hold.")
+    check_folder(out)
+    if state:
+        click.echo(f"State: {check_state(out)} folders and tables as they were written.")
 
 
 @winnow.command()
@@ -118,10 +121,13 @@ def sql(query: str, out: Path) -> None:
 
     from pipeline.store.snapshots import open_snapshot
 
+    snapshot = open_snapshot(out)
     try:
-        relation = open_snapshot(out).duckdb().sql(query)
+        relation = snapshot.duckdb().sql(query)
         click.echo("" if relation is None else str(relation))
     except duckdb.Error as error:
+        if not isinstance(error, duckdb.ProgrammingError) and snapshot.damaged_part():
+            raise snapshot.damaged(error) from None
         raise WinnowError(f"The query failed: {error}") from None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.errors import OutputError
+from pipeline.marks import OURS
 from pipeline.text_safety import printable
 
 #: What to do about an error of the operating system, by its number.
@@ -40,10 +41,27 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 def write_text(text: str, path: Path) -> None:
     """Write a text file whole or not at all. Raises OutputError."""
-    temporary = path.with_name(path.name + ".tmp")
     with disk_errors(path.parent):
-        temporary.write_text(text, "utf-8")
-        temporary.replace(path)
+        _write(text, path, path.with_name(path.name + ".tmp"), synced=False)
+
+
+def write_synced(path: Path, text: str) -> None:
+    """Write a text file whole or not at all, on the disk for good once its folder is synced. Raises OSError."""
+    _write(text, path, path.with_name(OURS + path.name), synced=True)
+
+
+def _write(text: str, path: Path, temporary: Path, *, synced: bool) -> None:
+    with open(temporary, "w", encoding="utf-8", opener=_no_link) as handle:
+        handle.write(text)
+        if synced:
+            handle.flush()
+            os.fsync(handle.fileno())
+    temporary.replace(path)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file, but not through a link that lies in its place."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def sync(path: Path) -> None:

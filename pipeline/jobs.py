@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,11 +13,20 @@ import pyarrow.parquet as pq
 
 from pipeline.boilerplate.templates import index_templates
 from pipeline.collection import Finished
-from pipeline.learning import Learned, hits_in
+from pipeline.learning import LEARNED, Learned, hits_in
+from pipeline.marks import has_mark, make_marked, remove_ours, unoccupied
 from pipeline.outcomes import lasting, left_out_in
-from pipeline.schema import DATASETS
 from pipeline.settings import Settings
-from pipeline.shards.chunks import chunk_names, complete, write_table
+from pipeline.shards.chunks import (
+    RESULTS,
+    chunk_names,
+    complete,
+    keep_table,
+    kept_table,
+    proven,
+    read_columns,
+    write_table,
+)
 from pipeline.shards.plan import (
     Recipe,
     Shard,
@@ -28,7 +36,10 @@ from pipeline.shards.plan import (
     make_shards,
     table_fingerprint,
 )
-from pipeline.store.packs import Pack, sealed
+from pipeline.store.claim import claim_state
+from pipeline.store.layout import STATE
+from pipeline.store.memory import Memory
+from pipeline.store.packs import Pack, results_in, sealed
 from pipeline.store.snapshots import Snapshot
 from pipeline.supervise import Job, given_up_in
 from pipeline.types import RawInput
@@ -36,6 +47,7 @@ from pipeline.version import VERSION
 
 #: The coarsest tick of a file system's clock (FAT), nanoseconds.
 _TICK_NS = 2_000_000_000
+INPUTS_KEPT = "inputs.kept"
 _KNOWN = pa.schema([("path", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64()), ("sha256", pa.string())])
 
 
@@ -52,12 +64,12 @@ class Work:
     @property
     def state(self) -> Path:
         """What a later run may reuse; may be deleted at any time at the cost of work."""
-        return self.out / ".state"
+        return self.out / STATE
 
     @property
     def scratch(self) -> Path:
         """What only this run needs."""
-        return self.state / "run"
+        return unoccupied(self.state / "run")
 
     @property
     def packs(self) -> Path:
@@ -75,11 +87,24 @@ class Work:
         return int(self.started.timestamp() * 1_000_000)
 
     def begin(self, *, full: bool) -> None:
-        """Clear what an earlier run left that was killed; with ``full``, all that earlier runs kept."""
-        leftover = self.state if full else self.scratch
-        if leftover.exists():
-            shutil.rmtree(leftover)
-        self.scratch.mkdir(parents=True)
+        """Clear what an earlier run left that was killed; with ``full``, all that earlier runs kept.
+
+        Raises OutputError when a folder named as ours is not.
+        """
+        claim_state(self.state)
+        for root in (self.packs, self.finished):
+            for folder in results_in(root) if full else ():
+                remove_ours(folder, RESULTS)
+        if full:
+            for name in (INPUTS_KEPT, LEARNED):
+                (self.state / name).unlink(missing_ok=True)
+        self.end()
+        make_marked(self.scratch, "results")
+
+    def end(self) -> None:
+        """Delete what only this run needed."""
+        if has_mark(self.scratch):
+            remove_ours(self.scratch, RESULTS)
 
     def job(self, stage: str, name: str, folder: Path, spec: Mapping[str, Any], n_records: int) -> Job:
         """A job under this run's limits."""
@@ -90,18 +115,18 @@ class Work:
         """The files of the last run by path: one of the same size and time need not be hashed again.
 
         A file that was written while that run looked may have changed since within one tick of its clock.
+        Raises DamagedError.
         """
-        try:
-            rows = pq.read_table(self.state / "inputs.parquet", schema=_KNOWN).to_pylist()
-        except (OSError, pa.ArrowException):
+        kept = kept_table(self.state / INPUTS_KEPT)
+        if kept is None or kept[0].schema != _KNOWN:
             return {}
-        return {row["path"]: RawInput(**row) for row in rows}
+        return {row["path"]: RawInput(**row) for row in kept[0].to_pylist()}
 
     def keep_inputs(self, inputs: Sequence[RawInput]) -> None:
         """Note the files of this run for the next."""
         settled = self.started_at * 1000 - _TICK_NS
         table = pa.Table.from_pylist([asdict(one) for one in inputs if one.mtime_ns < settled], schema=_KNOWN)
-        write_table(table, self.state / "inputs.parquet")
+        keep_table(table, self.state / INPUTS_KEPT, {})
 
 
 def drop_doubtful(work: Work) -> None:
@@ -111,9 +136,9 @@ def drop_doubtful(work: Work) -> None:
     """
     state = work.before.manifest.get("state", {}) if work.before else {}
     for root, name in ((work.packs, "packs"), (work.finished, "finished")):
-        for folder in root.glob("*"):
-            if folder.name not in state.get(name, ()) and complete(folder) and any(given_up_in(folder)):
-                shutil.rmtree(folder)
+        for folder in results_in(root):
+            if folder.name not in state.get(name, ()) and proven(folder) and any(given_up_in(folder)):
+                remove_ours(folder, RESULTS)
 
 
 def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[list[Job], list[Shard]]:
@@ -122,9 +147,9 @@ def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[
     shards = make_shards(inputs, max_bytes=settings.shard_mb << 20, max_files=settings.shard_files)
     jobs = []
     for shard in shards:
-        folder = work.packs / clean_fingerprint(shard, recipe)
+        folder = unoccupied(work.packs / clean_fingerprint(shard, recipe))
         if folder.exists() and not _resumable(folder):
-            shutil.rmtree(folder)
+            remove_ours(folder, RESULTS)
         spec = clean_spec(shard, raw=work.raw, settings=settings)
         jobs.append(work.job("clean", shard.name, folder, spec, len(shard.inputs)))
     return jobs, shards
@@ -132,7 +157,7 @@ def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[
 
 def _resumable(folder: Path) -> bool:
     """True for what a run made that was killed before it could seal it; what is sealed was not worth taking."""
-    return complete(folder) and not sealed(folder) and lasting(left_out_in(folder))
+    return proven(folder) and not sealed(folder) and lasting(left_out_in(folder))
 
 
 def finish_jobs(work: Work, packs: Sequence[Pack], learned: Learned) -> list[Job]:
@@ -159,14 +184,23 @@ def _finished_before(work: Work) -> dict[str, str]:
         (pack, work.finished / name)
         for pack, name in zip(state.get("packs", ()), state.get("finished", ()), strict=True)
     )
-    return {pack: str(folder) for pack, folder in folders if complete(folder) and not any(given_up_in(folder))}
+    return {pack: str(folder) for pack, folder in folders if complete(folder) and not _gave_up(folder)}
 
 
-def assemble_jobs(work: Work, finished: Sequence[Finished], verdicts: pa.Table, parent: Snapshot | None) -> list[Job]:
-    """A job a pack whose parts are not published yet."""
+def _gave_up(folder: Path) -> bool:
+    """Whether a record was given up; so it may be where that cannot be read."""
+    try:
+        return any(given_up_in(folder))
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
+def assemble_jobs(work: Work, finished: Sequence[Finished], verdicts: pa.Table, memory: Memory) -> list[Job]:
+    """A job a pack whose parts are not published yet, or are damaged."""
     write_table(verdicts, work.scratch / "verdicts.parquet")
-    columns = ["doc_id", "first_seen_at"]
-    known = parent.table("documents", columns) if parent else DATASETS["documents"].empty_table().select(columns)
+    files = (file for one in finished for file in chunk_names(one.folder, "documents"))
+    rows = read_columns(list(files), ["doc_id", "path"]) if memory.since is not None else None
+    known = memory.documents if rows is None else memory.first_seen(rows)
     write_table(known, work.scratch / "first_seen.parquet")
     jobs = []
     for number, one in enumerate(finished, 1):

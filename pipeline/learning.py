@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,10 +25,10 @@ from pipeline.boilerplate.templates import (
     learn_templates,
     neighbours,
 )
-from pipeline.disk import write_text
-from pipeline.shards.chunks import chunk_names, read_columns, write_table
+from pipeline.shards.chunks import chunk_names, keep_table, kept_table, read_columns
 from pipeline.store.packs import Pack
 
+LEARNED = "learned.kept"
 #: Lines that are learned from at a time (one site's at least), about 1 KB each, and the most files for them.
 BATCH_LINES, MAX_FILES = 60_000, 128
 _SLICE = 10_000  # rows that are Python objects at a time
@@ -111,22 +110,16 @@ def hits_in(pack: Pack, index: TemplateIndex) -> pa.Table:
 
 
 def load_learned(folder: Path, made_with: str) -> Learned | None:
-    """What an earlier run learned with the same code and settings, or None."""
-    try:
-        about = json.loads((folder / "learned.json").read_text("utf-8"))
-        if about["made_with"] != made_with:
-            return None
-        return Learned(pq.read_table(folder / "learned.parquet"), about["sites"])
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+    """What an earlier run learned with the same code and settings, or None. Raises DamagedError."""
+    found = kept_table(folder / LEARNED)
+    if found is None or found[1]["made_with"] != made_with:
         return None
+    return Learned(found[0], found[1]["sites"])
 
 
 def save_learned(learned: Learned, folder: Path, made_with: str) -> None:
-    """Keep what was learned for the next run; the note is taken away first, so that it never vouches for a torn file."""
-    (folder / "learned.json").unlink(missing_ok=True)
-    write_table(learned.templates, folder / "learned.parquet")
-    note = json.dumps({"made_with": made_with, "sites": dict(learned.sites)})
-    write_text(note, folder / "learned.json")
+    """Keep what was learned for the next run. Raises OutputError."""
+    keep_table(learned.templates, folder / LEARNED, {"made_with": made_with, "sites": dict(learned.sites)})
 
 
 def _blocks_of(chunk: Path) -> Path:

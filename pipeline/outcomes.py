@@ -20,6 +20,7 @@ from pipeline.read.outcome import Skipped
 from pipeline.schema import INPUTS, QUARANTINE
 from pipeline.shards.assemble import sort_rows
 from pipeline.shards.chunks import chunk_names
+from pipeline.store.memory import Memory
 from pipeline.store.snapshots import Snapshot
 from pipeline.supervise import given_up_in
 from pipeline.text_safety import printable
@@ -67,6 +68,7 @@ class RunReport:
     left_out: tuple[LeftOut, ...]  # quarantined or skipped
     cpu_seconds: float  # of the child processes
     peak_mb: float  # of the largest child process
+    notices: tuple[str, ...] = ()  # what people should know beside the counts, a sentence each, said once
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +133,15 @@ def settle(
     left_out: Sequence[LeftOut],
     documents: Iterable[str],
     duplicates: Iterable[str],
-    parent: Snapshot | None,
+    memory: Memory,
     started_at: int,
 ) -> Outcomes:
     """The inputs and quarantine datasets; ``documents`` and ``duplicates`` are the path of each row.
 
-    ``parent``, the live snapshot, tells when a row was quarantined first; ``started_at`` is in microseconds UTC.
+    ``memory`` tells when a row was quarantined first; ``started_at`` is in microseconds UTC.
     """
     known = {one.path: one for one in inputs}
-    first_seen = _first_seen(parent)
+    first_seen = _first_seen(memory)
     tally = {
         "n_documents": Counter(documents),
         "n_duplicates": Counter(duplicates),
@@ -151,7 +153,11 @@ def settle(
     rows = (_input_row(path, known.get(path), {k: c[path] for k, c in tally.items()}, reasons) for path in paths)
     tables = [pa.Table.from_pylist(part, schema=INPUTS) for part in iter(lambda: list(islice(rows, _SLICE)), [])]
     quarantine = [
-        _quarantine_row(one, known.get(one.path), first_seen.get((one.path, one.member), started_at))
+        _quarantine_row(
+            one,
+            known.get(one.path),
+            first_seen.get((one.path, one.member)) or memory.quarantined_first(one.path, started_at),
+        )
         for one in left_out
         if one.outcome == "quarantine"
     ]
@@ -169,10 +175,8 @@ def quarantined_before(snapshot: Snapshot) -> list[LeftOut]:
     return [LeftOut(**row, outcome="quarantine") for row in snapshot.table("quarantine", columns).to_pylist()]
 
 
-def _first_seen(parent: Snapshot | None) -> dict[tuple[str, str | None], int]:
-    if parent is None:
-        return {}
-    rows = parent.table("quarantine", ["path", "member", "first_seen_at"])
+def _first_seen(memory: Memory) -> dict[tuple[str, str | None], int]:
+    rows = memory.quarantine
     names = zip(rows["path"].to_pylist(), rows["member"].to_pylist(), strict=True)
     return dict(zip(names, rows["first_seen_at"].cast(pa.int64()).to_pylist(), strict=True))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,16 +13,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.disk import write_synced
+from pipeline.marks import is_file
 from pipeline.outcomes import FailedRun, LeftOut, RunReport, name_of
 from pipeline.text_safety import printable
 
 MAX_SHOWN, MAX_ON_PAGE = 20, 200  # quarantined records in the terminal, on a page
+MAX_NOTICE = 1_000  # characters
 #: The page about a run that failed, in the output folder until the next run begins.
 FAILED = "failed.html"
+REPORT = "report.html"
+#: What a page of ours begins with, within so many bytes.
+_GENERATOR, _HEAD = b'<meta name="generator" content="Winnow">', 200
 
 
 def print_report(report: RunReport, console: Console) -> None:
-    """Print counts, seconds, one line a quarantined record and where the snapshot lies."""
+    """Print notices, one line a quarantined record, counts, and where the snapshot lies."""
+    for sentence in report.notices:
+        console.print(Text(f"note: {printable(sentence, limit=MAX_NOTICE)}", style="cyan"))
     quarantined = [one for one in report.left_out if one.outcome == "quarantine"]
     for one in quarantined[:MAX_SHOWN]:
         console.print(Text(f"quarantine: {name_of(one)}: {one.reason}: {printable(one.message)}", style="yellow"))
@@ -29,7 +38,8 @@ def print_report(report: RunReport, console: Console) -> None:
         console.print(f"... and {len(quarantined) - MAX_SHOWN} more in the quarantine dataset")
     console.print(_counts_table(report))
     what = "published" if report.published else "nothing new, still"
-    console.print(f"{what} snapshot {report.snapshot.name} in {report.snapshot.path}", highlight=False)
+    where = printable(str(report.snapshot.path), limit=MAX_NOTICE)
+    console.print(Text(f"{what} snapshot {report.snapshot.name} in {where}"))
 
 
 def _counts_table(report: RunReport) -> Table:
@@ -44,7 +54,7 @@ def _counts_table(report: RunReport) -> Table:
 _ENVIRONMENT = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 _PAGE = _ENVIRONMENT.from_string("""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Winnow run report</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="Winnow"><title>Winnow run report</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -55,6 +65,8 @@ td.path { word-break: break-all; }
 </style></head><body>
 <h1>Winnow run report</h1>
 <p>{{ what }}</p>
+{% for sentence in notices %}<p><b>{{ sentence }}</b></p>
+{% endfor %}
 {% if counts %}
 <h2>What became of the records</h2>
 <table><tr>{% for name in counts %}<th class="n">{{ name }}</th>{% endfor %}</tr>
@@ -104,6 +116,7 @@ def html_report(report: RunReport) -> str:
     return _PAGE.render(
         what=f"Snapshot {report.snapshot.name}, {created} UTC.",
         counts=report.counts,
+        notices=[printable(one, limit=MAX_NOTICE) for one in report.notices],
         seconds=report.seconds,
         decided=decided_by(report),
         **_left_out(report.left_out),
@@ -131,21 +144,45 @@ def _left_out(left_out: Sequence[LeftOut]) -> dict[str, Any]:
 
 
 def decided_by(report: RunReport, limit: int = 60) -> Sequence[tuple[str, str, int]]:
-    """What decided how many blocks: (decided_by, label, blocks), most first."""
+    """What decided how many blocks: (decided_by, label, blocks), most first. Raises SnapshotError."""
+    import duckdb  # a fifth of a second
+
     query = f"select decided_by, label, count(*) n from blocks group by all order by n desc, 1, 2 limit {limit:d}"
     with report.snapshot.duckdb() as connection:
-        return connection.sql(query).fetchall()
+        try:
+            return connection.sql(query).fetchall()
+        except duckdb.Error as error:
+            raise report.snapshot.damaged(error) from None
 
 
 def write_report(report: RunReport, folder: Path) -> Path:
-    """Write ``report.html`` into a folder and return its path."""
-    file = folder / "report.html"
-    file.write_text(html_report(report), "utf-8")
+    """Write ``report.html`` into a folder, unless something is there, and return its path. Raises OSError."""
+    file = folder / REPORT
+    if not os.path.lexists(file):
+        write_synced(file, html_report(report))
     return file
 
 
-def write_failure(failed: FailedRun, out: Path) -> Path:
-    """Write ``failed.html`` into an output folder and return its path. Raises OSError."""
+def write_failure(failed: FailedRun, out: Path) -> Path | None:
+    """Write ``failed.html`` into an output folder and return its path; None when one lies there that is not ours.
+
+    Raises OSError.
+    """
     file = out / FAILED
-    file.write_text(html_failure(failed), "utf-8")
+    if os.path.lexists(file) and not _is_ours(file):
+        return None
+    write_synced(file, html_failure(failed))
     return file
+
+
+def drop_failure(out: Path) -> None:
+    """Delete the page about an earlier run that failed; one of that name that is not ours stays. Raises OSError."""
+    if _is_ours(out / FAILED):
+        (out / FAILED).unlink()
+
+
+def _is_ours(page: Path) -> bool:
+    if not is_file(page):
+        return False
+    with page.open("rb") as file:
+        return _GENERATOR in file.read(_HEAD)

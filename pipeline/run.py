@@ -6,10 +6,9 @@ command line's uses local child processes (``pipeline.local``), the flow's submi
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -38,15 +37,16 @@ from pipeline.outcomes import (
     stop_if_broken,
 )
 from pipeline.read.scan import ScannedFile, scan
-from pipeline.report import FAILED, write_failure
+from pipeline.report import drop_failure, write_failure
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
-from pipeline.shards.chunks import chunk_names, complete
+from pipeline.shards.chunks import DamagedError, chunk_names, complete
 from pipeline.shards.plan import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
-from pipeline.store.check import check_parts, intact
+from pipeline.store.check import check_parts, in_place
 from pipeline.store.lock import locked
+from pipeline.store.memory import Memory, recall
 from pipeline.store.packs import Pack, drop_others, seal, sites_in, take_packs
-from pipeline.store.snapshots import Snapshot, drop_old, latest_or_none, publish, tidy
+from pipeline.store.snapshots import Snapshot, drop_old, live_or_salvaged, publish, tidy
 from pipeline.store.stage import (
     RunFacts,
     Staged,
@@ -73,6 +73,7 @@ class _Clock:
     begun: list[tuple[str, Path]] = field(default_factory=list)  # stage and folder of each job
     results: list[JobResult] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)  # by the scan
+    notices: list[str] = field(default_factory=list)  # sentences for people
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -84,11 +85,32 @@ class _Clock:
             pa.default_memory_pool().release_unused()  # what this stage held the next may need
             self.seconds[name] = round(time.perf_counter() - start, 3)
 
+    def say(self, sentence: str) -> None:
+        """Have a sentence told with the run's report, once."""
+        if sentence not in self.notices:
+            self.notices.append(sentence)
+
+    def say_damaged(self, files: Iterable[Path]) -> None:
+        """Have it told that files of earlier runs were damaged and what they held is made anew."""
+        found = sorted(files)
+        if found:
+            more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+            self.say(f"{found[0]}{more}: not as it was written; what it held was made anew.")
+
+    @contextmanager
+    def anew(self) -> Iterator[None]:
+        """Go on without what was kept when it is damaged, and have that told."""
+        try:
+            yield
+        except DamagedError as error:
+            self.say(f"{error.message} It was made anew.")
+
     def do(self, jobs: Sequence[Job]) -> list[Path]:
         """Have jobs done; the folders of their results."""
         self.begun += [(job.stage, Path(job.folder)) for job in jobs]
         results = self.runner(jobs)
         self.results += results
+        self.say_damaged(Path(one.damaged) for one in results if one.damaged)
         return [Path(one.folder) for one in results]
 
     def failed(self, error: BaseException, started: datetime) -> FailedRun:
@@ -119,24 +141,27 @@ def run(
     clock = _Clock(runner, on_stage)
     load_rules(settings.rules)  # a broken rule stops the run before anything is read
     next(scan(raw, max_file_bytes=0))  # so does a raw folder that is missing or empty; nothing is hashed yet
-    with locked(out):
-        tidy(out)
-        live = latest_or_none(out)
-        before = live if live is None or not full or intact(live) else None
+    with locked(out, like=raw) as said:
+        for sentence in (*said, *tidy(out)):
+            clock.say(sentence)
+        before = live_or_salvaged(out)
         work = Work(raw.absolute(), out.absolute(), settings, datetime.now(UTC), before)
         with _failing(work, clock):
             work.begin(full=full)
+            known: Mapping[str, RawInput] = {}
             with clock.stage("scan"):
-                scanned = list(scan(raw, work.known_inputs(), max_file_bytes=settings.max_file_mb << 20))
+                with clock.anew():
+                    known = work.known_inputs()
+                scanned = list(scan(raw, known, max_file_bytes=settings.max_file_mb << 20))
             report = _run(work, scanned, clock, parent=None if full else before)
-            shutil.rmtree(work.scratch)
+            work.end()
     return report
 
 
 @contextmanager
 def _failing(work: Work, clock: _Clock) -> Iterator[None]:
     """Leave a page about the run for people when it fails, and none of an earlier one."""
-    (work.out / FAILED).unlink(missing_ok=True)
+    drop_failure(work.out)
     try:
         yield
     except BaseException as error:
@@ -153,13 +178,13 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
     left_out = clock.left_out = left_out_by_scan(scanned)
     recipe, settings = recipe_of(work.settings), work.settings
     collection = collection_fingerprint(inputs, [(one.path, one.reason) for one in left_out], recipe, settings)
-    if parent is not None and parent.manifest["collection"] == collection:
+    if parent is not None and parent.manifest["collection"] == collection and in_place(parent):
         _clear_up(work, parent, inputs)
         return _report(parent, False, parent.manifest["counts"], clock, [*left_out, *quarantined_before(parent)])
     with clock.stage("clean"):
         packs, failed = _clean(work, inputs, recipe, clock)
     with clock.stage("learn"):
-        learned = _learn(work, packs)
+        learned = _learn(work, packs, clock)
     with clock.stage("finish"):
         finished = _finish(work, packs, learned, clock)
         failed += [x for pack, one in zip(packs, finished, strict=True) for x in left_out_in(one.folder, pack.live)]
@@ -169,14 +194,16 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
         verdicts = deduplicate(finished, jaccard=settings.near_jaccard, containment=settings.near_containment)
     with clock.stage("assemble"):
         keys = _assembly_keys(finished, verdict_fingerprints(finished, verdicts))
-        known = published_parts(parent)
+        memory = recall(work.out, work.before)
+        clock.say_damaged(memory.damaged)
+        known = published_parts(parent, memory.damaged)
         missing = [n for n, key in enumerate(keys) if key not in known]
-        jobs = assemble_jobs(work, [finished[n] for n in missing], verdicts, work.before)
+        jobs = assemble_jobs(work, [finished[n] for n in missing], verdicts, memory)
         made = dict(zip(missing, map(stage_assembled, clock.do(jobs)), strict=True))
         assembled = {key: made.get(n) or known.get(key, []) for n, key in enumerate(keys)}
-        outcomes = _settle(work, inputs, left_out, assembled)
+        outcomes = _settle(work, inputs, left_out, assembled, memory)
     with clock.stage("check"):
-        staged = _stage(work, assembled, outcomes, clock)
+        staged = _stage(work, assembled, outcomes, clock, memory)
         new = [by_dataset(one) for one in made.values()]
         check_parts(by_dataset(staged), new, threads=settings.n_workers, spill=work.scratch)
     with clock.stage("publish"):
@@ -201,7 +228,8 @@ def _clear_up(work: Work, snapshot: Snapshot, inputs: Sequence[RawInput]) -> Non
 def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock) -> tuple[list[Pack], list[LeftOut]]:
     """Packs with the cleaned records of every input, those of earlier runs and new ones, and what they left out."""
     drop_doubtful(work)
-    packs, rest = take_packs(work.packs, inputs, made_with=recipe.made_with, rules_of=recipe.rules_of)
+    packs, rest, damaged = take_packs(work.packs, inputs, made_with=recipe.made_with, rules_of=recipe.rules_of)
+    clock.say_damaged(damaged)
     jobs, shards = clean_jobs(work, rest, recipe)
     fresh = []
     for folder, shard in zip(clock.do(jobs), shards, strict=True):
@@ -218,10 +246,12 @@ def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock
     return packs, left_out
 
 
-def _learn(work: Work, packs: Sequence[Pack]) -> Learned:
+def _learn(work: Work, packs: Sequence[Pack], clock: _Clock) -> Learned:
     settings = work.settings
     made_with = fingerprint(code_fingerprint(), settings.template_documents, settings.template_share)
-    before = load_learned(work.state, made_with)
+    before = None
+    with clock.anew():
+        before = load_learned(work.state, made_with)
     learned = learn(
         packs,
         before,
@@ -245,7 +275,11 @@ def _assembly_keys(finished: Sequence[Finished], verdicts: Sequence[str]) -> lis
 
 
 def _settle(
-    work: Work, inputs: Sequence[RawInput], left_out: Sequence[LeftOut], assembled: Mapping[str, Staged]
+    work: Work,
+    inputs: Sequence[RawInput],
+    left_out: Sequence[LeftOut],
+    assembled: Mapping[str, Staged],
+    memory: Memory,
 ) -> Outcomes:
     def paths(dataset: str) -> Iterator[str]:
         for part, file in (one for staged in assembled.values() for one in staged):
@@ -257,19 +291,19 @@ def _settle(
         left_out=left_out,
         documents=paths("documents"),
         duplicates=paths("duplicates"),
-        parent=work.before,
+        memory=memory,
         started_at=work.started_at,
     )
 
 
-def _stage(work: Work, assembled: Mapping[str, Staged], outcomes: Outcomes, clock: _Clock) -> Staged:
+def _stage(work: Work, assembled: Mapping[str, Staged], outcomes: Outcomes, clock: _Clock, memory: Memory) -> Staged:
     """Every part of the snapshot to be, at least one a dataset, with the file that holds it."""
     staged = [one for parts in assembled.values() for one in parts]
     there = {part.dataset for part, _ in staged}
     facts = RunFacts(work.started, outcomes.counts, work.settings)
     small = {name: schema.empty_table() for name, schema in DATASETS.items() if name not in there}
     small |= {"inputs": outcomes.inputs, "quarantine": outcomes.quarantine}
-    small["runs"] = runs_table(facts, seconds=clock.seconds, parent=work.before)
+    small["runs"] = runs_table(facts, seconds=clock.seconds, before=memory.runs)
     return [*staged, *stage_small(small, work.scratch / "parts")]
 
 
@@ -289,4 +323,5 @@ def _report(
         left_out=tuple(left_out),
         cpu_seconds=sum(one.cpu_seconds for one in clock.results),
         peak_mb=max((one.peak_mb for one in clock.results), default=0.0),
+        notices=tuple(clock.notices),
     )

@@ -17,8 +17,11 @@ import pyarrow.parquet as pq
 
 from pipeline.boilerplate.templates import NO_LETTERS, TEMPLATES_SCHEMA
 from pipeline.errors import SnapshotError
-from pipeline.shards.chunks import chunk_names
+from pipeline.learning import LEARNED
+from pipeline.shards.chunks import chunk_names, kept_table, proven
+from pipeline.store.layout import STATE
 from pipeline.store.snapshots import Snapshot, open_snapshot
+from pipeline.text_safety import printable
 
 #: Documents of a site that are looked through for its lines: enough to see what recurs, few enough to wait for.
 MAX_DOCUMENTS = 1000
@@ -26,7 +29,6 @@ MAX_DOCUMENTS = 1000
 #: Mean score from which a learned line may be content after all: a maintainer should look at it.
 DOUBTFUL = 0.2
 
-_STATE = ".state"
 _RECORDS = ("path", "raw_sha256", "site", "blocks_hash", "n_blocks")
 _BLOCKS = ("text", "key", "n_tokens", "score", "rule_by")
 
@@ -72,12 +74,15 @@ class _Tally:
 
 
 def learned_templates(out: Path, site: str | None = None) -> pa.Table | None:
-    """The templates (TEMPLATES_SCHEMA) that the last run learned, of one site or all; None before the first run."""
-    try:
-        filters = None if site is None else [("site", "=", site)]
-        return pq.read_table(out / _STATE / "learned.parquet", filters=filters).cast(TEMPLATES_SCHEMA)
-    except (FileNotFoundError, NotADirectoryError):
+    """The templates (TEMPLATES_SCHEMA) that the last run learned, of one site or all; None before the first run.
+
+    Raises DamagedError.
+    """
+    found = kept_table(out / STATE / LEARNED)
+    if found is None:
         return None
+    templates = found[0].cast(TEMPLATES_SCHEMA)
+    return templates if site is None else templates.filter(pc.equal(templates["site"], site))
 
 
 def sites_of(out: Path) -> list[tuple[str, int]]:
@@ -94,9 +99,11 @@ def lines_of(out: Path, site: str) -> SiteLines:
     """
     snapshot = open_snapshot(out)
     learned = learned_templates(out, site)
-    packs = [out / _STATE / "packs" / name for name in snapshot.manifest.get("state", {}).get("packs", ())]
-    if learned is None or not all(pack.is_dir() for pack in packs):
-        raise SnapshotError(f"What {out} keeps of its runs is gone.", mend="Run `winnow run RAW OUT` again.")
+    packs = [out / STATE / "packs" / name for name in snapshot.manifest.get("state", {}).get("packs", ())]
+    if learned is None or not all(proven(pack) for pack in packs):
+        raise SnapshotError(
+            f"What {printable(str(out))} keeps of its runs is gone or damaged.", mend="Run `winnow run RAW OUT` again."
+        )
     tallies: dict[int, _Tally] = {}
     fired: Counter[str] = Counter()
     n_documents = 0
@@ -106,7 +113,9 @@ def lines_of(out: Path, site: str) -> SiteLines:
         fired.update({row["rule_by"] for row in blocks if row["rule_by"]})
     if not n_documents:
         known = ", ".join(name for name, _ in sites_of(out)[:10]) or "none"
-        raise SnapshotError(f"There is no document of the site {site} in {out}.", mend=f"Its sites: {known}.")
+        raise SnapshotError(
+            f"There is no document of the site {site} in {printable(str(out))}.", mend=f"Its sites: {known}."
+        )
     counts = {row["key"]: row for row in learned.to_pylist()}
     lines = [_line(key, one, counts) for key, one in tallies.items() if one.n_seen > 1]
     return SiteLines(

@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from pipeline.disk import disk_errors, write_text
 from pipeline.errors import Reason, Rejection, WinnowError
 from pipeline.journal import WORKING, Noted, Place, Span
+from pipeline.marks import make_marked, remove_ours, unoccupied
 from pipeline.nursery import CHECK, Ended, Job, Nursery, Pool, StoppedError, WorkerError, nurseries
-from pipeline.shards.chunks import complete, note_contents
+from pipeline.shards.chunks import RESULTS, damaged_files, note_contents, proven
 
 __all__ = [
     "Job", "JobResult", "Nursery", "Pool", "StoppedError", "WorkerError", "failure", "given_up_in", "nurseries", "run_job",
@@ -43,6 +44,7 @@ class JobResult:
     peak_mb: float
     n_deaths: int
     reused: bool = False
+    damaged: str | None = None  # a file of an earlier result that was not as it was written: all was done anew
 
 
 def run_job(job: Job, nursery: Nursery, on_progress: Callable[[int], None] = lambda n: None) -> JobResult:
@@ -51,15 +53,16 @@ def run_job(job: Job, nursery: Nursery, on_progress: Callable[[int], None] = lam
     Raises WorkerError when no record is to blame for a failure, OutputError when the disk refuses, StoppedError when
     the nursery was closed.
     """
-    folder = Path(job.folder)
-    if complete(folder):
-        return JobResult(job.folder, 0.0, 0.0, 0, reused=True)
-    work = folder.with_name(folder.name + ".tmp")
+    folder = unoccupied(Path(job.folder))
+    if proven(folder):
+        return JobResult(str(folder), 0.0, 0.0, 0, reused=True)
+    damaged = next(damaged_files(folder), None)
     with disk_errors(folder.parent):
-        for leftover in (folder, work):
+        for leftover in (folder, unoccupied(folder.with_name(f"{folder.name}.tmp"))):
             if leftover.exists():
-                shutil.rmtree(leftover)
-        work.mkdir(parents=True)
+                remove_ours(leftover, RESULTS)
+        folder, work = unoccupied(folder), unoccupied(folder.with_name(f"{folder.name}.tmp"))
+        make_marked(work, "results")
         given_up, results = _run_spans(job, work, nursery, on_progress)
         write_text(json.dumps([asdict(one) for one in given_up]), work / GIVEN_UP)
         for leftover in work.glob("journal-*"):
@@ -67,7 +70,8 @@ def run_job(job: Job, nursery: Nursery, on_progress: Callable[[int], None] = lam
         note_contents(work)
         work.rename(folder)
     cpu, peak = sum(one.cpu_seconds for one in results), max(one.peak_mb for one in results)
-    return JobResult(job.folder, cpu, peak, sum(not one.fine for one in results))
+    n_deaths = sum(not one.fine for one in results)
+    return JobResult(str(folder), cpu, peak, n_deaths, damaged=None if damaged is None else str(damaged))
 
 
 def failure(jobs: Sequence[Job], outcomes: Sequence[JobResult | BaseException]) -> BaseException | None:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 
 #: Packages and modules of ``pipeline`` from the bottom up; a layer imports from those before it, or from itself.
 LAYERS = (
-    ("types", "errors", "version", "tokens", "text_safety", "disk", "journal", "ids"),
+    ("types", "errors", "version", "tokens", "text_safety", "proof", "marks", "disk", "journal", "ids"),
     ("charset_sample", "text"),
     ("charset", "mojibake", "headings", "settings", "debris", "scores"),
     ("decode", "repair", "dates"),

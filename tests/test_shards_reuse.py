@@ -12,7 +12,7 @@ from pipeline.boilerplate.templates import line_key
 from pipeline.journal import Span
 from pipeline.read import ReadLimits
 from pipeline.shards import stages
-from pipeline.shards.chunks import write_table
+from pipeline.shards.chunks import note_contents, write_table
 
 PAGES = {
     "harbour-a.org/1.txt": "Harbour news every day\nThe ferry was late again on Monday, and nobody on the pier knew the reason.\n",
@@ -63,6 +63,7 @@ def finish(cleaned, tmp_path, monkeypatch):
         spec = {"cleaned": str(cleaned), "templates": str(hits), "backend": "lid176", "seed": 0, "version": "1"}
         spec |= {"earlier": str(earlier) if earlier else None, **options}
         stages.finish_shard(json.loads(json.dumps(spec)), folder, Span(), JOURNAL)
+        note_contents(folder)
         return folder, list(done)
 
     return do

@@ -1,21 +1,36 @@
 """The Parquet files that stages leave in a folder of results, named NAME.TABLE.parquet, and how files are written.
 
-What is written here is whole or not there; a folder of results is *complete* while the files in it are those that
-were noted when it was done, so that one that lost a file to whatever cause is made again.
+What is written here is whole or not there, and what is kept for a later run proves itself: a folder of results has a
+note with the size and checksum of each of its files, a table that is kept alone a note beside it. So what lost a file
+to whatever cause, or a bit of one, is made again.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.disk import disk_errors, sync, write_text
+from pipeline.errors import WinnowError
+from pipeline.marks import MARK
+from pipeline.proof import checksum, read_sealed, sealed, unsealed
+from pipeline.text_safety import printable
 
 CONTENTS = "contents.json"
+#: What stages and runs put into folders of results and into those that they work in, by its place there.
+RESULTS = re.compile(
+    r"(?:.+/)?(?:[^/]+\.(?:parquet|json|arrow|tmp)|journal-\d+|error\.txt|duckdb_temp[^/]*|\.winnow)|probe/.+"
+)
+
+
+class DamagedError(WinnowError):
+    """A file that was kept for later runs is not as it was written."""
 
 
 def chunk_names(folder: Path, table: str) -> list[Path]:
@@ -40,16 +55,77 @@ def write_table(table: pa.Table, path: Path) -> None:
 def note_contents(folder: Path) -> None:
     """Note the files of a folder of results, once they are on the disk. Raises OutputError."""
     with disk_errors(folder):
-        files = sorted(folder.iterdir())
+        files = sorted(file for file in folder.iterdir() if file.name != MARK)
         for file in files:
             sync(file)
-        write_text(json.dumps({file.name: file.stat().st_size for file in files}), folder / CONTENTS)
+        noted = {file.name: [file.stat().st_size, checksum(file)] for file in files}
+        write_text(sealed({"files": noted}), folder / CONTENTS)
 
 
 def complete(folder: Path) -> bool:
     """True when every file that was noted is there in its size."""
     try:
-        noted = json.loads((folder / CONTENTS).read_text("utf-8"))
-        return all((folder / name).stat().st_size == size for name, size in noted.items())
-    except (OSError, ValueError, AttributeError):
+        return all((folder / name).stat().st_size == size for name, (size, _) in _noted(folder).items())
+    except (OSError, ValueError):
         return False
+
+
+def proven(folder: Path) -> bool:
+    """True when every file that was noted is there as it was written; all of them are read."""
+    return (folder / CONTENTS).is_file() and next(damaged_files(folder), None) is None
+
+
+def damaged_files(folder: Path) -> Iterator[Path]:
+    """The files of a folder of results that are not as they were noted; the note itself when it is damaged."""
+    try:
+        noted = _noted(folder)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError):
+        yield folder / CONTENTS
+        return
+    for name, (size, value) in noted.items():
+        file = folder / name
+        try:
+            if file.stat().st_size == size and checksum(file) == value:
+                continue
+        except OSError:
+            pass
+        yield file
+
+
+def _noted(folder: Path) -> dict[str, list[int]]:
+    noted: dict[str, list[int]] = read_sealed(folder / CONTENTS).get("files", {})
+    if not noted:
+        raise ValueError("it names no file")
+    return noted
+
+
+def keep_table(table: pa.Table, file: Path, about: Mapping[str, Any]) -> None:
+    """Keep a table for later runs in one file that proves itself: a sealed line, then the table. Raises OutputError."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    data = sink.getvalue()
+    temporary = file.with_name(file.name + ".tmp")
+    with disk_errors(file.parent):
+        with temporary.open("wb") as handle:
+            handle.write(sealed({"about": about, "checksum": zlib.crc32(data)}).encode() + b"\n")
+            handle.write(data)
+        temporary.replace(file)
+
+
+def kept_table(file: Path) -> tuple[pa.Table, dict[str, Any]] | None:
+    """A table that was kept and what is said about it; None when there is none. Raises DamagedError."""
+    try:
+        note, _, data = file.read_bytes().partition(b"\n")
+        said = unsealed(note)
+        if zlib.crc32(data) != said["checksum"]:
+            raise ValueError
+        return pa.ipc.open_stream(data).read_all(), said["about"]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        raise DamagedError(
+            f"{printable(str(file))} is not as it was written.", mend="The next run that has work to do makes it anew."
+        ) from None

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pipeline.boilerplate.templates import TemplateIndex, index_templates
 from pipeline.disk import link_or_copy
 from pipeline.ids import document_id
-from pipeline.shards.chunks import write_table
+from pipeline.shards.chunks import proven, write_table
 
 #: The templates a folder of results was made with, and what else it depends on, as its metadata.
 HITS = "hits.parquet"
@@ -45,7 +45,7 @@ def note_hits(hits: pa.Table, made_with: Mapping[str, Any], folder: Path) -> Non
 
 def earlier_result(folder: str | None, hits: pa.Table, made_with: Mapping[str, Any]) -> Earlier | None:
     """The result in this folder, if it is there and made with the same but for templates."""
-    if folder is None or not (Path(folder) / HITS).exists():
+    if folder is None or not (Path(folder) / HITS).exists() or not proven(Path(folder)):
         return None
     before = pq.read_table(Path(folder) / HITS, use_threads=False)
     if json.loads((before.schema.metadata or {}).get(_MADE_WITH, b"null")) != json.loads(json.dumps(made_with)):

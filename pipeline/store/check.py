@@ -6,17 +6,23 @@ A new invariant is one line in WHOLE or EACH.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
 
 from pipeline.errors import InvariantError, OutputError, SnapshotError
+from pipeline.marks import is_file
 from pipeline.schema import DATASETS
-from pipeline.store.parts import Part, hash_part, staged_part
-from pipeline.store.snapshots import LOST, Snapshot
+from pipeline.shards.chunks import DamagedError, damaged_files, kept_table
+from pipeline.store.claim import check_marker
+from pipeline.store.layout import LATEST, STATE, pointed
+from pipeline.store.packs import damaged_in, results_in, sealed
+from pipeline.store.parts import Part, holds, in_size, staged_part
+from pipeline.store.snapshots import LOST, Snapshot, literal, live_name
+from pipeline.text_safety import printable
 
 #: Characters that must not be in a text: C0 controls but tab and line feed, DEL, C1, bidi controls.
 _FORBIDDEN = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
@@ -84,17 +90,21 @@ def check_parts(
 
     ``files`` are the Parquet files of each dataset, at least one a dataset; ``new`` those of them that were not
     published before, in groups that hold documents with all their blocks and sections (None: all are one group);
-    ``spill`` a folder for what does not fit into memory (None: that for temporary files).
+    ``spill`` the folder in which what does not fit into memory gets a folder of its own (None: that for temporary files).
     """
-    spill = spill or Path(tempfile.gettempdir())
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": threads,
-        "temp_directory": str(spill / f"winnow-check-{os.getpid()}"),  # made when it is needed
-    }
+    with tempfile.TemporaryDirectory(prefix="winnow-", dir=spill) as private:
+        _check(files, [files] if new is None else new, {"threads": threads, "temp_directory": private})
+
+
+def _check(
+    files: Mapping[str, Sequence[Path]],
+    new: Iterable[Mapping[str, Sequence[Path]]],
+    config: dict[str, str | bool | int | float | list[str]],
+) -> None:
     try:
         with duckdb.connect(config={**config, "memory_limit": WHOLE_MEMORY}) as connection:
             _hold(WHOLE, files, connection)
-        for group in [files] if new is None else new:  # the texts of one group at a time
+        for group in new:  # the texts of one group at a time
             with duckdb.connect(config=config) as connection:
                 _hold(EACH, {name: group.get(name, ()) for name in DATASETS}, connection)
     except duckdb.IOException as error:
@@ -106,7 +116,7 @@ def _hold(
 ) -> None:
     for name, paths in files.items():
         if paths:
-            connection.from_parquet([str(path) for path in paths]).create_view(name)
+            connection.from_parquet([literal(path) for path in paths], hive_partitioning=False).create_view(name)
         else:
             connection.from_arrow(DATASETS[name].empty_table()).create_view(name)
     for invariant, query in invariants.items():
@@ -129,13 +139,50 @@ def check_snapshot(snapshot: Snapshot) -> int:
     for part in snapshot.parts:
         file = snapshot.path / part.dataset / part.name
         if not _as_published(part, file):
-            raise SnapshotError(f"The part {file} is not as it was published.", mend=LOST)
+            raise SnapshotError(f"The part {printable(str(file))} is not as it was published.", mend=LOST)
     for name in DATASETS:
         strange = set((snapshot.path / name).glob("*.parquet")).difference(snapshot.files(name))
         if strange:
-            raise SnapshotError(f"{min(strange)} is no part of the snapshot.", mend="Delete it: a glob would read it.")
+            raise SnapshotError(
+                f"{printable(str(min(strange)))} is no part of the snapshot.", mend="Delete it: a glob would read it."
+            )
     check_parts({name: snapshot.files(name) for name in DATASETS}, _groups(snapshot))
     return len(WHOLE) + len(EACH)
+
+
+def check_folder(out: Path) -> None:
+    """Raise SnapshotError when LATEST or the marker of an output folder is not as it was written."""
+    latest = pointed(out)
+    wrong = [check_marker(out), None if latest == live_name(out) else f"its {LATEST} is lost, damaged or was set back"]
+    for one in filter(None, wrong):
+        raise SnapshotError(f"{printable(str(out))}: {one}.", mend="The next run mends it.")
+
+
+def check_state(out: Path) -> int:
+    """Prove all that is kept for later runs; how many folders and tables there are.
+
+    Raises SnapshotError that names the first that is damaged.
+    """
+    state = out / STATE
+    folders = [*results_in(state / "packs"), *results_in(state / "finished")]
+    with ThreadPoolExecutor() as threads:
+        found = threads.map(
+            lambda folder: list(damaged_in(folder) if sealed(folder) else damaged_files(folder)), folders
+        )
+        damaged = [file for files in found for file in files]
+    tables = [file for file in sorted(state.glob("*.kept")) if is_file(file)]
+    for file in tables:
+        try:
+            kept_table(file)
+        except DamagedError:
+            damaged.append(file)
+    if damaged:
+        more = f", and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        raise SnapshotError(
+            f"{printable(str(damaged[0]))} is not as it was written{more}.",
+            mend="The next run that has work to do makes it anew.",
+        )
+    return len(folders) + len(tables)
 
 
 def _groups(snapshot: Snapshot) -> list[dict[str, list[Path]]]:
@@ -158,8 +205,14 @@ def intact(snapshot: Snapshot) -> bool:
     return all(_as_published(part, snapshot.path / part.dataset / part.name) for part in snapshot.parts)
 
 
+def in_place(snapshot: Snapshot) -> bool:
+    """True when every part is there in its size, and those as they were published that a run with nothing new reads."""
+    files = [(part, snapshot.path / part.dataset / part.name) for part in snapshot.parts]
+    return all(holds(file, part) if part.dataset == "quarantine" else in_size(file, part) for part, file in files)
+
+
 def _as_published(part: Part, file: Path) -> bool:
-    return file.exists() and hash_part(file) == part.sha256 and staged_part(part.dataset, file) == part
+    return holds(file, part) and staged_part(part.dataset, file) == part
 
 
 def _shown(columns: Sequence[str], row: Sequence[object]) -> str:

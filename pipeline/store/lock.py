@@ -14,30 +14,37 @@ from pathlib import Path
 
 from pipeline.disk import disk_errors
 from pipeline.errors import OutputError
+from pipeline.store.claim import adopt, examine, make_folder
+from pipeline.store.layout import LOCK, SNAPSHOTS, STATE, check_path
 from pipeline.text_safety import printable
 
 
 @contextlib.contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold the lock of an output folder, which is created when missing.
+def locked(out: Path, *, like: Path | None = None) -> Iterator[list[str]]:
+    """Hold the lock of an output folder of ours, which is created when missing; yields what people should be told.
 
-    Raises OutputError when the folder cannot be written or another run holds the lock, and for any error of the
-    operating system while it is held.
+    A new folder is no more open than the folder ``like`` and what is in it. Raises OutputError when the folder cannot
+    be written, is not ours or another run holds the lock, and for any error of the operating system while it is held.
     """
+    check_path(out)
     with disk_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        fd = os.open(out / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        make_folder(out, like)
+        examine(out)
+        fd = os.open(out / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
             _take(fd, out)
             _may_write(out)
-            yield
+            said = examine(out)
+            if said is not None:
+                adopt(out)
+            yield [said] if said else []
         finally:
             os.close(fd)
 
 
 def _may_write(out: Path) -> None:
     """Find out before the work, not after it."""
-    for folder in (out, out / "snapshots", out / ".state"):
+    for folder in (out, out / SNAPSHOTS, out / STATE):
         if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 

@@ -7,9 +7,8 @@ site's files alone. Packs may be deleted at any time at the cost of work.
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.disk import write_text
-from pipeline.shards.chunks import chunk_names, complete, read_columns
+from pipeline.marks import OURS, has_mark, remove_ours, sweep
+from pipeline.proof import read_sealed
+from pipeline.proof import sealed as as_sealed
+from pipeline.shards.chunks import RESULTS, chunk_names, complete, damaged_files, read_columns
 from pipeline.types import RawInput
 
 ABOUT = "pack.json"
@@ -57,7 +59,7 @@ def seal(folder: Path, *, made_with: str, rules: Mapping[str, str], files: Mappi
     ``rules`` has the fingerprint of the rules that speak for each site among its records ("" for none).
     """
     about = {"made_with": made_with, "rules": dict(rules), "files": dict(files)}
-    write_text(json.dumps(about), folder / ABOUT)
+    write_text(as_sealed(about), folder / ABOUT)
 
 
 def sealed(folder: Path) -> bool:
@@ -73,14 +75,18 @@ def sites_in(folder: Path) -> list[str]:
 
 def take_packs(
     root: Path, inputs: Sequence[RawInput], *, made_with: str, rules_of: Callable[[str], str]
-) -> tuple[list[Pack], list[RawInput]]:
-    """The packs that hold cleaned files of these inputs, and the inputs that have to be cleaned.
+) -> tuple[list[Pack], list[RawInput], list[Path]]:
+    """The packs that hold cleaned files of these inputs, the inputs that have to be cleaned, and what is damaged.
 
-    ``rules_of`` gives the fingerprint of the rules that speak for a site now.
+    ``rules_of`` gives the fingerprint of the rules that speak for a site now. Of a damaged pack nothing is taken.
     """
+    folders = [folder for folder in results_in(root) if sealed(folder)]
+    with ThreadPoolExecutor() as threads:
+        proofs = threads.map(lambda folder: next(damaged_in(folder), None), folders)
+        damaged = {folder: file for folder, file in zip(folders, proofs, strict=True) if file}
     wanted = {one.path: one.sha256 for one in inputs}
     packs: list[Pack] = []
-    for folder in sorted(root.glob("*")):
+    for folder in (one for one in folders if one not in damaged):
         found = _usable(folder, made_with, rules_of)
         live = frozenset(path for path, sha256 in found.items() if wanted.get(path) == sha256)
         if live:
@@ -89,7 +95,24 @@ def take_packs(
                 del wanted[path]
     packs = _worth_keeping(packs)
     taken = frozenset(path for pack in packs for path in pack.live)
-    return packs, [one for one in inputs if one.path not in taken]
+    return packs, [one for one in inputs if one.path not in taken], list(damaged.values())
+
+
+def results_in(root: Path) -> list[Path]:
+    """The folders of results of ours in a folder, by name."""
+    try:
+        return sorted(one for one in root.iterdir() if has_mark(one) and not one.name.startswith(OURS))
+    except OSError:
+        return []
+
+
+def damaged_in(folder: Path) -> Iterator[Path]:
+    """The files of a pack that are not as they were written."""
+    try:
+        read_sealed(folder / ABOUT)
+    except (OSError, ValueError):
+        yield folder / ABOUT
+    yield from damaged_files(folder)
 
 
 def _worth_keeping(packs: list[Pack]) -> list[Pack]:
@@ -100,14 +123,11 @@ def _worth_keeping(packs: list[Pack]) -> list[Pack]:
 
 def _usable(folder: Path, made_with: str, rules_of: Callable[[str], str]) -> dict[str, str]:
     """The files of a pack, each with its SHA-256 if it was cleaned as this run would clean it, else with ""."""
-    try:
-        about = json.loads((folder / ABOUT).read_text("utf-8"))
-        if about["made_with"] != made_with or not complete(folder):
-            return {}
-        files: dict[str, str] = about["files"]
-        other = [site for site, rules in about["rules"].items() if rules_of(site) != rules]
-    except (OSError, ValueError, KeyError, TypeError):
+    about = read_sealed(folder / ABOUT)
+    if about["made_with"] != made_with or not complete(folder):
         return {}
+    files: dict[str, str] = about["files"]
+    other = [site for site, rules in about["rules"].items() if rules_of(site) != rules]
     if not other:
         return files
     rows = read_columns(chunk_names(folder, "records"), ["path", "site"]).to_pylist()
@@ -116,8 +136,9 @@ def _usable(folder: Path, made_with: str, rules_of: Callable[[str], str]) -> dic
 
 
 def drop_others(root: Path, keep: Iterable[str]) -> None:
-    """Delete what is in ``root`` and not named."""
+    """Delete what is in ``root``, ours and not named."""
     names = set(keep)
-    for one in root.glob("*"):
+    sweep(root)
+    for one in results_in(root):
         if one.name not in names:
-            shutil.rmtree(one) if one.is_dir() else one.unlink()
+            remove_ours(one, RESULTS)

@@ -8,9 +8,8 @@ snapshot whatever a later run does.
 from __future__ import annotations
 
 import contextlib
-import json
+import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,24 +17,42 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline.disk import disk_errors, sync
+from pipeline.disk import disk_errors, sync, write_synced
 from pipeline.errors import SnapshotError
+from pipeline.marks import OURS, has_mark, is_file, is_folder, make_marked, remove_ours, sweep, write_mark
+from pipeline.proof import sealed
 from pipeline.schema import DATASETS, SCHEMA_VERSION
+from pipeline.store.claim import check_marker, set_flag
+from pipeline.store.layout import (
+    CURRENT,
+    LATEST,
+    MANIFEST,
+    NAME,
+    ONCE_LIVE,
+    PUBLISHED,
+    SNAPSHOTS,
+    check_path,
+    numbered,
+    pointed,
+    read_manifest,
+    readable,
+)
 from pipeline.store.lock import locked
-from pipeline.store.parts import Part, place, write_synced
+from pipeline.store.parts import Part, holds, in_size, place, staged_part
 from pipeline.text_safety import printable
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from pyarrow.dataset import Dataset
 
-LATEST, CURRENT, SNAPSHOTS, MANIFEST = "LATEST", "current", "snapshots", "_manifest.json"
-#: In a snapshot newer than the live one: it was live until a rollback, so that it is no leftover of a killed run.
-ONCE_LIVE = "_once_live"
-
-_NAME = re.compile(r"[0-9]{6,12}")
 LOST = "Restore it from a backup, roll back to an older snapshot, or run again with --full."
 _MEND = "`winnow snapshots list` shows what is there."
+_AGAIN = "Run again, which makes it anew, or roll back: `winnow snapshots list` shows to what."
+#: What we put into a snapshot, by its place there.
+_FILES = re.compile(
+    rf"(?:{'|'.join(DATASETS)})/(?:[0-9a-f]{{32}}\.parquet|[0-9a-f]{{8}}\.tmp)"
+    rf"|_manifest\.json|{re.escape(OURS)}.*|report\.html|{PUBLISHED}|{ONCE_LIVE}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +73,7 @@ class Snapshot:
     def glob(self, dataset: str) -> str:
         """A glob over the files of a dataset, for DuckDB, Polars, pandas and Spark."""
         self.files(dataset)
-        return str(self.path / dataset / "*.parquet")
+        return f"{literal(self.path / dataset)}/*.parquet"
 
     def dataset(self, name: str) -> Dataset:
         """The dataset for pyarrow; nothing is read yet."""
@@ -65,11 +82,24 @@ class Snapshot:
         return pds.dataset([str(file) for file in self.files(name)], schema=DATASETS[name])
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """The dataset, or some of its columns, in memory. Raises SnapshotError when a part of it is lost."""
+        """The dataset, or some of its columns, in memory. Raises SnapshotError when a part of it is lost or damaged."""
         try:
             return self.dataset(name).to_table(columns=None if columns is None else list(columns))
-        except FileNotFoundError as error:
-            raise SnapshotError(f"The snapshot {self.name} has lost a part: {error}.", mend=LOST) from None
+        except (OSError, pa.ArrowException) as error:
+            raise self.damaged(error) from None
+
+    def damaged(self, error: Exception) -> SnapshotError:
+        """What to say when reading a part failed: which it is, if it can be told."""
+        file = self.damaged_part()
+        if file is not None:
+            what = "is not as it was published" if file.exists() else "is lost"
+            return SnapshotError(f"The part {printable(str(file))} {what}.", mend=LOST)
+        return SnapshotError(f"The snapshot {self.name} cannot be read: {printable(str(error))}.", mend=LOST)
+
+    def damaged_part(self) -> Path | None:
+        """The first part that is lost or not as it was published; all before it are read."""
+        files = ((part, self.path / part.dataset / part.name) for part in self.parts)
+        return next((file for part, file in files if not holds(file, part)), None)
 
     def duckdb(self) -> DuckDBPyConnection:
         """A DuckDB connection with one view a dataset."""
@@ -77,23 +107,38 @@ class Snapshot:
 
         connection = duckdb.connect()
         for name in DATASETS:
-            files = [str(file) for file in self.files(name)]
-            connection.from_parquet(files).create_view(name)
+            files = [literal(file) for file in self.files(name)]
+            try:  # a folder named COLUMN=VALUE above the output is no column of ours
+                connection.from_parquet(files, hive_partitioning=False).create_view(name)
+            except duckdb.Error as error:
+                raise self.damaged(error) from None
         return connection
+
+
+def literal(path: Path) -> str:
+    """A path as a glob that means it and nothing else, for DuckDB and Polars.
+
+    >>> literal(Path("/a[1]/b*"))
+    '/a[[]1]/b[*]'
+    """
+    return re.sub(r"[*?[]", r"[\g<0>]", str(path))
 
 
 def open_snapshot(out: Path | str, name: str | None = None) -> Snapshot:
     """The live snapshot of an output folder, or the one named.
 
-    Raises SnapshotError when there is none or its manifest cannot be read.
+    Raises SnapshotError when there is none or its manifest cannot be read, OutputError when a newer Winnow wrote it.
     """
-    out = Path(out).absolute()
+    out = check_path(Path(out))
+    check_marker(out)
     if name is not None:
         return _read(out, name)
     while True:
         live = live_name(out)
         if live is None:
-            raise SnapshotError(f"There is no snapshot in {out}.", mend="Run `winnow run RAW OUT` first.")
+            raise SnapshotError(
+                f"There is no snapshot in {printable(str(out))}.", mend="Run `winnow run RAW OUT` first."
+            )
         try:
             return _read(out, live)
         except SnapshotError:
@@ -102,24 +147,62 @@ def open_snapshot(out: Path | str, name: str | None = None) -> Snapshot:
 
 
 def live_name(out: Path) -> str | None:
-    """The name that LATEST gives, or None before the first run. Raises SnapshotError when it cannot be read."""
-    try:
-        return (out / LATEST).read_text("utf-8").strip()
-    except FileNotFoundError:
+    """The name of the live snapshot, or None before the first run.
+
+    It is what LATEST says, unless that is lost, garbled or was set back: then the newest that was published.
+    """
+    return _resolve(out)[0]
+
+
+def _resolve(out: Path) -> tuple[str | None, str]:
+    """The name of the live snapshot, and what is wrong with LATEST, "" when nothing is."""
+    said = pointed(out)
+    wrong = "is lost" if said is None else "" if said else "cannot be read"
+    if said and not is_folder(out / SNAPSHOTS / said):
+        said, wrong = None, f"names {said}, which is not there"
+    mine = [one for one in _ours(out) if not is_file(one / ONCE_LIVE)]
+    published = [one.name for one in mine if is_file(one / PUBLISHED)]
+    newest = published[-1] if published else None
+    if said and (newest is None or int(newest) <= int(said)):
+        return said, ""
+    if said and newest:
+        return newest, f"names {said}, which is older"
+    if newest is None:  # the first run was killed before its end, or after it and LATEST lost
+        newest = next((one.name for one in reversed(mine) if readable(one)), None)
+    return newest, wrong
+
+
+def live_or_salvaged(out: Path) -> Snapshot | None:
+    """The live snapshot for a run to build on: of one whose manifest is lost, the parts that are whole; or None."""
+    name = live_name(out)
+    if name is None:
         return None
-    except (OSError, ValueError) as error:
-        raise SnapshotError(f"{out / LATEST} cannot be read: {error}.", mend=_MEND) from None
+    try:
+        return _read(out.absolute(), name)
+    except SnapshotError:
+        return _salvaged(out.absolute(), name)
+
+
+def _salvaged(out: Path, name: str) -> Snapshot:
+    """What can be told of a snapshot without its manifest: a part is named by the hash of its content."""
+    path, parts = out / SNAPSHOTS / name, []
+    for dataset in DATASETS:
+        for file in sorted((path / dataset).glob("*.parquet")):
+            with contextlib.suppress(OSError, pa.ArrowException):
+                part = staged_part(dataset, file)
+                parts += [part] if part.name == file.name else []
+    return Snapshot(name, path, {"collection": None, "created_at": None}, tuple(parts))
 
 
 def latest_or_none(out: Path) -> Snapshot | None:
-    """The live snapshot, or None before the first run."""
-    return open_snapshot(out) if (out / LATEST).exists() else None
+    """The live snapshot, or None before the first run. Raises SnapshotError when its manifest cannot be read."""
+    return None if live_name(out) is None else open_snapshot(out)
 
 
 def list_snapshots(out: Path) -> list[Snapshot]:
     """The snapshots of an output folder that can be read, oldest first."""
     found = []
-    for folder in _folders(out):
+    for folder in numbered(check_path(out)):
         with contextlib.suppress(SnapshotError):
             found.append(_read(out.absolute(), folder.name))
     return found
@@ -127,22 +210,21 @@ def list_snapshots(out: Path) -> list[Snapshot]:
 
 def _read(out: Path, name: str) -> Snapshot:
     path = out / SNAPSHOTS / name
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise SnapshotError(f"{printable(repr(name))} is not the name of a snapshot.", mend=_MEND)
     try:
-        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
-        parts = tuple(Part(**part) for part in manifest["parts"])
-    except FileNotFoundError:
-        raise SnapshotError(f"There is no snapshot {name} in {out}.", mend=_MEND) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SnapshotError(f"The snapshot {name} in {out} cannot be read: {error}.", mend=_MEND) from None
+        manifest, parts = read_manifest(path)
+    except (OSError, ValueError) as error:
+        if not is_folder(path) or (isinstance(error, FileNotFoundError) and not is_file(path / PUBLISHED)):
+            raise SnapshotError(f"There is no snapshot {name} in {printable(str(out))}.", mend=_MEND) from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SnapshotError(f"{printable(str(path / MANIFEST))} cannot be read: {why}.", mend=_AGAIN) from None
     return Snapshot(name, path, manifest, parts)
 
 
-def _folders(out: Path) -> list[Path]:
-    """The folders of snapshots, whole or not, oldest first."""
-    folders = [folder for folder in (out / SNAPSHOTS).glob("*") if _NAME.fullmatch(folder.name)]
-    return sorted(folders, key=lambda folder: int(folder.name))
+def _ours(out: Path) -> list[Path]:
+    """The folders of snapshots that carry our mark, whole or not, oldest first."""
+    return [folder for folder in numbered(out) if has_mark(folder)]
 
 
 def publish(out: Path, staged: Sequence[tuple[Part, Path]], *, manifest: Mapping[str, Any], keep: int) -> Snapshot:
@@ -153,22 +235,30 @@ def publish(out: Path, staged: Sequence[tuple[Part, Path]], *, manifest: Mapping
     """
     with disk_errors(out):
         tidy(out)
-        parent = latest_or_none(out)
-        folders = _folders(out)
-        name = f"{int(folders[-1].name) + 1 if folders else 1:06d}"
+        parent, name = live_name(out), _next_name(out)
         path = out / SNAPSHOTS / name
+        make_marked(path, "snapshot")
         for dataset in DATASETS:
-            (path / dataset).mkdir(parents=True)
+            (path / dataset).mkdir()
         for part, file in staged:
-            place(part, file, path, None if parent is None else parent.path)
+            place(part, file, path, None if parent is None else out / SNAPSHOTS / parent)
         parts = [asdict(part) for part, _ in staged]
-        whole = {"snapshot": name, "parent": parent.name if parent else None, "schema_version": SCHEMA_VERSION}
-        write_synced(path / MANIFEST, json.dumps({**whole, **manifest, "parts": parts}, indent=1, ensure_ascii=False))
+        whole = {"snapshot": name, "parent": parent, "schema_version": SCHEMA_VERSION}
+        write_synced(path / MANIFEST, sealed({**whole, **manifest, "parts": parts}, indent=1))
         for folder in (*(path / dataset for dataset in DATASETS), path, out / SNAPSHOTS):
             sync(folder)
         _point(out, name)
+        tidy(out)
         drop_old(out, keep)
     return open_snapshot(out)
+
+
+def _next_name(out: Path) -> str:
+    """A number above all that were live, at which nothing lies."""
+    number = max(int(one) for one in (pointed(out) or "0", *(folder.name for folder in _ours(out)))) + 1
+    while os.path.lexists(out / SNAPSHOTS / f"{number:06d}"):
+        number += 1
+    return f"{number:06d}"
 
 
 def rollback(out: Path, name: str) -> Snapshot:
@@ -181,15 +271,16 @@ def rollback(out: Path, name: str) -> Snapshot:
         target = open_snapshot(out, name)
         for part in target.parts:
             file = target.path / part.dataset / part.name
-            if not file.exists() or file.stat().st_size != part.bytes:
-                raise SnapshotError(f"The snapshot {name} has lost its part {file}.", mend=_MEND)
+            if not in_size(file, part):
+                raise SnapshotError(f"The snapshot {name} has lost its part {printable(str(file))}.", mend=_MEND)
         tidy(out)
         if not (target.path / MANIFEST).exists():
             raise SnapshotError(f"The snapshot {name} is what a killed run left behind.", mend=_MEND)
-        for folder in _folders(out):
+        for folder in _ours(out):
             if int(folder.name) > int(name):
-                (folder / ONCE_LIVE).touch()
+                set_flag(folder / ONCE_LIVE)
                 sync(folder)
+        _stand(target.path)
         _point(out, name)
     return open_snapshot(out)
 
@@ -202,37 +293,69 @@ def prune(out: Path, keep: int) -> list[str]:
     open_snapshot(out)
     with locked(out):
         tidy(out)
+        open_snapshot(out)
         return drop_old(out, keep)
 
 
 def drop_old(out: Path, keep: int) -> list[str]:
     """As ``prune``, under a lock that is held already."""
     live = live_name(out)
-    old = [folder for folder in _folders(out)[:-keep] if folder.name != live]
+    old = [folder for folder in _ours(out)[:-keep] if folder.name != live]
     for folder in old:
         _delete(folder)
     return [folder.name for folder in old]
 
 
-def tidy(out: Path) -> None:
-    """Make good what killed runs left: snapshots that are torn or never were live go, ``current`` follows LATEST."""
-    live = live_name(out)
-    began = live is not None or (out / CURRENT).is_symlink()  # else the first run was killed before its end
-    newest = int(live) if live is not None and _NAME.fullmatch(live) else None
-    for folder in _folders(out):
-        after = newest is not None and int(folder.name) > newest and not (folder / ONCE_LIVE).exists()
-        if after or not began or not (folder / MANIFEST).exists():
-            _delete(folder)
-    for name in (LATEST, CURRENT):
-        (out / f".{name}.tmp").unlink(missing_ok=True)
-    if newest is not None:
-        _point_current(out, str(live))
+def tidy(out: Path) -> list[str]:
+    """Make good what killed runs left and what befell LATEST; what people should be told. Call it under the lock.
+
+    LATEST follows what was published; only then, and when the live snapshot can be read, do torn snapshots of ours go.
+    """
+    for root in (out, out / SNAPSHOTS):
+        sweep(root)
+    live, wrong = _resolve(out)
+    said = []
+    if live is None:
+        return [f"{LATEST} {wrong}, nor is another snapshot: all is made anew."] if pointed(out) is not None else []
+    if wrong:
+        write_synced(out / LATEST, live + "\n")
+        sync(out)
+        said.append(f"{LATEST} {wrong}: the snapshot {live}, the newest that was published, is live again.")
+    folder = out / SNAPSHOTS / live
+    if readable(folder):
+        for one in _ours(out):
+            if one.name != live and not (is_file(one / PUBLISHED) or is_file(one / ONCE_LIVE)):
+                _clear(one, live)
+        write_mark(folder, "snapshot")
+        _stand(folder)
+    else:
+        said.append(f"{folder / MANIFEST} is damaged: the snapshot {live} is made anew.")
+    _point_current(out, live)
+    return said
+
+
+def _clear(folder: Path, live: str) -> None:
+    """Delete what a killed run left; a whole snapshot that is older than the live one has lost its flag alone."""
+    if int(folder.name) < int(live) and readable(folder):
+        set_flag(folder / PUBLISHED)
+    else:
+        _delete(folder)
+
+
+def _stand(folder: Path) -> None:
+    """Note that a snapshot was published and that no rollback has passed over it since."""
+    if not is_file(folder / PUBLISHED):
+        set_flag(folder / PUBLISHED)
+        sync(folder)
+    (folder / ONCE_LIVE).unlink(missing_ok=True)
 
 
 def _delete(folder: Path) -> None:
-    """The manifest first: what is half deleted is no snapshot any more, and the next run deletes the rest."""
-    (folder / MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(folder)
+    """The flag and the manifest first: what is half deleted is no snapshot any more, and the next run deletes the rest."""
+    for name in (PUBLISHED, MANIFEST):
+        if is_file(folder / name):
+            (folder / name).unlink()
+    remove_ours(folder, _FILES)
 
 
 def _point(out: Path, name: str) -> None:
@@ -243,11 +366,13 @@ def _point(out: Path, name: str) -> None:
 
 
 def _point_current(out: Path, name: str) -> None:
-    target = Path(SNAPSHOTS) / name
+    target, current = Path(SNAPSHOTS) / name, out / CURRENT
     with contextlib.suppress(OSError):
-        if (out / CURRENT).is_symlink() and (out / CURRENT).readlink() == target:
+        if os.path.lexists(current) and not (current.is_symlink() and current.readlink().parent == Path(SNAPSHOTS)):
+            return  # it is not ours
+        if current.is_symlink() and current.readlink() == target:
             return
-        temporary = out / f".{CURRENT}.tmp"
+        temporary = out / f"{OURS}{CURRENT}"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(target)
-        temporary.replace(out / CURRENT)
+        temporary.replace(current)

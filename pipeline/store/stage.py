@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from pipeline.schema import DATASETS, RUNS, SCHEMA_VERSION
 from pipeline.settings import Settings
 from pipeline.shards.chunks import chunk_names, write_table
 from pipeline.shards.plan import code_fingerprint
+from pipeline.store.memory import run_row
 from pipeline.store.parts import Part, staged_part
 from pipeline.store.snapshots import Snapshot
 from pipeline.version import VERSION
@@ -43,8 +44,8 @@ def by_dataset(staged: Staged) -> dict[str, list[Path]]:
     return {name: [file for part, file in staged if part.dataset == name] for name in DATASETS}
 
 
-def published_parts(parent: Snapshot | None) -> dict[str, Staged]:
-    """The parts of the live snapshot by the fingerprint of what they were assembled from, where all are there."""
+def published_parts(parent: Snapshot | None, damaged: Container[Path]) -> dict[str, Staged]:
+    """The parts of the live snapshot by the fingerprint of what they were assembled from, where none is damaged."""
     if parent is None:
         return {}
     known = {(part.dataset, part.name): part for part in parent.parts}
@@ -53,11 +54,7 @@ def published_parts(parent: Snapshot | None) -> dict[str, Staged]:
         key: [(known[dataset, name], parent.path / dataset / name) for dataset, name in names]
         for key, names in assembled.items()
     }
-    return {key: staged for key, staged in found.items() if all(_is_there(part, file) for part, file in staged)}
-
-
-def _is_there(part: Part, file: Path) -> bool:
-    return file.exists() and file.stat().st_size == part.bytes
+    return {key: staged for key, staged in found.items() if not any(file in damaged for _, file in staged)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +66,9 @@ class RunFacts:
     settings: Settings
 
 
-def runs_table(run: RunFacts, *, seconds: Mapping[str, float], parent: Snapshot | None) -> pa.Table:
-    """The runs dataset: the parent's with this run at its end, whatever the clock says."""
-    row = {
-        "run_id": run.started.strftime("%Y%m%dT%H%M%S.%fZ"),
-        "started_at": run.started,
-        "seconds": list(seconds.items()),
-        "counts": list(run.counts.items()),
-        "versions": list(versions().items()),
-        "settings": run.settings.model_dump_json(),
-    }
-    before = parent.table("runs") if parent else RUNS.empty_table()
+def runs_table(run: RunFacts, *, seconds: Mapping[str, float], before: pa.Table) -> pa.Table:
+    """The runs dataset: the runs before with this one at their end, whatever the clock says."""
+    row = run_row(run.started, seconds, run.counts, versions(), run.settings.model_dump_json())
     return pa.concat_tables([before, pa.Table.from_pylist([row], schema=RUNS)]).combine_chunks()
 
 

@@ -5,6 +5,7 @@ Whole runs are put through the same by ``python -m benchmarks.faults``; a few of
 
 import os
 import random
+import re
 import shutil
 import signal
 
@@ -13,6 +14,7 @@ import pytest
 from benchmarks.faults_shim import Fault, Shim
 from pipeline.disk import MENDS
 from pipeline.errors import OutputError, SnapshotError
+from pipeline.marks import has_mark, make_marked, remove_ours, sweep
 from pipeline.schema import DATASETS
 from pipeline.shards.chunks import write_table
 from pipeline.store.check import intact
@@ -178,8 +180,9 @@ def test_prune_keeps_the_newest_and_the_live_one(tmp_path):
 def test_a_snapshot_that_was_never_live_is_cleared_away_and_one_that_was_is_not(tmp_path):
     out = prepared(tmp_path, "dead")
     rollback(out, "000003")
-    dead = out / "snapshots" / "000005"
-    (out / "snapshots" / "000002").rename(dead)  # whole, newer than the live one, and no rollback left it there
+    dead = out / "snapshots" / "000005"  # newer than the live one, ours, and LATEST never named it
+    (out / "snapshots" / "000002").rename(dead)
+    (dead / "_published").unlink()
     with locked(out):
         tidy(out)
     assert not dead.exists()
@@ -206,6 +209,42 @@ def test_an_error_of_the_system_is_one_sentence_with_what_to_do(tmp_path):
             raise OSError(number, os.strerror(number), "a-file")
         assert os.strerror(number) in str(caught.value)
         assert mend in str(caught.value)
+
+
+OURS_HERE = re.compile(r"(?:.+/)?[^/]+\.ours")
+
+
+def killed_at(root, n, act):
+    """Whether the n-th call that changes the disk was reached, at which the process was killed."""
+    pid = os.fork()
+    if pid == 0:
+        Shim(root, Fault("kill", n)).install()
+        if act == "make":
+            make_marked(root / "new", "results")
+        else:
+            remove_ours(root / "made", OURS_HERE)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("act", ["make", "remove"])
+def test_a_folder_of_ours_made_or_unmade_and_killed_at_any_call_leaves_what_is_ours_and_goes(tmp_path, act):
+    n, killed = 1, True
+    while killed:
+        root = tmp_path / f"at-{n}"
+        make_marked(root / "made", "results")
+        (root / "made" / "deep").mkdir()
+        for name in ("a.ours", "deep/b.ours"):
+            (root / "made" / name).write_text("x")
+        killed = killed_at(root, n, act)
+        sweep(root)
+        left = [one for one in root.iterdir() if one.name != "made" or act == "remove"]
+        assert all(map(has_mark, left)), n
+        for one in left:
+            remove_ours(one, OURS_HERE)
+        assert [one.name for one in root.iterdir()] == (["made"] if act == "make" else [])
+        n += 1
+    assert n > 3
 
 
 @pytest.mark.filterwarnings("ignore")

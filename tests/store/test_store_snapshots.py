@@ -1,14 +1,17 @@
 import multiprocessing
 import threading
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import OutputError, SnapshotError
+from pipeline.marks import make_marked
 from pipeline.schema import DATASETS
 from pipeline.shards.chunks import write_table
+from pipeline.store.check import check_snapshot
 from pipeline.store.lock import locked
 from pipeline.store.parts import staged_part
 from pipeline.store.snapshots import list_snapshots, open_snapshot, publish
@@ -91,12 +94,27 @@ def test_a_reader_during_publishing_sees_the_old_or_the_new(tmp_path):
 def test_a_leftover_of_a_killed_run_is_written_over(tmp_path):
     put(tmp_path / "out", tmp_path / "stage", "a")
     leftover = tmp_path / "out" / "snapshots" / "000002" / "quarantine" / "torn.parquet"
-    leftover.parent.mkdir(parents=True)
+    make_marked(leftover.parent.parent, "snapshot")
+    leftover = leftover.with_name("0123abcd.tmp")
+    leftover.parent.mkdir()
     leftover.write_bytes(b"PAR1")
     assert open_snapshot(tmp_path / "out").name == "000001"
     snapshot = put(tmp_path / "out", tmp_path / "stage", "b")
     assert snapshot.name == "000002"
     assert not leftover.exists()
+
+
+@pytest.mark.parametrize("name", ["a[b]c", "a*b?", "[/red]", "a\nb", "lang=zz", "a'b\"c %20", "中文"])
+def test_any_name_above_the_output_is_read_by_all_and_makes_no_column(tmp_path, name):
+    out = tmp_path / name / "out"
+    assert check_snapshot(put(out, tmp_path / "stage"))
+    snapshot = put(out, tmp_path / "stage", "a", "b")
+    assert pl.read_parquet(snapshot.glob("quarantine")).height == 2
+    columns = snapshot.duckdb().sql("select * from quarantine").columns
+    assert columns == DATASETS["quarantine"].names
+    assert snapshot.table("quarantine").num_rows == 2
+    with duckdb.connect() as connection:
+        assert len(connection.from_parquet(snapshot.glob("quarantine")).fetchall()) == 2
 
 
 def test_old_snapshots_go_beyond_the_number_kept(tmp_path):

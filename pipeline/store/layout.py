@@ -1,0 +1,84 @@
+"""Where things lie in an output folder, and the manifest of a snapshot, which proves itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import OutputError
+from pipeline.marks import is_folder
+from pipeline.proof import SEAL, unsealed
+from pipeline.store.parts import Part
+from pipeline.text_safety import printable
+
+LATEST, CURRENT, SNAPSHOTS, STATE, LOCK = "LATEST", "current", "snapshots", ".state", ".lock"
+MANIFEST = "_manifest.json"
+#: In a snapshot: LATEST has named it, so that it is no leftover of a killed run.
+PUBLISHED = "_published"
+#: In a snapshot newer than the live one: a rollback has passed over it.
+ONCE_LIVE = "_once_live"
+NAME = re.compile(r"[0-9]{6,12}")
+
+#: What a manifest of version 0.1 says, which has no hash inside.
+_UNSEALED = frozenset(
+    "snapshot parent schema_version created_at collection assembled counts versions settings state parts".split()
+)
+
+
+def read_manifest(folder: Path) -> tuple[dict[str, Any], tuple[Part, ...]]:
+    """The manifest of a snapshot and its parts.
+
+    Raises FileNotFoundError when there is none, OSError when it cannot be read, ValueError when it is damaged.
+    """
+    text = (folder / MANIFEST).read_bytes()
+    try:
+        manifest = json.loads(text)
+        if SEAL in manifest or manifest.keys() != _UNSEALED:
+            manifest = unsealed(text)
+        if manifest["snapshot"] != folder.name:
+            raise ValueError(f"it is that of the snapshot {printable(str(manifest['snapshot']))}")
+        return manifest, tuple(Part(**part) for part in manifest["parts"])
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"it is no manifest ({type(error).__name__})") from None
+
+
+def readable(folder: Path) -> bool:
+    """True for a snapshot whose manifest can be read."""
+    with contextlib.suppress(OSError, ValueError):
+        return is_folder(folder) and bool(read_manifest(folder))
+    return False
+
+
+def numbered(out: Path) -> list[Path]:
+    """The folders that are named like snapshots, whosever they are, oldest first."""
+    try:
+        folders = [one for one in (out / SNAPSHOTS).iterdir() if NAME.fullmatch(one.name) and is_folder(one)]
+    except OSError:
+        return []
+    return sorted(folders, key=lambda folder: int(folder.name))
+
+
+def pointed(out: Path) -> str | None:
+    """What LATEST says, "" for what is no name; None when there is no LATEST."""
+    try:
+        said = (out / LATEST).read_bytes().decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return ""
+    return said if NAME.fullmatch(said) else ""
+
+
+def check_path(out: Path) -> Path:
+    """The path of an output folder, whole. Raises OutputError for one that readers of Parquet cannot be told."""
+    out = out.absolute()
+    said = str(out)
+    if "\0" in said or "\\" in said or any("\ud800" <= sign <= "\udfff" for sign in said):
+        raise OutputError(
+            f"The path {printable(said)} has a backslash or bytes in it that are no text (UTF-8), which DuckDB cannot read.",
+            mend="Choose another output folder.",
+        )
+    return out
