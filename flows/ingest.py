@@ -29,10 +29,11 @@ from flows.artifacts import publish_artifacts, publish_failure
 from pipeline.errors import WinnowError
 from pipeline.nursery import Job, Pool, nurseries
 from pipeline.outcomes import RunReport, name_of
-from pipeline.report import write_report
+from pipeline.report import MAX_NOTICE, write_report
 from pipeline.run import run
 from pipeline.settings import Settings, load_settings
 from pipeline.supervise import JobResult, failure, run_job
+from pipeline.text_safety import printable
 
 DEFAULTS = Settings()
 #: What to do when the server is lost: the run may have gone on to its end.
@@ -109,6 +110,8 @@ def _tell(report: RunReport, logger: logging.Logger | logging.LoggerAdapter[logg
     if report.published:
         write_report(report, report.snapshot.path)
     publish_artifacts(report)
+    for sentence in report.notices:
+        logger.warning("%s", printable(sentence, limit=MAX_NOTICE))
     for one in report.left_out:
         if one.outcome == "quarantine":
             logger.warning("quarantine: %s: %s", name_of(one), one.reason)

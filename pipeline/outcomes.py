@@ -67,6 +67,7 @@ class RunReport:
     left_out: tuple[LeftOut, ...]  # quarantined or skipped
     cpu_seconds: float  # of the child processes
     peak_mb: float  # of the largest child process
+    notices: tuple[str, ...] = ()  # what people should know beside the counts, a sentence each, said once
 
 
 @dataclass(frozen=True, slots=True)

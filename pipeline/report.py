@@ -16,12 +16,15 @@ from pipeline.outcomes import FailedRun, LeftOut, RunReport, name_of
 from pipeline.text_safety import printable
 
 MAX_SHOWN, MAX_ON_PAGE = 20, 200  # quarantined records in the terminal, on a page
+MAX_NOTICE = 1_000  # characters
 #: The page about a run that failed, in the output folder until the next run begins.
 FAILED = "failed.html"
 
 
 def print_report(report: RunReport, console: Console) -> None:
-    """Print counts, seconds, one line a quarantined record and where the snapshot lies."""
+    """Print notices, one line a quarantined record, counts, and where the snapshot lies."""
+    for sentence in report.notices:
+        console.print(Text(f"note: {printable(sentence, limit=MAX_NOTICE)}", style="cyan"))
     quarantined = [one for one in report.left_out if one.outcome == "quarantine"]
     for one in quarantined[:MAX_SHOWN]:
         console.print(Text(f"quarantine: {name_of(one)}: {one.reason}: {printable(one.message)}", style="yellow"))
@@ -55,6 +58,8 @@ td.path { word-break: break-all; }
 </style></head><body>
 <h1>Winnow run report</h1>
 <p>{{ what }}</p>
+{% for sentence in notices %}<p><b>{{ sentence }}</b></p>
+{% endfor %}
 {% if counts %}
 <h2>What became of the records</h2>
 <table><tr>{% for name in counts %}<th class="n">{{ name }}</th>{% endfor %}</tr>
@@ -104,6 +109,7 @@ def html_report(report: RunReport) -> str:
     return _PAGE.render(
         what=f"Snapshot {report.snapshot.name}, {created} UTC.",
         counts=report.counts,
+        notices=[printable(one, limit=MAX_NOTICE) for one in report.notices],
         seconds=report.seconds,
         decided=decided_by(report),
         **_left_out(report.left_out),

@@ -73,6 +73,7 @@ class _Clock:
     begun: list[tuple[str, Path]] = field(default_factory=list)  # stage and folder of each job
     results: list[JobResult] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)  # by the scan
+    notices: list[str] = field(default_factory=list)  # sentences for people
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -83,6 +84,11 @@ class _Clock:
         finally:
             pa.default_memory_pool().release_unused()  # what this stage held the next may need
             self.seconds[name] = round(time.perf_counter() - start, 3)
+
+    def say(self, sentence: str) -> None:
+        """Have a sentence told with the run's report, once."""
+        if sentence not in self.notices:
+            self.notices.append(sentence)
 
     def do(self, jobs: Sequence[Job]) -> list[Path]:
         """Have jobs done; the folders of their results."""
@@ -289,4 +295,5 @@ def _report(
         left_out=tuple(left_out),
         cpu_seconds=sum(one.cpu_seconds for one in clock.results),
         peak_mb=max((one.peak_mb for one in clock.results), default=0.0),
+        notices=tuple(clock.notices),
     )

@@ -1,14 +1,18 @@
 import gzip
+import io
 import json
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from pipeline.errors import InvariantError, OutputError, RawFolderError, RuleError
 from pipeline.local import local_runner
+from pipeline.report import html_report, print_report
 from pipeline.run import run
 from pipeline.settings import Settings
 from pipeline.store.check import check_snapshot
@@ -162,6 +166,16 @@ def test_what_can_be_mended_is_said_before_anything_is_written(raw, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         do(raw, tmp_path / "file")
+
+
+def test_a_notice_is_told_in_the_terminal_and_on_the_page_and_nothing_in_it_acts(raw, tmp_path):
+    report = do(raw, tmp_path / "out")
+    assert report.notices == ()
+    report = replace(report, notices=("The part <b>坏\x1b[2J</b> was made anew.",))
+    console = Console(record=True, width=200, file=io.StringIO())
+    print_report(report, console)
+    assert "The part <b>坏\\x1b[2J</b> was made anew." in console.export_text()
+    assert "The part &lt;b&gt;坏" in html_report(report)
 
 
 def test_parts_are_zstd_and_sorted(raw, tmp_path):
