@@ -20,7 +20,6 @@ from pipeline.read.stream import CutStream, ForeignTail, Stream
 
 _BLOCK = 512
 _ZEROS_AT_END = 2  # zero blocks; one alone may be a damaged header
-_STRETCH = 128 * _BLOCK  # bytes that are looked through for zeros at a time
 _MOST_HEADER = 1 * MIB  # bytes of a long name or a pax header
 _NO_FILES: Final[Mapping[bytes, str]] = {
     tarfile.SYMTYPE: "a symbolic link",
@@ -71,13 +70,15 @@ class _Tape:
     def skip_zeros(self) -> int:
         """Step over blocks of zeros; return how many there were."""
         start = self.place
-        while data := self.take_all(_STRETCH):
-            if rest := data.lstrip(b"\0"):
-                kept = (len(data) - len(rest)) // _BLOCK * _BLOCK
-                self.place -= len(data) - kept
-                self._ahead = data[kept:] + self._ahead
-                break
-        return (self.place - start) // _BLOCK
+        while True:
+            while len(self._ahead) < _BLOCK and (data := self.stream.read()):
+                self._ahead += data
+            rest = self._ahead.lstrip(b"\0")
+            n_zeros = (len(self._ahead) - len(rest)) // _BLOCK * _BLOCK
+            self.place += n_zeros
+            self._ahead = self._ahead[n_zeros:]
+            if rest or not n_zeros:
+                return (self.place - start) // _BLOCK
 
     def skip_to(self, place: int) -> None:
         """Step over what lies before ``place``. Raises CutStream when the archive ends before."""
@@ -160,16 +161,18 @@ def _headers(tape: _Tape) -> Iterator[tuple[int, tarfile.TarInfo | None]]:
     while True:
         try:
             block = tape.take_all(_BLOCK)
-        except ForeignTail:  # behind the end of the archive that is nobody's loss
+            if is_end := bool(block) and not block.strip(b"\0"):
+                n_zeros += 1
+                n_zeros += tape.skip_zeros()
+        except ForeignTail:  # behind the end of an archive it is nobody's loss
             if n_zeros:
                 return
             raise
         if not block:
             return
-        place = tape.place - len(block)
-        if not block.strip(b"\0"):
-            n_zeros += 1 + tape.skip_zeros()
+        if is_end:
             continue
+        place = tape.place - len(block)
         header = _header(block)
         if header is None:
             torn = place if torn is None else torn

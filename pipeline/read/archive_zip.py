@@ -45,6 +45,7 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")  # 4.3.12
 _LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7
 _LONGEST_COMMENT = 0xFFFF
 _LOCAL_SIGNATURE, _CENTRAL_SIGNATURE = b"PK\3\4", b"PK\1\2"
+_DESCRIPTOR_SIGNATURE = b"PK\7\x08"
 _ENCRYPTED, _DESCRIBED_BEHIND, _UTF8 = 0x1, 0x8, 0x800  # 4.4.4, bits 0, 3 and 11
 _DOS_FOLDER = 0x10  # 4.4.15
 _UNICODE_PATH = 0x7075  # 4.6.9
@@ -345,16 +346,17 @@ def _described(file: Seekable, start: int, end: int) -> tuple[int, int | None]:
     """
     following = _find(file, _LOCAL_SIGNATURE, start, end) or end
     following = _find(file, _CENTRAL_SIGNATURE, start, following) or following
-    if following == end:
-        return end - start + 1, None  # one byte more than there is: it is cut
-    for length, form in ((16, "<4s3L"), (24, "<4sL2Q"), (12, "<3L"), (20, "<L2Q")):  # 4.3.9.2: zip64 is longer
-        if following - length < start:
-            continue
-        file.seek(following - length)
-        *signature, crc, stored, _ = struct.unpack(form, read_exactly(file, length))
-        if signature in ([], [b"PK\7\x08"]) and stored == following - length - start:
+    tail_start = max(start, following - 24)
+    file.seek(tail_start)
+    tail = read_exactly(file, following - tail_start)
+    for form in ("<4s3L", "<4sL2Q", "<3L", "<L2Q"):  # 4.3.9.2: zip64 is longer
+        length = struct.calcsize(form)
+        *signature, crc, stored, _ = struct.unpack(form, tail[-length:]) if length <= len(tail) else (b"", 0, -1, 0)
+        if signature in ([], [_DESCRIPTOR_SIGNATURE]) and stored == following - length - start:
             return stored, crc
-    return following - start, None
+    if (at := tail.rfind(_DESCRIPTOR_SIGNATURE)) >= 0:  # the entry is whole, its descriptor is cut
+        return tail_start + at - start, None
+    return end - start + 1 if following == end else following - start, None  # one byte more than there is: it is cut
 
 
 def _find(file: Seekable, signature: bytes, start: int, end: int) -> int | None:

@@ -30,7 +30,14 @@ ScannedFile: TypeAlias = RawInput | Rejection | Skipped
 PASSED_OVER: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("hidden", re.compile(r"\.(?!\.).*", re.DOTALL)),
     ("temporary", re.compile(r".*(?:~|\.tmp|\.temp|\.part|\.partial|\.crdownload|\.swp)", re.DOTALL | re.IGNORECASE)),
-    ("temporary", re.compile(r"~\$.*|thumbs\.db|desktop\.ini|__macosx|lost\+found|@eadir", re.DOTALL | re.IGNORECASE)),
+    (
+        "temporary",
+        re.compile(
+            r"~\$.*|(?:eh)?thumbs\.db|desktop\.ini|icon\r|__macosx|lost\+found|@eadir|#recycle|\$recycle\.bin|"
+            r"system volume information",
+            re.DOTALL | re.IGNORECASE,
+        ),
+    ),
 )
 
 _NOTHING_KNOWN: Final[Mapping[str, RawInput]] = MappingProxyType({})
