@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
@@ -13,14 +12,7 @@ from typing import Final, TypeAlias
 
 from pipeline.errors import RawFolderError, Reason, Rejection
 from pipeline.read.outcome import DEFAULT_LIMITS, ReadFailure, Skipped, reject
-from pipeline.read.rawfile import (
-    changed_failure,
-    native_path,
-    not_regular,
-    open_raw,
-    portable_path,
-    unreadable,
-)
+from pipeline.read.rawfile import RawFolder, Stamp, changed_failure, not_regular, stamp_of, unreadable
 from pipeline.text_safety import printable
 from pipeline.types import RawInput
 
@@ -40,6 +32,8 @@ PASSED_OVER: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
 )
 
+#: Bytes of a folder's path; the system's own calls take 4,096 at a time. It bounds what a tree can cost in memory.
+_LONGEST_PATH = 32_768
 _NOTHING_KNOWN: Final[Mapping[str, RawInput]] = MappingProxyType({})
 _MEND = "Put the raw files there, or name another folder."
 
@@ -52,7 +46,7 @@ def scan(
 ) -> Iterator[ScannedFile]:
     """Yield each file under ``raw``, sorted by the UTF-8 bytes of its path, links not followed.
 
-    A file that is in ``known`` with the same size and mtime_ns keeps its hash unread. A hidden or temporary folder is
+    A file that is in ``known`` with the same size, times and inode keeps its hash unread. A hidden or temporary folder is
     one Skipped, its path ending in "/". A file over ``max_file_bytes`` is rejected unread.
     Raises RawFolderError when the folder is missing, no folder, unreadable or without any file.
     """
@@ -61,20 +55,21 @@ def scan(
         raise RawFolderError(f"The raw folder {shown} does not exist.", mend=_MEND)
     if not raw.is_dir():
         raise RawFolderError(f"The raw folder {shown} is a file, not a folder.", mend=_MEND)
+    folder = RawFolder(raw)
     try:
-        names = _listing(raw, "")
+        names = _listing(folder, "")
     except OSError as error:
         cause = error.strerror or "unknown error"
         raise RawFolderError(
             f"The raw folder {shown} cannot be listed: {cause}.", mend="Check its permissions."
         ) from None
-    return _walk(raw, names, known, max_file_bytes)
+    return _walk(folder, names, shown, known, max_file_bytes)
 
 
-def hash_file(raw: Path, relative: str) -> RawInput | Rejection:
-    """Return a file's size, time and SHA-256, all of the same moment, or the Rejection if it cannot be had."""
+def hash_file(folder: RawFolder, relative: str) -> RawInput | Rejection:
+    """Return a file's size, times and SHA-256, all of the same moment, or the Rejection if it cannot be had."""
     try:
-        with open_raw(raw, relative) as file:
+        with folder.open(relative) as file:
             digest = hashlib.sha256()
             try:
                 while data := file.read():
@@ -83,35 +78,50 @@ def hash_file(raw: Path, relative: str) -> RawInput | Rejection:
                 raise unreadable(error) from None
             if file.changed():
                 raise changed_failure()
-            return RawInput(relative, file.size, file.mtime_ns, digest.hexdigest())
+            return scanned_input(relative, file.stamp, digest.hexdigest())
     except ReadFailure as failure:
         return reject(relative, None, failure.reason, failure.message, stage="scan")
 
 
-def _walk(raw: Path, names: list[bytes], known: Mapping[str, RawInput], max_file_bytes: int) -> Iterator[ScannedFile]:
+def scanned_input(path: str, stamp: Stamp, sha256: str) -> RawInput:
+    """Return a file as the scan saw it."""
+    size, mtime_ns, ctime_ns, inode = stamp
+    return RawInput(path, size, mtime_ns, sha256, ctime_ns, inode)
+
+
+def stamp_in(scanned: RawInput) -> Stamp:
+    """Return what a file was like when it was scanned."""
+    return scanned.size, scanned.mtime_ns, scanned.ctime_ns, scanned.inode
+
+
+def _walk(
+    folder: RawFolder, names: list[bytes], shown: str, known: Mapping[str, RawInput], max_file_bytes: int
+) -> Iterator[ScannedFile]:
     """Yield the tree depth first, with a stack of names: memory is that of the folders on the way down."""
     stack = names
     n_found = 0
-    while stack:
-        path = stack.pop().decode("utf-8")
-        is_folder = path.endswith("/")
-        reason = passed_over(path.rstrip("/").rpartition("/")[2])
-        if reason:
-            n_found += 1
-            yield Skipped(path, None, reason)
-        elif is_folder:
-            try:
-                stack += _listing(raw, path)
-            except OSError as error:
+    with folder:
+        while stack:
+            path = stack.pop().decode("utf-8")
+            is_folder = path.endswith("/")
+            reason = passed_over(path.rstrip("/").rpartition("/")[2])
+            if reason:
                 n_found += 1
-                cause = error.strerror or "unknown error"
-                message = f"The folder cannot be listed: {cause}. Check its permissions."
-                yield reject(path, None, Reason.UNREADABLE, message, stage="scan")
-        else:
-            n_found += 1
-            yield _scanned(raw, path, known, max_file_bytes)
+                yield Skipped(path, None, reason)
+            elif is_folder:
+                try:
+                    stack += _listing(folder, path)
+                except ReadFailure as failure:
+                    n_found += 1
+                    yield reject(path, None, failure.reason, failure.message, stage="scan")
+                except OSError as error:
+                    n_found += 1
+                    yield _unlisted(path, error)
+            else:
+                n_found += 1
+                yield _scanned(folder, path, known, max_file_bytes)
     if not n_found:
-        raise RawFolderError(f"The raw folder {printable(str(raw))} holds no files.", mend=_MEND)
+        raise RawFolderError(f"The raw folder {shown} holds no files.", mend=_MEND)
 
 
 def passed_over(name: str) -> str | None:
@@ -119,20 +129,32 @@ def passed_over(name: str) -> str | None:
     return next((reason for reason, pattern in PASSED_OVER if pattern.fullmatch(name)), None)
 
 
-def _listing(raw: Path, folder: str) -> list[bytes]:
-    """Return the portable paths in a folder, last first. A folder's ends in "/": so they sort as whole paths do."""
-    native = os.path.join(raw, native_path(folder))  # noqa: PTH118 - the name need not be valid Unicode
-    with os.scandir(native) as entries:
-        paths = [
-            f"{folder}{portable_path(e.name)}{'/' if e.is_dir(follow_symlinks=False) else ''}".encode() for e in entries
-        ]
-    return sorted(paths, reverse=True)
+def _listing(raw: RawFolder, folder: str) -> list[bytes]:
+    """Return the portable paths in a folder, last first. A folder's ends in "/": so they sort as whole paths do.
+
+    Raises ReadFailure TOO_DEEP, OSError.
+    """
+    if len(folder.encode()) > _LONGEST_PATH:
+        what = f"The path of the folder has more than {_LONGEST_PATH:,} bytes, and what is in it is not read."
+        raise ReadFailure(Reason.TOO_DEEP, f"{what} Move it up.")
+    return sorted((f"{folder}{name}".encode() for name in raw.names(folder)), reverse=True)
 
 
-def _scanned(raw: Path, path: str, known: Mapping[str, RawInput], max_file_bytes: int) -> ScannedFile:
+def _unlisted(path: str, error: OSError) -> Rejection:
+    """Return what a folder comes to that cannot be listed."""
+    failure = unreadable(error)
+    if failure.reason is Reason.UNREADABLE:
+        cause = error.strerror or "unknown error"
+        message = f"The folder cannot be listed: {cause}. Check its permissions."
+    else:
+        message = "The folder was moved, or swapped for something else, while the raw folder was listed."
+    return reject(path, None, failure.reason, message, stage="scan")
+
+
+def _scanned(folder: RawFolder, path: str, known: Mapping[str, RawInput], max_file_bytes: int) -> ScannedFile:
     """Return what is known of a file, hashing it only when that is news."""
     try:
-        seen = os.lstat(os.path.join(raw, native_path(path)))  # noqa: PTH118
+        seen = folder.status(path)
     except OSError as error:
         failure = unreadable(error)
         return reject(path, None, failure.reason, failure.message, stage="scan")
@@ -146,6 +168,6 @@ def _scanned(raw: Path, path: str, known: Mapping[str, RawInput], max_file_bytes
             path, None, Reason.TOO_LARGE, f"{what} Split it, or raise the limit in the settings.", stage="scan"
         )
     before = known.get(path)
-    if before and (before.size, before.mtime_ns) == (seen.st_size, seen.st_mtime_ns):
+    if before and stamp_in(before) == stamp_of(seen):
         return before
-    return hash_file(raw, path)
+    return hash_file(folder, path)
