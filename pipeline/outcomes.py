@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -32,6 +32,10 @@ _SLICE = 10_000  # rows that are dictionaries at a time
 
 #: Reasons that may be gone the next time: a file with one of them is read again by the next run.
 PASSING = frozenset({Reason.FILE_CHANGED.value, Reason.UNREADABLE.value})
+#: A file that changed while so many runs in a row looked at it is read as a copy from then on.
+RUNS_IN_A_ROW = 3
+_MOST_CHANGING = 1_000  # files of which that is kept
+_MOST_NAMED = 10  # of them in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,44 @@ def stop_if_broken(left_out: Sequence[LeftOut], n_read: int) -> None:
             f"the first: {name_of(crashes[0])}: {printable(crashes[0].message)}",
             mend=CHECK,
         )
+
+
+def changing_files(
+    left_out: Iterable[LeftOut], before: Mapping[str, int], copied: Iterable[str]
+) -> tuple[dict[str, int], list[str]]:
+    """The files that changed while this run looked, each with how many in a row it is, and what to tell people.
+
+    ``before`` is the same of the last run; ``copied``, which of those were read as a copy, counts as well.
+    """
+    changed = {one.path for one in left_out if one.reason == Reason.FILE_CHANGED.value and one.member is None}
+    copied = set(copied) - changed
+    kept = sorted(copied) + sorted(changed, key=lambda path: (-before.get(path, 0), path))
+    changing = {path: before.get(path, 0) + (path in changed) for path in kept[:_MOST_CHANGING]}
+    notices = []
+    if copied:
+        what = "changed in each of the last runs and was read as a copy of what it held when the run began"
+        notices.append(f"{_named(sorted(copied))} {what}; write elsewhere and move finished files in.")
+    again = [path for path in sorted(changed) if changing.get(path, 0) > 1]
+    if again:
+        most = max(changing[path] for path in again)
+        what = f"changed while it was read, up to {most} runs in a row; after {RUNS_IN_A_ROW} a copy is read"
+        notices.append(f"{_named(again)} {what}. Write elsewhere and move finished files in.")
+    return changing, notices
+
+
+def _named(paths: Sequence[str]) -> str:
+    shown = ", ".join(printable(path) for path in paths[:_MOST_NAMED])
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return f"{len(paths)} {'file' if len(paths) == 1 else 'files'} ({shown}{more}):"
+
+
+def with_runs(left_out: Iterable[LeftOut], changing: Mapping[str, int]) -> list[LeftOut]:
+    """The same, a file that changed with the number of runs in a row as its attempts."""
+    reason = Reason.FILE_CHANGED.value
+    return [
+        replace(one, attempts=changing.get(one.path, 1)) if one.reason == reason and one.member is None else one
+        for one in left_out
+    ]
 
 
 def settle(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from pipeline.errors import RawFolderError, Reason, Rejection
 from pipeline.read.outcome import DEFAULT_LIMITS, ReadFailure, Skipped, reject
-from pipeline.read.rawfile import RawFolder, Stamp, changed_failure, not_regular, stamp_of, unreadable
+from pipeline.read.rawfile import CHUNK, RawFolder, Stamp, changed_failure, not_regular, stamp_of, unreadable
 from pipeline.text_safety import printable
 from pipeline.types import RawInput
 
@@ -35,6 +35,7 @@ PASSED_OVER: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
 #: Bytes of a folder's path; the system's own calls take 4,096 at a time. It bounds what a tree can cost in memory.
 _LONGEST_PATH = 32_768
 _NOTHING_KNOWN: Final[Mapping[str, RawInput]] = MappingProxyType({})
+_NOTHING_COPIED: Final[Mapping[str, Path]] = MappingProxyType({})
 _MEND = "Put the raw files there, or name another folder."
 
 
@@ -42,12 +43,14 @@ def scan(
     raw: Path,
     known: Mapping[str, RawInput] = _NOTHING_KNOWN,
     *,
+    copies: Mapping[str, Path] = _NOTHING_COPIED,
     max_file_bytes: int = DEFAULT_LIMITS.max_file_bytes,
 ) -> Iterator[ScannedFile]:
     """Yield each file under ``raw``, sorted by the UTF-8 bytes of its path, links not followed.
 
     A file that is in ``known`` with the same size, times and inode keeps its hash unread. A hidden or temporary folder is
-    one Skipped, its path ending in "/". A file over ``max_file_bytes`` is rejected unread.
+    one Skipped, its path ending in "/". A file over ``max_file_bytes`` is rejected unread. One that is in ``copies``,
+    and not as it is known, is copied to the place named there, and what is told of it is true of the copy.
     Raises RawFolderError when the folder is missing, no folder, unreadable or without any file.
     """
     shown = printable(str(raw))
@@ -63,7 +66,11 @@ def scan(
         raise RawFolderError(
             f"The raw folder {shown} cannot be listed: {cause}.", mend="Check its permissions."
         ) from None
-    return _walk(folder, names, shown, known, max_file_bytes)
+
+    def scanned(path: str) -> ScannedFile:
+        return _scanned(folder, path, known.get(path), copies.get(path), max_file_bytes)
+
+    return _walk(folder, names, shown, scanned)
 
 
 def hash_file(folder: RawFolder, relative: str) -> RawInput | Rejection:
@@ -94,8 +101,30 @@ def stamp_in(scanned: RawInput) -> Stamp:
     return scanned.size, scanned.mtime_ns, scanned.ctime_ns, scanned.inode
 
 
+def copy_file(folder: RawFolder, relative: str, copy: Path, max_bytes: int) -> RawInput | Rejection:
+    """Copy the bytes that a file has now, and no more however it grows, and return size, times and hash of those.
+
+    A Rejection if no copy can be had.
+    """
+    try:
+        with folder.open(relative) as file:
+            digest, n_copied = hashlib.sha256(), 0
+            size = min(file.size, max_bytes)
+            with copy.open("xb") as target:
+                while n_copied < size and (data := file.read(min(CHUNK, size - n_copied))):
+                    digest.update(data)
+                    target.write(data)
+                    n_copied += len(data)
+            return scanned_input(relative, (n_copied, *file.stamp[1:]), digest.hexdigest())
+    except OSError as error:
+        message = f"It changes in every run, and no copy of it could be made: {error.strerror}."
+        return reject(relative, None, Reason.FILE_CHANGED, message, stage="scan")
+    except ReadFailure as failure:
+        return reject(relative, None, failure.reason, failure.message, stage="scan")
+
+
 def _walk(
-    folder: RawFolder, names: list[bytes], shown: str, known: Mapping[str, RawInput], max_file_bytes: int
+    folder: RawFolder, names: list[bytes], shown: str, scanned: Callable[[str], ScannedFile]
 ) -> Iterator[ScannedFile]:
     """Yield the tree depth first, with a stack of names: memory is that of the folders on the way down."""
     stack = names
@@ -119,7 +148,7 @@ def _walk(
                     yield _unlisted(path, error)
             else:
                 n_found += 1
-                yield _scanned(folder, path, known, max_file_bytes)
+                yield scanned(path)
     if not n_found:
         raise RawFolderError(f"The raw folder {shown} holds no files.", mend=_MEND)
 
@@ -151,8 +180,10 @@ def _unlisted(path: str, error: OSError) -> Rejection:
     return reject(path, None, failure.reason, message, stage="scan")
 
 
-def _scanned(folder: RawFolder, path: str, known: Mapping[str, RawInput], max_file_bytes: int) -> ScannedFile:
-    """Return what is known of a file, hashing it only when that is news."""
+def _scanned(
+    folder: RawFolder, path: str, before: RawInput | None, copy: Path | None, max_file_bytes: int
+) -> ScannedFile:
+    """Return what is known of a file, hashing (or copying) it only when that is news."""
     try:
         seen = folder.status(path)
     except OSError as error:
@@ -167,7 +198,6 @@ def _scanned(folder: RawFolder, path: str, known: Mapping[str, RawInput], max_fi
         return reject(
             path, None, Reason.TOO_LARGE, f"{what} Split it, or raise the limit in the settings.", stage="scan"
         )
-    before = known.get(path)
     if before and stamp_in(before) == stamp_of(seen):
         return before
-    return hash_file(folder, path)
+    return copy_file(folder, path, copy, max_file_bytes) if copy else hash_file(folder, path)
