@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
+from itertools import islice, starmap
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +189,7 @@ def settle(
         "n_quarantined": Counter(one.path for one in left_out if one.outcome == "quarantine"),
         "n_skipped": Counter(one.path for one in left_out if one.outcome == "skipped"),
     }
-    reasons = {one.path: one.message for one in left_out if one.outcome == "skipped"}
+    reasons = _why_skipped(left_out)
     paths = sorted(set(known).union(*tally.values()), key=lambda path: path.encode("utf-8", "surrogateescape"))
     rows = (_input_row(path, known.get(path), {k: c[path] for k, c in tally.items()}, reasons) for path in paths)
     tables = [pa.Table.from_pylist(part, schema=INPUTS) for part in iter(lambda: list(islice(rows, _SLICE)), [])]
@@ -204,6 +204,21 @@ def settle(
         quarantine=sort_rows("quarantine", pa.Table.from_pylist(quarantine, schema=QUARANTINE)),
         counts={"files": len(paths), "records": sum(counts.values()), **counts},
     )
+
+
+def _why_skipped(left_out: Iterable[LeftOut]) -> dict[str, str]:
+    """By path, why it or which members of it were skipped: "hidden", "hidden: .DS_Store, b/._a.txt and 3 more"."""
+    members: dict[str, dict[str, list[str]]] = {}
+    for one in left_out:
+        if one.outcome == "skipped":
+            named = members.setdefault(one.path, {}).setdefault(one.message, [])
+            named += [] if one.member is None else [one.member]
+    return {path: "; ".join(starmap(_listed, sorted(found.items()))) for path, found in members.items()}
+
+
+def _listed(reason: str, members: Sequence[str]) -> str:
+    more = f" and {len(members) - _MOST_NAMED:,} more" if len(members) > _MOST_NAMED else ""
+    return f"{reason}: {', '.join(members[:_MOST_NAMED])}{more}" if members else reason
 
 
 def quarantined_before(snapshot: Snapshot) -> list[LeftOut]:
