@@ -21,7 +21,7 @@ from pipeline.boilerplate.site_choices import Choices, choices_of
 from pipeline.boilerplate.templates import line_key
 from pipeline.errors import RawFolderError, Rejection
 from pipeline.outcomes import LeftOut, left_out_in, quarantined
-from pipeline.read.rawfile import portable_path
+from pipeline.read.rawfile import RawFolder, portable_path
 from pipeline.read.scan import hash_file
 from pipeline.settings import Settings
 from pipeline.site_lines import learned_templates
@@ -54,7 +54,8 @@ def explain_file(
     if not file.exists():
         raise RawFolderError(f"There is no file {printable(str(file))}.", mend="Give the path of one raw file.")
     file = file.absolute()
-    scanned = hash_file(file.parent, portable_path(file.name))
+    with RawFolder(file.parent) as folder:
+        scanned = hash_file(folder, portable_path(file.name))
     if isinstance(scanned, Rejection):
         _say_left_out([quarantined(scanned)], console)
         return

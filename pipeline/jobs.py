@@ -15,7 +15,7 @@ from pipeline.boilerplate.templates import index_templates
 from pipeline.collection import Finished
 from pipeline.learning import LEARNED, Learned, hits_in
 from pipeline.marks import has_mark, make_marked, remove_ours, unoccupied
-from pipeline.outcomes import lasting, left_out_in
+from pipeline.outcomes import PASSING, RUNS_IN_A_ROW, lasting, left_out_in
 from pipeline.settings import Settings
 from pipeline.shards.chunks import (
     RESULTS,
@@ -48,7 +48,16 @@ from pipeline.version import VERSION
 #: The coarsest tick of a file system's clock (FAT), nanoseconds.
 _TICK_NS = 2_000_000_000
 INPUTS_KEPT = "inputs.kept"
-_KNOWN = pa.schema([("path", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64()), ("sha256", pa.string())])
+_KNOWN = pa.schema(
+    [
+        ("path", pa.string()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("sha256", pa.string()),
+        ("ctime_ns", pa.int64()),
+        ("inode", pa.uint64()),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,7 @@ class Work:
         return Job(stage, name, str(folder), spec, n_records, **limits)
 
     def known_inputs(self) -> dict[str, RawInput]:
-        """The files of the last run by path: one of the same size and time need not be hashed again.
+        """The files of the last run by path: one of the same size, times and inode need not be hashed again.
 
         A file that was written while that run looked may have changed since within one tick of its clock.
         Raises DamagedError.
@@ -125,8 +134,19 @@ class Work:
     def keep_inputs(self, inputs: Sequence[RawInput]) -> None:
         """Note the files of this run for the next."""
         settled = self.started_at * 1000 - _TICK_NS
-        table = pa.Table.from_pylist([asdict(one) for one in inputs if one.mtime_ns < settled], schema=_KNOWN)
-        keep_table(table, self.state / INPUTS_KEPT, {})
+        rows = [asdict(one) for one in inputs if max(one.mtime_ns, one.ctime_ns) < settled]
+        keep_table(pa.Table.from_pylist(rows, schema=_KNOWN), self.state / INPUTS_KEPT, {})
+
+    @property
+    def changing(self) -> dict[str, int]:
+        """The files that changed while the last runs looked, each with how many of them in a row."""
+        return dict(self.before.manifest.get("changing", {})) if self.before else {}
+
+    def copies(self) -> dict[str, Path]:
+        """The files that are read as a copy, each with the place of the copy, made by the scan of this run."""
+        folder = self.scratch / "copies"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return {path: folder / f"{fingerprint(path)}.tmp" for path, n_runs in self.changing.items() if n_runs >= RUNS_IN_A_ROW}
 
 
 def drop_doubtful(work: Work) -> None:
@@ -144,6 +164,7 @@ def drop_doubtful(work: Work) -> None:
 def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[list[Job], list[Shard]]:
     """A job a shard of the files that have to be cleaned."""
     settings = work.settings
+    copies = {path: str(copy) for path, copy in work.copies().items() if copy.exists()}
     shards = make_shards(inputs, max_bytes=settings.shard_mb << 20, max_files=settings.shard_files)
     jobs = []
     for shard in shards:
@@ -151,8 +172,23 @@ def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[
         if folder.exists() and not _resumable(folder):
             remove_ours(folder, RESULTS)
         spec = clean_spec(shard, raw=work.raw, settings=settings)
+        spec["copies"] = {one.path: copies[one.path] for one in shard.inputs if one.path in copies}
         jobs.append(work.job("clean", shard.name, folder, spec, len(shard.inputs)))
     return jobs, shards
+
+
+def set_apart(folder: Path) -> Path:
+    """Give a pack that lacks a file for a reason that may be gone the next time a name of its own; its folder.
+
+    The pack in which that file is read would have the same name: what was made of the one is not for the other.
+    """
+    lacking = sorted({one.path for one in left_out_in(folder) if one.reason in PASSING})
+    if not lacking:
+        return folder
+    other = folder.with_name(fingerprint(folder.name, lacking))
+    if has_mark(other):
+        remove_ours(other, RESULTS)
+    return folder.rename(unoccupied(other))
 
 
 def _resumable(folder: Path) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
+from itertools import islice, starmap
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,10 @@ _SLICE = 10_000  # rows that are dictionaries at a time
 
 #: Reasons that may be gone the next time: a file with one of them is read again by the next run.
 PASSING = frozenset({Reason.FILE_CHANGED.value, Reason.UNREADABLE.value})
+#: A file that changed while so many runs in a row looked at it is read as a copy from then on.
+RUNS_IN_A_ROW = 3
+_MOST_CHANGING = 1_000  # files of which that is kept
+_MOST_NAMED = 10  # of them in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,44 @@ def stop_if_broken(left_out: Sequence[LeftOut], n_read: int) -> None:
         )
 
 
+def changing_files(
+    left_out: Iterable[LeftOut], before: Mapping[str, int], copied: Iterable[str]
+) -> tuple[dict[str, int], list[str]]:
+    """The files that changed while this run looked, each with how many in a row it is, and what to tell people.
+
+    ``before`` is the same of the last run; ``copied``, which of those were read as a copy, counts as well.
+    """
+    changed = {one.path for one in left_out if one.reason == Reason.FILE_CHANGED.value and one.member is None}
+    copied = set(copied) - changed
+    kept = sorted(copied) + sorted(changed, key=lambda path: (-before.get(path, 0), path))
+    changing = {path: before.get(path, 0) + (path in changed) for path in kept[:_MOST_CHANGING]}
+    notices = []
+    if copied:
+        what = "changed in each of the last runs and was read as a copy of what it held when the run began"
+        notices.append(f"{_named(sorted(copied))} {what}; write elsewhere and move finished files in.")
+    again = [path for path in sorted(changed) if changing.get(path, 0) > 1]
+    if again:
+        most = max(changing[path] for path in again)
+        what = f"changed while it was read, up to {most} runs in a row; after {RUNS_IN_A_ROW} a copy is read"
+        notices.append(f"{_named(again)} {what}. Write elsewhere and move finished files in.")
+    return changing, notices
+
+
+def _named(paths: Sequence[str]) -> str:
+    shown = ", ".join(printable(path) for path in paths[:_MOST_NAMED])
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return f"{len(paths)} {'file' if len(paths) == 1 else 'files'} ({shown}{more}):"
+
+
+def with_runs(left_out: Iterable[LeftOut], changing: Mapping[str, int]) -> list[LeftOut]:
+    """The same, a file that changed with the number of runs in a row as its attempts."""
+    reason = Reason.FILE_CHANGED.value
+    return [
+        replace(one, attempts=changing.get(one.path, 1)) if one.reason == reason and one.member is None else one
+        for one in left_out
+    ]
+
+
 def settle(
     *,
     inputs: Sequence[RawInput],
@@ -148,7 +190,7 @@ def settle(
         "n_quarantined": Counter(one.path for one in left_out if one.outcome == "quarantine"),
         "n_skipped": Counter(one.path for one in left_out if one.outcome == "skipped"),
     }
-    reasons = {one.path: one.message for one in left_out if one.outcome == "skipped"}
+    reasons = _why_skipped(left_out)
     paths = sorted(set(known).union(*tally.values()), key=lambda path: path.encode("utf-8", "surrogateescape"))
     rows = (_input_row(path, known.get(path), {k: c[path] for k, c in tally.items()}, reasons) for path in paths)
     tables = [pa.Table.from_pylist(part, schema=INPUTS) for part in iter(lambda: list(islice(rows, _SLICE)), [])]
@@ -167,6 +209,21 @@ def settle(
         quarantine=sort_rows("quarantine", pa.Table.from_pylist(quarantine, schema=QUARANTINE)),
         counts={"files": len(paths), "records": sum(counts.values()), **counts},
     )
+
+
+def _why_skipped(left_out: Iterable[LeftOut]) -> dict[str, str]:
+    """By path, why it or which members of it were skipped: "hidden", "hidden: .DS_Store, b/._a.txt and 3 more"."""
+    members: dict[str, dict[str, list[str]]] = {}
+    for one in left_out:
+        if one.outcome == "skipped":
+            named = members.setdefault(one.path, {}).setdefault(one.message, [])
+            named += [] if one.member is None else [one.member]
+    return {path: "; ".join(starmap(_listed, sorted(found.items()))) for path, found in members.items()}
+
+
+def _listed(reason: str, members: Sequence[str]) -> str:
+    more = f" and {len(members) - _MOST_NAMED:,} more" if len(members) > _MOST_NAMED else ""
+    return f"{reason}: {', '.join(members[:_MOST_NAMED])}{more}" if members else reason
 
 
 def quarantined_before(snapshot: Snapshot) -> list[LeftOut]:

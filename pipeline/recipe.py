@@ -104,7 +104,7 @@ def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
     extracted = extract(decoded.text, record.media_type)
     if not extracted.blocks:
         return Rejection(record.path, record.member, "extract", Reason.EMPTY, "There is no text in it.")
-    site = site_of(url=record.url, path=record.path, blocks=extracted.blocks)
+    site = site_of(url=record.url, path=record.path, blocks=extracted.blocks, member=record.member)
     flags = (*extracted.flags, *_doubts(decoded, extracted))
     return Cleaned(
         doc_id=document_id(record.path, record.member),

@@ -21,7 +21,7 @@ from pipeline.boilerplate.rules import load_choices, load_rules
 from pipeline.boilerplate.site_choices import apply_choices
 from pipeline.collection import Finished, deduplicate, verdict_fingerprints
 from pipeline.errors import WinnowError
-from pipeline.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs
+from pipeline.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs, set_apart
 from pipeline.learning import Learned, learn, load_learned, save_learned
 from pipeline.outcomes import (
     PASSING,
@@ -29,12 +29,14 @@ from pipeline.outcomes import (
     LeftOut,
     Outcomes,
     RunReport,
+    changing_files,
     lasting,
     left_out_by_scan,
     left_out_in,
     quarantined_before,
     settle,
     stop_if_broken,
+    with_runs,
 )
 from pipeline.read.scan import ScannedFile, scan
 from pipeline.report import drop_failure, write_failure
@@ -152,7 +154,8 @@ def run(
             with clock.stage("scan"):
                 with clock.anew():
                     known = work.known_inputs()
-                scanned = list(scan(raw, known, max_file_bytes=settings.max_file_mb << 20))
+                most = settings.max_file_mb << 20
+                scanned = list(scan(raw, known, copies=work.copies(), max_file_bytes=most))
             report = _run(work, scanned, clock, parent=None if full else before)
             work.end()
     return report
@@ -189,7 +192,11 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
         finished = _finish(work, packs, learned, clock)
         failed += [x for pack, one in zip(packs, finished, strict=True) for x in left_out_in(one.folder, pack.live)]
         _stop_if_broken(failed, packs)
-        left_out = [*left_out, *failed]
+        copied = [path for path, copy in work.copies().items() if copy.exists()]
+        changing, notices = changing_files([*left_out, *failed], work.changing, copied)
+        left_out = with_runs([*left_out, *failed], changing)
+        for sentence in notices:
+            clock.say(sentence)
     with clock.stage("dedup"):
         verdicts = deduplicate(finished, jaccard=settings.near_jaccard, containment=settings.near_containment)
     with clock.stage("assemble"):
@@ -209,6 +216,7 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
     with clock.stage("publish"):
         facts = RunFacts(work.started, outcomes.counts, settings)
         manifest = manifest_head(facts, collection=collection if lasting(left_out) else "", assembled=assembled)
+        manifest["changing"] = changing
         manifest["state"] = {"packs": [one.name for one in packs], "finished": [one.folder.name for one in finished]}
         snapshot = publish(work.out, staged, manifest=manifest, keep=settings.keep_snapshots)
         _clear_up(work, snapshot, inputs)
@@ -234,7 +242,7 @@ def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock
     fresh = []
     for folder, shard in zip(clock.do(jobs), shards, strict=True):
         files = {one.path: one.sha256 for one in shard.inputs}
-        fresh.append(Pack(folder, files, frozenset(files)))
+        fresh.append(Pack(set_apart(folder), files, frozenset(files)))
     packs = sorted([*packs, *fresh], key=lambda pack: pack.name)
     left_out = [one for pack in packs for one in left_out_in(pack.folder, pack.live)]
     _stop_if_broken(left_out, packs)

@@ -61,6 +61,8 @@ class RawInput:
     size: int  # bytes
     mtime_ns: int
     sha256: str  # hex, of the file's bytes as stored
+    ctime_ns: int = 0  # of the last change of its content, name or rights: no program can set it back
+    inode: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 import gzip
+import hashlib
 import io
 import json
 import os
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -262,3 +264,76 @@ def test_a_run_that_failed_after_cleaning_leaves_its_work_to_the_next(raw, tmp_p
         )
     assert reused and all(reused)
     assert content(again.snapshot) == content(do(raw, tmp_path / "fresh").snapshot)
+
+
+def do_while(raw, out, meddle, stage="clean", **options):
+    """A run during which something happens to the raw folder when a stage begins."""
+    with local_runner(2) as (runner, on_stage):
+
+        def begin(name):
+            if name == stage:
+                meddle()
+            on_stage(name)
+
+        return run(raw, out, settings=Settings(workers=2, **options), runner=runner, on_stage=begin)
+
+
+def test_a_file_that_changes_in_every_run_is_named_and_after_three_runs_read_as_a_copy(tmp_path):
+    out, raw = tmp_path / "out", tmp_path / "raw"
+    log = raw / "growing.txt"
+    raw.mkdir()
+    (raw / "a.txt").write_text(article("en", 1), "utf-8")
+    log.write_text(article("zh", 21), "utf-8")
+
+    def grow():
+        with log.open("a", encoding="utf-8") as file:
+            file.write("\n" + PARAGRAPH["en"].format(n=log.stat().st_size))
+
+    def rows(snapshot):
+        found = snapshot.table("quarantine").to_pylist()
+        return [(one["reason"], one["attempts"]) for one in found if one["path"] == log.name]
+
+    for n in (1, 2, 3):
+        report = do_while(raw, out, grow)
+        assert rows(report.snapshot) == [("file_changed", n)]
+        assert sum(log.name in sentence for sentence in report.notices) == (n > 1)
+    for _ in range(2):
+        text = log.read_text("utf-8")
+        report = do_while(raw, out, grow)
+        assert not rows(report.snapshot)
+        assert sum(log.name in sentence and "copy" in sentence for sentence in report.notices) == 1
+        (document,) = (one for one in report.snapshot.table("documents").to_pylist() if one["path"] == log.name)
+        assert document["raw_sha256"] == hashlib.sha256(text.encode()).hexdigest()
+        assert document["text"].replace("\n", "") == text.replace("\n", "")
+        check_snapshot(report.snapshot)
+        assert not (out / ".state" / "run").exists()
+    assert content(do(raw, out).snapshot) == content(do(raw, tmp_path / "other").snapshot)
+
+
+def test_edits_with_size_and_time_unchanged_are_seen_and_a_touch_is_nothing_new(raw, tmp_path):
+    out = tmp_path / "out"
+    for file in raw.rglob("*"):
+        os.utime(file, (1_000_000, 1_000_000))
+    do(raw, out)
+    (raw / "a.txt").touch()
+    (raw / "b.html").chmod(0o600)
+    shutil.copytree(raw / "deep", raw / "moved")
+    shutil.rmtree(raw / "deep")
+    (raw / "moved").rename(raw / "deep")
+    assert not do(raw, out).published
+    text = (raw / "a.txt").read_text("utf-8")
+    (raw / "a.txt").write_text(text[::-1], "utf-8")
+    os.utime(raw / "a.txt", (1_000_000, 1_000_000))
+    assert content(do(raw, out).snapshot) == content(do(raw, tmp_path / "other").snapshot)
+
+
+def test_a_raw_folder_that_goes_away_under_a_run_costs_a_row_a_file(raw, tmp_path):
+    out = tmp_path / "out"
+    report = do_while(raw, out, lambda: raw.rename(tmp_path / "away"))
+    reasons = {one["path"]: one["reason"] for one in report.snapshot.table("quarantine").to_pylist()}
+    assert len(reasons) == report.counts["files"] - 1  # the hidden one was never to be read
+    assert set(reasons.values()) == {"file_changed"}
+    with pytest.raises(RawFolderError):
+        do(raw, out)
+    (tmp_path / "away").rename(raw)
+    assert content(do(raw, out).snapshot) == content(do(raw, tmp_path / "other").snapshot)

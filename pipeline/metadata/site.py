@@ -129,20 +129,22 @@ def site_of_url(url: str | None) -> str | None:
     return _suffixes().privatesuffix(host) or host
 
 
-def site_of(*, url: str | None, path: str, blocks: Sequence[Block]) -> str | None:
+def site_of(*, url: str | None, path: str, blocks: Sequence[Block], member: str | None = None) -> str | None:
     """The site of a record: of its URL, else a folder named like a domain, else the page's own footer, else None.
 
     Args:
         url: as the container gives it.
         path: of the raw file, "/" between parts; only its folders are looked at.
         blocks: all blocks of the record, kept or not.
+        member: of the record; an archive's folders count as those that it lies in do.
     """
-    return site_of_url(url) or _site_of_folders(path) or _site_of_footer(blocks)
+    folders = path.split("/")[:-1] + [one.rpartition(":")[2] for one in (member or "").split("/")[:-1]]
+    return site_of_url(url) or _site_of_folders(folders) or _site_of_footer(blocks)
 
 
-def _site_of_folders(path: str) -> str | None:
-    """The first folder of a path that is a domain name: "mirror/www.example.com/a/b.html"."""
-    for folder in path.split("/")[:-1]:
+def _site_of_folders(folders: Sequence[str]) -> str | None:
+    """The first of the folders that a file lies in that is a domain name: "mirror/www.example.com/a/b.html"."""
+    for folder in folders:
         match = _DOMAIN.fullmatch(folder)
         if match and folder.rpartition(".")[2].lower() not in _FILE_SUFFIXES:
             site = _registrable(match[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -23,12 +24,13 @@ from pipeline.read.jsonl import read_jsonl
 from pipeline.read.nested import Peeked, seekable
 from pipeline.read.outcome import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
 from pipeline.read.packed import BZIP2, BZIP2_MAGIC, XZ, XZ_MAGIC, ZSTD_MAGIC, PackedStream, ZstdStream
-from pipeline.read.rawfile import RawFile, changed_failure, open_raw, unreadable
-from pipeline.read.scan import passed_over
+from pipeline.read.rawfile import RawFile, RawFolder, changed_failure, unreadable
+from pipeline.read.scan import passed_over, stamp_in
 from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, not_text
 from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, StoredStream, Stream
 from pipeline.read.warc import read_warc
 from pipeline.read.warc_frames import is_warc
+from pipeline.types import RawInput
 
 __all__ = ["READERS", "Format", "ReadLimits", "Skipped", "detect_format", "read_file"]
 
@@ -74,6 +76,9 @@ _SUFFIX = re.compile(r"\.[a-z][a-z0-9]{0,9}")
 _BY_SUFFIX = {suffix: name for name, known in READERS.items() for suffix in known.suffixes}
 
 
+_OTHER_NOW = "It changed between the scan and the reading; the next run takes the new version."
+
+
 @dataclass(frozen=True, slots=True)
 class _Nest:
     """How deep in one another archives and compressions are, and what they came to in all."""
@@ -83,17 +88,31 @@ class _Nest:
     n_packings: int = 0
 
 
-def read_file(raw: Path, relative: str, *, limits: ReadLimits = DEFAULT_LIMITS) -> Iterator[Outcome]:
+def read_file(
+    raw: Path | RawFolder,
+    relative: str,
+    *,
+    limits: ReadLimits = DEFAULT_LIMITS,
+    scanned: RawInput | None = None,
+    copy: Path | None = None,
+) -> Iterator[Outcome]:
     """Yield what each record of a raw file comes to, lazily and in order.
 
-    ``relative`` is a RawInput's path. Nothing is raised for what is wrong with the file. A Rejection with member None
-    that comes last stands for the rest of the file; if its reason is FILE_CHANGED, do not trust what came before.
+    ``relative`` is a RawInput's path. With ``scanned``, the bytes must be those that the scan hashed; with ``copy``,
+    they are read from there instead of the raw folder. Nothing is raised for what is wrong with the file. A Rejection
+    with member None that comes last stands for the rest of the file; if its reason is FILE_CHANGED, do not trust what
+    came before.
     """
-    try:
-        with open_raw(raw, relative) as file:
+    with ExitStack() as stack:
+        folder = raw if isinstance(raw, RawFolder) else stack.enter_context(RawFolder(raw))
+        try:
+            if copy:
+                file = stack.enter_context(stack.enter_context(RawFolder(copy.parent)).open(copy.name))
+            else:
+                file = stack.enter_context(_opened(folder, relative, scanned))
             n_read = 0
             for outcome in _read_open(file, relative, limits):
-                if file.changed():
+                if file.changed() and not (scanned and file.still_holds(scanned.sha256)):
                     raise changed_failure()
                 if n_read == limits.max_records:
                     what = f"It holds more than {limits.max_records:,} records; the rest is not read."
@@ -102,8 +121,28 @@ def read_file(raw: Path, relative: str, *, limits: ReadLimits = DEFAULT_LIMITS) 
                 n_read += 1
             if not n_read:
                 raise ReadFailure(Reason.EMPTY, "There is no document in it.")
+        except ReadFailure as failure:
+            yield reject(relative, None, failure.reason, failure.message)
+
+
+def _opened(folder: RawFolder, relative: str, scanned: RawInput | None) -> RawFile:
+    """Open a file, which must hold what was scanned. Raises ReadFailure."""
+    try:
+        file = folder.open(relative)
     except ReadFailure as failure:
-        yield reject(relative, None, failure.reason, failure.message)
+        if scanned and failure.reason is Reason.NOT_A_REGULAR_FILE:  # it was one
+            raise ReadFailure(Reason.FILE_CHANGED, _OTHER_NOW) from None
+        raise
+    try:
+        if scanned and file.stamp != stamp_in(scanned) and not file.still_holds(scanned.sha256):
+            raise ReadFailure(Reason.FILE_CHANGED, _OTHER_NOW)
+    except OSError as error:
+        file.close()
+        raise unreadable(error) from None
+    except ReadFailure:
+        file.close()
+        raise
+    return file
 
 
 def detect_format(relative: str, head: bytes) -> str | None:

@@ -14,11 +14,12 @@ from functools import partial
 from typing import Final
 
 from pipeline.errors import Reason
-from pipeline.read.archive import NOT_A_FILE, Entry, decode_name, refuse, unsafe_name
+from pipeline.read.archive import ESCAPES, NOT_A_FILE, Entry, entry_name, refuse
 from pipeline.read.outcome import MIB, ReadFailure, ReadLimits
-from pipeline.read.stream import CutStream, Stream
+from pipeline.read.stream import CutStream, ForeignTail, Stream
 
 _BLOCK = 512
+_ZEROS_AT_END = 2  # zero blocks; one alone may be a damaged header
 _MOST_HEADER = 1 * MIB  # bytes of a long name or a pax header
 _NO_FILES: Final[Mapping[bytes, str]] = {
     tarfile.SYMTYPE: "a symbolic link",
@@ -66,6 +67,19 @@ class _Tape:
             data += more
         return bytes(data)
 
+    def skip_zeros(self) -> int:
+        """Step over blocks of zeros; return how many there were."""
+        start = self.place
+        while True:
+            while len(self._ahead) < _BLOCK and (data := self.stream.read()):
+                self._ahead += data
+            rest = self._ahead.lstrip(b"\0")
+            n_zeros = (len(self._ahead) - len(rest)) // _BLOCK * _BLOCK
+            self.place += n_zeros
+            self._ahead = self._ahead[n_zeros:]
+            if rest or not n_zeros:
+                return (self.place - start) // _BLOCK
+
     def skip_to(self, place: int) -> None:
         """Step over what lies before ``place``. Raises CutStream when the archive ends before."""
         while self.place < place:
@@ -104,38 +118,72 @@ class _EntryStream:
 def read_tar(stream: Stream, limits: ReadLimits) -> Iterator[Entry]:
     """Yield the entries of an archive that are no folders, each to be read before the next is asked for.
 
-    Raises ReadFailure for what is lost at the end. A damaged header is an entry that cannot be opened.
+    Archives one behind the other are one. Raises ReadFailure for what is lost at the end. A damaged header is an entry
+    that cannot be opened.
     """
     tape = _Tape(stream)
     links: set[str] = set()
     told: dict[str, bytes] = {}  # what a long name or pax header says of the next entry
-    n_entries, is_torn = 0, False
-    while block := tape.take_all(_BLOCK):
-        header = _header(block)
-        if header is None and not block.strip(b"\0"):
-            return  # two zero blocks end an archive; one does in practice
+    n_entries = 0
+    for place, header in _headers(tape):
         if header is None:
-            if not is_torn:
-                where = f"The header at byte {tape.place - len(block):,} is damaged"
-                yield Entry(f"byte {tape.place - len(block)}", refuse(Reason.BROKEN_CONTAINER, f"{where}."))
-            is_torn, told = True, {}
+            told = {}
+            where = f"The header at byte {place:,} is damaged"
+            yield Entry(f"byte {place}", refuse(Reason.BROKEN_CONTAINER, f"{where}."))
             continue
-        is_torn = False
         size = int(told["size"]) if _NUMBER.fullmatch(told.get("size", b"")) else header.size
         size = 0 if header.type in _NO_FILES or header.type == tarfile.DIRTYPE else size
         after = tape.place + (size + _BLOCK - 1) // _BLOCK * _BLOCK
         if header.type in _PAX or header.type == tarfile.GNUTYPE_LONGNAME:
             told |= _told(header, tape.take_all(min(size, _MOST_HEADER)))
         elif header.type not in _PASSED_OVER:
-            n_entries += 1
-            if n_entries > limits.max_entries:
-                what = f"It holds more than {limits.max_entries:,} entries; the rest is not read."
-                raise ReadFailure(Reason.TOO_LARGE, f"{what} Split it.")
-            yield _entry(header, told, tape, size, links)
+            entry = _entry(header, told, tape, size, links)
             told = {}
+            if entry:
+                n_entries += 1
+                if n_entries > limits.max_entries:
+                    what = f"It holds more than {limits.max_entries:,} entries; the rest is not read."
+                    raise ReadFailure(Reason.TOO_LARGE, f"{what} Split it.")
+                yield entry
         elif header.type != tarfile.GNUTYPE_LONGLINK:
             told = {}
         tape.skip_to(after)
+
+
+def _headers(tape: _Tape) -> Iterator[tuple[int, tarfile.TarInfo | None]]:
+    """Yield place and content of each header, None for a stretch of damaged ones; entries are read in between.
+
+    Zero blocks end an archive, and another may follow. What follows them and is no header is padding, unless one comes
+    after all.
+    """
+    torn: int | None = None  # where a stretch of blocks that are no headers began
+    n_zeros, is_said = 0, False
+    while True:
+        try:
+            block = tape.take_all(_BLOCK)
+            if is_end := bool(block) and not block.strip(b"\0"):
+                n_zeros += 1
+                n_zeros += tape.skip_zeros()
+        except ForeignTail:  # behind the end of an archive it is nobody's loss
+            if n_zeros:
+                return
+            raise
+        if not block:
+            return
+        if is_end:
+            continue
+        place = tape.place - len(block)
+        header = _header(block)
+        if header is None:
+            torn = place if torn is None else torn
+            if n_zeros < _ZEROS_AT_END and not is_said:
+                is_said = True
+                yield torn, None
+            continue
+        if torn is not None and not is_said:
+            yield torn, None
+        torn, n_zeros, is_said = None, 0, False
+        yield place, header
 
 
 def _header(block: bytes) -> tarfile.TarInfo | None:
@@ -161,16 +209,19 @@ def _told(header: tarfile.TarInfo, data: bytes) -> dict[str, bytes]:
     return told
 
 
-def _entry(header: tarfile.TarInfo, told: Mapping[str, bytes], tape: _Tape, size: int, links: set[str]) -> Entry:
-    """Return the entry of a header; ``links`` are the names of the links so far."""
-    name = decode_name(told.get("path") or header.name.encode("latin-1"))
+def _entry(header: tarfile.TarInfo, told: Mapping[str, bytes], tape: _Tape, size: int, links: set[str]) -> Entry | None:
+    """Return the entry of a header, None for a folder; ``links`` are the names of the links so far."""
+    found = entry_name(told.get("path") or header.name.encode("latin-1"))
+    name = found.text
     if kind := _NO_FILES.get(header.type):
         links.add(name)
         return Entry(name, refuse(Reason.NOT_A_REGULAR_FILE, NOT_A_FILE.format(kind=kind)))
     if why := _UNREADABLE.get(header.type) or ("GNU.sparse.major" in told and _UNREADABLE[tarfile.GNUTYPE_SPARSE]):
         return Entry(name, refuse(Reason.UNSUPPORTED_TYPE, why))
-    if failure := unsafe_name(name):
-        return Entry(name, refuse(failure.reason, failure.message))
+    if found.is_folder and not size:
+        return None
+    if found.escapes:
+        return Entry(name, refuse(Reason.UNSAFE_NAME, ESCAPES))
     if name.partition("/")[0] in links or name.rpartition("/")[0] in links:
         return Entry(name, refuse(Reason.UNSAFE_NAME, "It lies below a link, to be written through it."))
     return Entry(name, partial(_EntryStream, tape, size))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 import struct
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +19,10 @@ from itertools import pairwise
 from typing import Final
 
 from pipeline.errors import Reason
-from pipeline.read.archive import NOT_A_FILE, Entry, decode_name, refuse, unsafe_name
+from pipeline.read.archive import ESCAPES, NOT_A_FILE, Entry, EntryName, entry_name, refuse
 from pipeline.read.nested import CheckedStream, Slice, read_exactly
 from pipeline.read.outcome import KIB, ReadFailure, ReadLimits
-from pipeline.read.packed import BZIP2, PackedStream, ZstdStream
+from pipeline.read.packed import BZIP2, XZ, ZIP_LZMA, PackedStream, ZstdStream
 from pipeline.read.stream import DEFLATE_WBITS, GzipStream, Meter, Seekable, StoredStream, Stream
 
 Opener = Callable[[Seekable, ReadLimits, Meter], Stream]
@@ -31,6 +32,8 @@ _METHODS: Final[Mapping[int, Opener]] = {
     0: lambda file, limits, meter: StoredStream(file),
     8: lambda file, limits, meter: GzipStream(file, limits=limits, wbits=DEFLATE_WBITS, meter=meter),
     12: lambda file, limits, meter: PackedStream(file, kit=BZIP2, limits=limits, meter=meter),
+    14: lambda file, limits, meter: PackedStream(file, kit=ZIP_LZMA, limits=limits, meter=meter),
+    95: lambda file, limits, meter: PackedStream(file, kit=XZ, limits=limits, meter=meter),
     93: lambda file, limits, meter: ZstdStream(file, limits=limits, meter=meter),
 }
 
@@ -41,80 +44,190 @@ _END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
 _CENTRAL = struct.Struct("<4s6H3L5H2L")  # 4.3.12
 _LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7
 _LONGEST_COMMENT = 0xFFFF
-_ENCRYPTED, _UTF8 = 0x1, 0x800  # 4.4.4, bits 0 and 11
+_LOCAL_SIGNATURE, _CENTRAL_SIGNATURE = b"PK\3\4", b"PK\1\2"
+_DESCRIPTOR_SIGNATURE = b"PK\7\x08"
+_ENCRYPTED, _DESCRIBED_BEHIND, _UTF8 = 0x1, 0x8, 0x800  # 4.4.4, bits 0, 3 and 11
+_DOS_FOLDER = 0x10  # 4.4.15
+_UNICODE_PATH = 0x7075  # 4.6.9
+_NEWEST_VERSION, _HIGHEST_METHOD = 63, 99  # 4.4.3.2, 4.4.5: what is beyond is no header
+_PROVEN = 2
+_MOST_END_RECORDS = 64  # that are looked at: a comment may be full of them
+_MOST_JOINED = 100  # archives one behind the other
+_MOST_FALSE = 1_000  # signatures of a header where there is none, before the search is given up
 _BROKEN = Reason.BROKEN_CONTAINER
 
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """An entry as the central directory lists it."""
+    """An entry as the central directory lists it, or as its own header has it where there is no directory."""
 
-    name: str
+    name: EntryName
     flags: int
     method: int
-    crc: int
+    crc: int | None  # None when nothing says
     stored: int  # bytes
+    size: int  # bytes unpacked, as claimed
     offset: int  # of the local header in the file
     mode: int  # as of stat; 0 when unknown
     n_name: int  # bytes
+    is_cut: bool = False  # the file ends inside it
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it has a folder's name or mode, and nothing in it."""
+        return not self.size and not self.crc and (self.name.is_folder or stat.S_ISDIR(self.mode))
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    """Where a central directory lies, and what it lists."""
+
+    start: int
+    size: int
+    shift: int  # how far offsets are off, for bytes that were put before the archive
+    n_entries: int  # as claimed
+    trust: int  # 2: its first entry is where it says; 1: it begins like a directory; 0: it claims to be empty
 
 
 def read_zip(file: Seekable, limits: ReadLimits, meter: Meter) -> Iterator[Entry]:
-    """Yield the entries of an archive that are files. Raises ReadFailure for what is lost, after the rest."""
-    start, size, shift, n_entries = _directory(file)
-    listed: list[_Listed] = []
-    broken: ReadFailure | None = None
-    try:
-        for one in _central(file, start, size, shift):
-            if len(listed) == limits.max_entries:
-                what = f"It holds {n_entries:,} entries; those after the first {limits.max_entries:,} are not read."
-                broken = ReadFailure(Reason.TOO_LARGE, f"{what} Split it.")
-                break
-            listed.append(one)
-    except ReadFailure as failure:
-        broken = failure
-    shared = _shared(listed, start)
-    for number, one in enumerate(listed):
-        if not one.name.endswith("/"):
-            yield Entry(one.name, _opener(file, one, number in shared, limits, meter))
-    if broken:
-        raise broken
+    """Yield the entries of an archive that are files. Raises ReadFailure for what is lost, after the rest.
 
-
-def _directory(file: Seekable) -> tuple[int, int, int, int]:
-    """Return the central directory's place, size, how far offsets are off, and the number of entries it claims."""
+    Archives one behind the other are all read. Where there is no directory, or it is damaged, the entries are found by
+    their own headers.
+    """
+    budget = _Budget(limits.max_entries)
     file_size = file.seek(0, os.SEEK_END)
-    tail_start = max(file_size - _END.size - _LONGEST_COMMENT, 0)
+    directories = _directories(file, file_size, budget)
+    if not directories:
+        failure = ReadFailure(_BROKEN, "It is no zip archive, or its end is missing. Fetch the file again.")
+        directories = [_Contents(file_size, _by_headers(file, 0, file_size, budget), failure)]
+    for one in directories:
+        shared = _shared(one.listed, one.end)
+        for number, listed in enumerate(one.listed):
+            if not listed.is_folder:
+                yield Entry(listed.name.text, _opener(file, listed, number in shared, limits, meter))
+    failures = [one.failure for one in directories if one.failure]
+    if budget.is_over:
+        what = f"It holds more than {limits.max_entries:,} entries; the rest is not read."
+        raise ReadFailure(Reason.TOO_LARGE, f"{what} Split it.")
+    if failures:
+        raise failures[0]
+
+
+class _Budget:
+    """How many entries may still be read."""
+
+    def __init__(self, limit: int) -> None:
+        self.left = limit
+        self.is_over = False
+
+    def take(self) -> bool:
+        """Whether there may be another one."""
+        self.is_over = self.is_over or not self.left
+        self.left -= not self.is_over
+        return not self.is_over
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """The entries of one archive in a file."""
+
+    end: int  # no entry's bytes reach beyond
+    listed: list[_Listed]
+    failure: ReadFailure | None
+
+
+def _directories(file: Seekable, file_size: int, budget: _Budget) -> list[_Contents]:
+    """Return what the archives in a file hold, which may be put one behind the other, in file order."""
+    found: list[_Contents] = []
+    end = file_size
+    while len(found) < _MOST_JOINED and (directory := _last_directory(file, end, is_first=end == file_size)):
+        listed: list[_Listed] = []
+        failure = None
+        try:
+            for one in _central(file, directory):
+                if not budget.take():
+                    break
+                listed.append(one)
+        except ReadFailure as error:
+            failure = error
+            begin = max((one.offset + _LOCAL.size + one.n_name + one.stored for one in listed), default=0)
+            listed += _by_headers(file, begin, directory.start, budget)
+        found.append(_Contents(directory.start, listed, failure))
+        end = min((one.offset for one in listed), default=0)
+    return found[::-1]
+
+
+def _last_directory(file: Seekable, end: int, *, is_first: bool) -> _Directory | None:
+    """Return the directory of the archive that ends last before ``end``.
+
+    Of several end records, as a comment or what is put behind an archive may hold, the last that tells the truth
+    counts. One that claims to be empty counts for ``is_first``, the first that is asked for, when no entry is there.
+    """
+    tail_start = max(end - _END.size - _LONGEST_COMMENT, 0)
     file.seek(tail_start)
-    tail = read_exactly(file, file_size - tail_start)
-    found = tail.rfind(_END_SIGNATURE, 0, max(len(tail) - _END.size + len(_END_SIGNATURE), 0))
-    if found < 0:
-        raise ReadFailure(_BROKEN, "It is no zip archive, or its end is missing. Fetch the file again.")
-    *_, n_entries, size, offset, _ = _END.unpack_from(tail, found)
-    end = tail_start + found
+    tail = read_exactly(file, end - tail_start)
+    best: _Directory | None = None
+    at = len(tail) - _END.size + len(_END_SIGNATURE)
+    for _ in range(_MOST_END_RECORDS):
+        at = tail.rfind(_END_SIGNATURE, 0, max(at, 0))
+        if at < 0:
+            break
+        for one in _claimed(file, _END.unpack_from(tail, at), tail_start + at):
+            if best is None or one.trust > best.trust:
+                best = one
+        if best and best.trust == _PROVEN:
+            return best
+        at += len(_END_SIGNATURE) - 1
+    if not is_first or best is None or (not best.trust and _find(file, b"PK\3\4", 0, end) is not None):
+        return None
+    return best
+
+
+def _claimed(file: Seekable, fields: tuple[int, ...], place: int) -> Iterator[_Directory]:
+    """Yield where the directory of an end record may be: just before it, or else where it says."""
+    *_, n_entries, size, offset, _ = fields
+    end = place
     if 0xFFFFFFFF in (size, offset) or n_entries == 0xFFFF:
         end, n_entries, size, offset = _end64(file, end) or (end, n_entries, size, offset)
-    if size > end or offset > end - size:
-        raise ReadFailure(_BROKEN, "Its directory cannot be where the archive says. Fetch the file again.")
-    return end - size, size, end - size - offset, n_entries
+    for start, shift in ((end - size, end - size - offset), (offset, 0)):
+        if start < 0 or start + size > place:
+            continue
+        if not size:
+            yield _Directory(start, 0, shift, n_entries, 0)
+            continue
+        file.seek(start)
+        header = read_exactly(file, _CENTRAL.size)
+        if len(header) < _CENTRAL.size or not header.startswith(_CENTRAL_SIGNATURE):
+            continue
+        first = _listed(_CENTRAL.unpack(header), b"", shift).offset
+        file.seek(max(first, 0))
+        is_there = read_exactly(file, 4) == _LOCAL_SIGNATURE
+        yield _Directory(start, size, shift, n_entries, _PROVEN if is_there else 1)
 
 
 def _end64(file: Seekable, end: int) -> tuple[int, int, int, int] | None:
     """Return place, number of entries, size and offset as the zip64 end record has them."""
-    place = end - _END64_LOCATOR.size - _END64.size
-    if place < 0:
+    at_locator = end - _END64_LOCATOR.size
+    if at_locator < 0:
         return None
-    file.seek(place)
-    data = read_exactly(file, _END64.size)
-    if len(data) < _END64.size or not data.startswith(b"PK\6\6"):
-        return None
-    *_, n_entries, size, offset = _END64.unpack(data)
-    return place, n_entries, size, offset
+    file.seek(at_locator)
+    locator = read_exactly(file, _END64_LOCATOR.size)
+    claimed = _END64_LOCATOR.unpack(locator)[2] if locator.startswith(b"PK\6\7") else at_locator
+    for place in (at_locator - _END64.size, claimed):  # the second when it has an extensible data sector
+        if not 0 <= place < end:
+            continue
+        file.seek(place)
+        data = read_exactly(file, _END64.size)
+        if len(data) == _END64.size and data.startswith(b"PK\6\6"):
+            *_, n_entries, size, offset = _END64.unpack(data)
+            return place, n_entries, size, offset
+    return None
 
 
-def _central(file: Seekable, start: int, size: int, shift: int) -> Iterator[_Listed]:
-    """Yield what the directory lists. Raises ReadFailure where it is damaged."""
-    directory = Slice(file, start, size)
+def _central(file: Seekable, place: _Directory) -> Iterator[_Listed]:
+    """Yield what a directory lists. Raises ReadFailure where it is damaged."""
+    directory = Slice(file, place.start, place.size)
     ahead = b""
     number = 0
     while True:
@@ -122,8 +235,8 @@ def _central(file: Seekable, start: int, size: int, shift: int) -> Iterator[_Lis
         if not ahead:
             return
         number += 1
-        lost = ReadFailure(_BROKEN, f"Its directory is damaged at entry {number:,}; from there on nothing is read.")
-        if len(ahead) < _CENTRAL.size or not ahead.startswith(b"PK\1\2"):
+        lost = ReadFailure(_BROKEN, f"Its directory is damaged at entry {number:,}. Fetch the file again.")
+        if len(ahead) < _CENTRAL.size or not ahead.startswith(_CENTRAL_SIGNATURE):
             raise lost
         fields = _CENTRAL.unpack_from(ahead)
         n_name, n_extra, n_comment = fields[10:13]
@@ -131,37 +244,134 @@ def _central(file: Seekable, start: int, size: int, shift: int) -> Iterator[_Lis
         ahead += read_exactly(directory, max(end - len(ahead), 0))
         if len(ahead) < end:
             raise lost
-        yield _listed(fields, ahead[_CENTRAL.size : end], shift)
+        yield _listed(fields, ahead[_CENTRAL.size : end], place.shift)
         ahead = ahead[end:]
 
 
 def _listed(fields: tuple[int, ...], rest: bytes, shift: int) -> _Listed:
     _, made_by, _, flags, method, _, _, crc, stored, size, n_name, n_extra, _, _, _, attributes, offset = fields
-    name = rest[:n_name]
-    _, stored, offset = _wide((size, stored, offset), rest[n_name : n_name + n_extra])
+    name, extra = rest[:n_name], rest[n_name : n_name + n_extra]
+    size, stored, offset = _wide((size, stored, offset), extra)
     is_unix = made_by >> 8 in (3, 19)  # 4.4.2: UNIX, OS X
     return _Listed(
-        name=name.decode("utf-8", "replace").replace("\\", "/") if flags & _UTF8 else decode_name(name),
+        name=_name(name, flags, extra),
         flags=flags,
         method=method,
         crc=crc,
         stored=stored,
+        size=size,
         offset=offset + shift,
-        mode=attributes >> 16 if is_unix else 0,
+        mode=attributes >> 16 if is_unix else stat.S_IFDIR if attributes & _DOS_FOLDER else 0,
         n_name=n_name,
     )
 
 
-def _wide(values: tuple[int, int, int], extra: bytes) -> tuple[int, int, int]:
-    """Return size, stored size and offset with those of 4 bytes' ones replaced from the zip64 field (4.5.3)."""
+def _name(name: bytes, flags: int, extra: bytes) -> EntryName:
+    """Return a name as text: by the Unicode path of Info-ZIP (4.6.9) if it belongs to it, else as the flag says."""
+    for kind, field in _extra_fields(extra):
+        if kind == _UNICODE_PATH and field[:1] == b"\1" and field[1:5] == zlib.crc32(name).to_bytes(4, "little"):
+            return entry_name(field[5:], encoding="utf-8")
+    return entry_name(name, encoding="utf-8" if flags & _UTF8 else None)
+
+
+def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield kind and content of each extra field (4.5.1)."""
     while len(extra) >= 4:
         kind, length = struct.unpack_from("<2H", extra)
-        field, extra = extra[4 : 4 + length], extra[4 + length :]
+        yield kind, extra[4 : 4 + length]
+        extra = extra[4 + length :]
+
+
+def _wide(values: tuple[int, int, int], extra: bytes) -> tuple[int, int, int]:
+    """Return size, stored size and offset with those of 4 bytes' ones replaced from the zip64 field (4.5.3)."""
+    for kind, field in _extra_fields(extra):
         if kind == 1:
             numbers = iter(struct.unpack(f"<{len(field) // 8}Q", field[: len(field) // 8 * 8]))
             size, stored, offset = (next(numbers, one) if one == 0xFFFFFFFF else one for one in values)
             return size, stored, offset
     return values
+
+
+def _by_headers(file: Seekable, start: int, end: int, budget: _Budget) -> list[_Listed]:
+    """Return the entries in a stretch of a file by their local headers, for want of a directory."""
+    found: list[_Listed] = []
+    n_false = 0
+    while n_false < _MOST_FALSE and (place := _find(file, _LOCAL_SIGNATURE, start, end)) is not None:
+        one = _by_header(file, place, end)
+        if one is None:
+            n_false += 1
+            start = place + len(_LOCAL_SIGNATURE)
+        elif budget.take():
+            found.append(one)
+            start = place + _LOCAL.size + one.n_name + one.stored
+        else:
+            break
+    return found
+
+
+def _by_header(file: Seekable, place: int, end: int) -> _Listed | None:
+    """Return the entry whose local header is at ``place``, or None when there is none."""
+    file.seek(place)
+    header = read_exactly(file, _LOCAL.size)
+    if len(header) < _LOCAL.size:
+        return None
+    _, version, flags, method, _, _, crc, stored, size, n_name, n_extra = _LOCAL.unpack(header)
+    start = place + _LOCAL.size + n_name + n_extra
+    if version & 0xFF > _NEWEST_VERSION or method > _HIGHEST_METHOD or start > end:
+        return None
+    rest = read_exactly(file, n_name + n_extra)
+    size, stored, _ = _wide((size, stored, 0), rest[n_name:])
+    known: int | None = crc
+    if flags & _DESCRIBED_BEHIND and not stored:
+        stored, known = _described(file, start, end)
+        size = stored
+    return _Listed(
+        name=_name(rest[:n_name], flags, rest[n_name:]),
+        flags=flags,
+        method=method,
+        crc=known,
+        stored=min(stored, end - start),
+        size=size,
+        offset=place,
+        mode=0,
+        n_name=n_name,
+        is_cut=stored > end - start,
+    )
+
+
+def _described(file: Seekable, start: int, end: int) -> tuple[int, int | None]:
+    """Return size and checksum of an entry that has them behind it (4.3.9), whether or not with a signature.
+
+    It ends where the next one or the directory begins, or the file.
+    """
+    following = _find(file, _LOCAL_SIGNATURE, start, end) or end
+    following = _find(file, _CENTRAL_SIGNATURE, start, following) or following
+    tail_start = max(start, following - 24)
+    file.seek(tail_start)
+    tail = read_exactly(file, following - tail_start)
+    for form in ("<4s3L", "<4sL2Q", "<3L", "<L2Q"):  # 4.3.9.2: zip64 is longer
+        length = struct.calcsize(form)
+        *signature, crc, stored, _ = struct.unpack(form, tail[-length:]) if length <= len(tail) else (b"", 0, -1, 0)
+        if signature in ([], [_DESCRIPTOR_SIGNATURE]) and stored == following - length - start:
+            return stored, crc
+    if (at := tail.rfind(_DESCRIPTOR_SIGNATURE)) >= 0:  # the entry is whole, its descriptor is cut
+        return tail_start + at - start, None
+    return end - start + 1 if following == end else following - start, None  # one byte more than there is: it is cut
+
+
+def _find(file: Seekable, signature: bytes, start: int, end: int) -> int | None:
+    """Return where a signature is found first in a stretch of a file."""
+    size = 4 * KIB
+    file.seek(start)
+    window = b""
+    while data := read_exactly(file, min(size, end - start - len(window))):
+        window += data
+        if (at := window.find(signature)) >= 0:
+            return start + at
+        kept = len(signature) - 1
+        start, window = start + max(len(window) - kept, 0), window[-kept:]
+        size = 256 * KIB
+    return None
 
 
 def _shared(listed: list[_Listed], end: int) -> set[int]:
@@ -178,8 +388,8 @@ def _shared(listed: list[_Listed], end: int) -> set[int]:
 
 def _opener(file: Seekable, one: _Listed, is_shared: bool, limits: ReadLimits, meter: Meter) -> Callable[[], Stream]:
     """Return what opens an entry, or refuses to."""
-    if failure := unsafe_name(one.name):
-        return refuse(failure.reason, failure.message)
+    if one.name.escapes:
+        return refuse(Reason.UNSAFE_NAME, ESCAPES)
     kind = stat.S_IFMT(one.mode)
     if kind not in (0, stat.S_IFREG):
         return refuse(Reason.NOT_A_REGULAR_FILE, NOT_A_FILE.format(kind="a link or a special file"))
@@ -196,8 +406,8 @@ def _open(file: Seekable, one: _Listed, limits: ReadLimits, meter: Meter) -> Str
     """Return an entry's stream. Raises ReadFailure when the file has no such entry where the directory says."""
     file.seek(one.offset)
     header = read_exactly(file, _LOCAL.size)
-    if len(header) < _LOCAL.size or not header.startswith(b"PK\3\4"):
+    if len(header) < _LOCAL.size or not header.startswith(_LOCAL_SIGNATURE):
         raise ReadFailure(_BROKEN, "The archive's directory lists it, and it is not there. Fetch the file again.")
     *_, n_name, n_extra = _LOCAL.unpack(header)
     packed = Slice(file, one.offset + _LOCAL.size + n_name + n_extra, one.stored)
-    return CheckedStream(_METHODS[one.method](packed, limits, meter), crc=one.crc)
+    return CheckedStream(_METHODS[one.method](packed, limits, meter), crc=one.crc, is_cut=one.is_cut)

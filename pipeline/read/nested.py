@@ -81,13 +81,17 @@ class Slice:
 
 
 class CheckedStream:
-    """A stream whose CRC-32 (ISO 3309) is known beforehand; DamagedStream at its end when it has another."""
+    """A stream whose CRC-32 (ISO 3309) is known beforehand; DamagedStream at its end when it has another.
+
+    One that is known to lack its end raises CutStream there; its CRC-32, as one that is None, says nothing.
+    """
 
     member = 0
 
-    def __init__(self, stream: Stream, *, crc: int) -> None:
+    def __init__(self, stream: Stream, *, crc: int | None, is_cut: bool = False) -> None:
         self._stream = stream
         self._expected = crc
+        self._is_cut = is_cut
         self._actual = 0
 
     @property
@@ -99,7 +103,9 @@ class CheckedStream:
         """As of Stream."""
         data = self._stream.read()
         self._actual = zlib.crc32(data, self._actual)
-        if not data and self._actual != self._expected:
+        if not data and self._is_cut:
+            raise CutStream("The archive is cut off inside it.")
+        if not data and self._expected not in (None, self._actual):
             raise DamagedStream("Its checksum is not what the archive says: its bytes are damaged.")
         return data
 

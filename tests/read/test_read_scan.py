@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import RawFolderError, Reason, Rejection
-from pipeline.read import Skipped, read_file
+from pipeline.read import Skipped, rawfile, read_file
 from pipeline.read import scan as scanning
+from pipeline.read.rawfile import RawFolder
 from pipeline.read.scan import hash_file, scan
 from pipeline.types import RawInput, Record
 
@@ -29,8 +30,10 @@ def test_files_come_with_size_time_and_hash(tmp_path: Path) -> None:
     fill(tmp_path, "碳/通知.txt")
     (found,) = scan(tmp_path)
     content = (tmp_path / "碳/通知.txt").read_bytes()
-    mtime_ns = (tmp_path / "碳/通知.txt").stat().st_mtime_ns
-    assert found == RawInput("碳/通知.txt", len(content), mtime_ns, hashlib.sha256(content).hexdigest())
+    status = (tmp_path / "碳/通知.txt").stat()
+    stamps = {"ctime_ns": status.st_ctime_ns, "inode": status.st_ino}
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert found == RawInput("碳/通知.txt", len(content), status.st_mtime_ns, sha256, **stamps)
 
 
 NAMES = st.sets(
@@ -60,7 +63,7 @@ def test_order_is_that_of_the_path_bytes_whatever_the_file_system_gives(
     scandir = os.scandir
 
     class Shuffled:
-        def __init__(self, path: str) -> None:
+        def __init__(self, path: int) -> None:
             with scandir(path) as entries:
                 self.entries = list(entries)
             rng.shuffle(self.entries)
@@ -71,7 +74,7 @@ def test_order_is_that_of_the_path_bytes_whatever_the_file_system_gives(
         def __exit__(self, *_: object) -> None: ...
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scanning.os, "scandir", Shuffled)
+        patch.setattr(rawfile.os, "scandir", Shuffled)
         assert list(scan(folder)) == plain
 
 
@@ -144,7 +147,7 @@ def test_a_known_file_is_not_read_again_unless_size_or_time_differ(
     (tmp_path / "b.txt").write_text("other text")
     hashed = []
 
-    def note(raw: Path, path: str) -> RawInput | Rejection:
+    def note(raw: RawFolder, path: str) -> RawInput | Rejection:
         hashed.append(path)
         return hash_file(raw, path)
 
@@ -173,7 +176,8 @@ def test_a_file_that_changes_while_it_is_hashed_is_rejected(tmp_path: Path, monk
         return plain()
 
     monkeypatch.setattr(scanning.hashlib, "sha256", meddle)
-    found = hash_file(tmp_path, "a.txt")
+    with RawFolder(tmp_path) as folder:
+        found = hash_file(folder, "a.txt")
     assert isinstance(found, Rejection)
     assert found.reason is Reason.FILE_CHANGED
 
@@ -182,14 +186,14 @@ def test_a_folder_that_cannot_be_listed_is_rejected_and_the_rest_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(tmp_path, "a/x.txt", "b/x.txt")
-    scandir = os.scandir
+    names = RawFolder.names
 
-    def refuse(path: str) -> object:
-        if path.rstrip("/").endswith("/a"):
+    def refuse(self: RawFolder, folder: str) -> list[str]:
+        if folder == "a/":
             raise PermissionError(13, "Permission denied")
-        return scandir(path)
+        return names(self, folder)
 
-    monkeypatch.setattr(scanning.os, "scandir", refuse)
+    monkeypatch.setattr(RawFolder, "names", refuse)
     refused, found = scan(tmp_path)
     assert isinstance(refused, Rejection)
     assert (refused.path, refused.reason) == ("a/", Reason.UNREADABLE)
