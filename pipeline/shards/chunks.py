@@ -7,6 +7,7 @@ were noted when it was done, so that one that lost a file to whatever cause is m
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +15,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.disk import disk_errors, sync, write_text
+from pipeline.journal import Place
 
 CONTENTS = "contents.json"
+_CHUNK = re.compile(r"([0-9]{7,})-([0-9]+)\.")
+
+
+def chunk_name(first: Place) -> str:
+    """The NAME of a chunk: the place of its first record, so that the order of names is that of the shard."""
+    return f"{first[0]:07d}-{first[1]:09d}"
+
+
+def chunk_place(file: Path) -> Place | None:
+    """The place of a chunk's first record by the name of a file of it; None for another file."""
+    found = _CHUNK.match(file.name)
+    return None if found is None else (int(found[1]), int(found[2]))
 
 
 def chunk_names(folder: Path, table: str) -> list[Path]:

@@ -28,7 +28,7 @@ from pipeline.read.rawfile import native_path
 from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish_record
 from pipeline.schema import DATASETS
 from pipeline.shards.assemble import assemble_parts
-from pipeline.shards.chunks import chunk_names, write_table
+from pipeline.shards.chunks import chunk_name, chunk_names, chunk_place, write_table
 from pipeline.shards.handover import cleaned_tables, cleaned_values, left_out_table
 from pipeline.shards.reuse import Earlier, chosen, earlier_result, holds_chunk, merged, note_hits, outdated, take_chunk
 from pipeline.shards.rows import finished_tables
@@ -165,7 +165,7 @@ def _write_cleaned(chunk: _Chunk, work: Path, journal: Journal, after: Place) ->
 
 def _write_chunk(tables: Mapping[str, pa.Table], chunk: _Chunk, work: Path, journal: Journal, after: Place) -> _Chunk:
     if chunk.done or chunk.left_out:
-        _write_tables(tables, _chunk_name(chunk.first), work)
+        _write_tables(tables, chunk_name(chunk.first), work)
     journal.safe(after)
     return _Chunk(after)
 
@@ -173,10 +173,6 @@ def _write_chunk(tables: Mapping[str, pa.Table], chunk: _Chunk, work: Path, jour
 def _write_tables(tables: Mapping[str, pa.Table], name: str, work: Path) -> None:
     for table_name, table in tables.items():
         write_table(table, work / f"{name}.{table_name}.parquet")
-
-
-def _chunk_name(first: Place) -> str:
-    return f"{first[0]:07d}-{first[1]:09d}"
 
 
 def finish_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
@@ -212,7 +208,7 @@ def _finish_chunk(
     earlier: Earlier | None,
 ) -> None:
     first, after = max((number, 0), span.start), (number + 1, 0)
-    name = _chunk_name(first)
+    name = chunk_name(first)
     if earlier and not holds_chunk(earlier, name):
         earlier = None
     again = outdated(earlier, records, blocks) if earlier else np.ones(records.num_rows, dtype=bool)
