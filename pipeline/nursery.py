@@ -47,7 +47,9 @@ WORKER = (sys.executable, "-m", "pipeline.worker")
 #: What to do about an installation that does not work.
 CHECK = "Check the installation: `make test`."
 #: What to do when the machine refuses a process.
-TOO_MANY = "Allow more processes (`ulimit -u`, the container's limit), free memory, or set fewer workers; then run again."
+TOO_MANY = (
+    "Allow more processes (`ulimit -u`, the container's limit), free memory, or set fewer workers; then run again."
+)
 #: Signals by which a process ends for what it did itself. Any other came from outside.
 CRASHES = frozenset(
     {
@@ -269,8 +271,9 @@ class _Gone(Exception):
 
 def _ready(process: subprocess.Popen[bytes], *, to_write: bool = False) -> bool:
     """Whether the nursery has said something, or takes something, within one TICK."""
-    read, write = ([], [process.stdin]) if to_write else ([process.stdout], [])
-    return any(select.select(read, write, [], TICK))
+    assert process.stdin is not None and process.stdout is not None
+    read, write, _ = select.select([] if to_write else [process.stdout], [process.stdin] if to_write else [], [], TICK)
+    return bool(read or write)
 
 
 def _told(follower: Follower, on_progress: Callable[[int], None]) -> bool:
@@ -318,7 +321,9 @@ def _refused(error: OSError) -> WorkerError:
     """What to say when a process cannot be started."""
     if error.errno in {errno.EAGAIN, errno.ENOMEM}:
         return WorkerError(f"The machine refuses another process: {error.strerror}.", mend=TOO_MANY)
-    return WorkerError(f"A worker process cannot be started: {error.strerror}.", mend=MENDS.get(error.errno or 0, CHECK))
+    return WorkerError(
+        f"A worker process cannot be started: {error.strerror}.", mend=MENDS.get(error.errno or 0, CHECK)
+    )
 
 
 def _said(work: Path) -> str:

@@ -27,6 +27,8 @@ def print_report(report: RunReport, console: Console) -> None:
         console.print(Text(f"quarantine: {name_of(one)}: {one.reason}: {printable(one.message)}", style="yellow"))
     if len(quarantined) > MAX_SHOWN:
         console.print(f"... and {len(quarantined) - MAX_SHOWN} more in the quarantine dataset")
+    for notice in report.notices:
+        console.print(Text(notice, style="yellow"))
     console.print(_counts_table(report))
     what = "published" if report.published else "nothing new, still"
     console.print(f"{what} snapshot {report.snapshot.name} in {report.snapshot.path}", highlight=False)
@@ -55,6 +57,8 @@ td.path { word-break: break-all; }
 </style></head><body>
 <h1>Winnow run report</h1>
 <p>{{ what }}</p>
+{% for notice in notices %}<p>{{ notice }}</p>{% endfor %}
+
 {% if counts %}
 <h2>What became of the records</h2>
 <table><tr>{% for name in counts %}<th class="n">{{ name }}</th>{% endfor %}</tr>
@@ -103,6 +107,7 @@ def html_report(report: RunReport) -> str:
     created = report.snapshot.manifest["created_at"][:19].replace("T", " ")
     return _PAGE.render(
         what=f"Snapshot {report.snapshot.name}, {created} UTC.",
+        notices=report.notices,
         counts=report.counts,
         seconds=report.seconds,
         decided=decided_by(report),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,16 @@ def seal(folder: Path, *, made_with: str, rules: Mapping[str, str], files: Mappi
     """
     about = {"made_with": made_with, "rules": dict(rules), "files": dict(files)}
     write_text(json.dumps(about), folder / ABOUT)
+
+
+def forget(root: Path, paths: Collection[str]) -> None:
+    """Have these files cleaned anew, whatever packs hold of them. Raises OutputError."""
+    for note in root.glob(f"*/{ABOUT}") if paths else ():
+        with suppress(ValueError, KeyError, AttributeError):  # a damaged note is none
+            about = json.loads(note.read_text("utf-8"))
+            files = {path: "" if path in paths else sha256 for path, sha256 in about["files"].items()}
+            if files != about["files"]:
+                write_text(json.dumps({**about, "files": files}), note)
 
 
 def sealed(folder: Path) -> bool:
