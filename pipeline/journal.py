@@ -24,6 +24,8 @@ COLD = "--cold"
 #: its installation; refused a thread or a process by the machine. Why is in the file.
 EXIT_BUG, EXIT_OUTPUT, EXIT_OUT_OF_MEMORY, EXIT_BROKEN, EXIT_REFUSED = 70, 73, 77, 78, 75
 ERROR_FILE = "error.txt"
+#: What Python says when the machine refuses a thread: a RuntimeError, without a number.
+NO_THREAD = "can't start new thread"
 
 #: While the child passes over records that were done before, reads the next record, or works on it.
 SKIPPING, READING, WORKING = "skipping", "reading", "working"

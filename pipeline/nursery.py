@@ -62,6 +62,9 @@ CRASHES = frozenset(
         signal.SIGTRAP,
     }
 )
+#: Threads and processes that a worker comes to: one of ours to wait for it, the checks' one, a nursery and a child with
+#: theirs.
+THREADS = 7
 _BY_WHOM = "by somebody, or by the kernel for want of memory"
 
 
@@ -384,9 +387,34 @@ class Pool(queue.LifoQueue[Nursery]):
             one.close()
 
 
+def _find_room(n_workers: int) -> None:
+    """Find out before the work whether the machine allows all threads and processes of a run: they count alike.
+
+    Arrow waits for ever for a thread that it could not start. Raises WorkerError.
+    """
+    import pyarrow as pa  # who starts one nursery and reads one file need not wait for it
+
+    over = threading.Event()
+    threads = [
+        threading.Thread(target=over.wait, daemon=True)
+        for _ in range(pa.cpu_count() + pa.io_thread_count() + THREADS * n_workers)
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+    except RuntimeError:
+        raise WorkerError("The machine refuses the run its threads and processes.", mend=TOO_MANY) from None
+    finally:
+        over.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+
+
 @contextlib.contextmanager
 def nurseries(n: int) -> Iterator[Pool]:
-    """A pool of ``n`` nurseries, ended on leaving."""
+    """A pool of ``n`` nurseries, ended on leaving. Raises WorkerError when there are too many processes for them."""
+    _find_room(n)
     pool = Pool([Nursery() for _ in range(n)])
     try:
         yield pool

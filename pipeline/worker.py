@@ -31,6 +31,7 @@ from pipeline.journal import (
     EXIT_OUT_OF_MEMORY,
     EXIT_OUTPUT,
     EXIT_REFUSED,
+    NO_THREAD,
     Journal,
     Span,
 )
@@ -123,7 +124,8 @@ def _exit_code(error: BaseException) -> int:
         return EXIT_OUTPUT
     if isinstance(error, OSError) and error.errno in MEMORY:
         return EXIT_OUT_OF_MEMORY
-    if (isinstance(error, OSError) and error.errno in REFUSED) or "can't start new thread" in str(error):
+    no_thread = isinstance(error, RuntimeError) and str(error) == NO_THREAD
+    if no_thread or (isinstance(error, OSError) and error.errno in REFUSED):
         return EXIT_REFUSED
     if isinstance(error, ImportError):  # the loader says "cannot allocate memory" when a record has eaten all of it
         return EXIT_OUT_OF_MEMORY if "memory" in str(error) or "map segment" in str(error) else EXIT_BROKEN
@@ -138,7 +140,8 @@ def _limit(request: Mapping[str, Any], parent: int) -> None:
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)
-    memory = request["memory_mb"] << 20
+    memory, hard = request["memory_mb"] << 20, resource.getrlimit(resource.RLIMIT_AS)[1]
+    memory = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
