@@ -6,6 +6,7 @@ What is looked at afterwards, the reader's view and the rerun, happens in a fork
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -71,12 +72,17 @@ class _Process:
         self.stdin, self.stdout = open(requests[1], "wb", 0), open(answers[0], "rb", 0)  # noqa: SIM115, PTH123
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, timeout: float) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def communicate(self) -> None:
         self.stdin.close()
         self.stdout.close()
-        os.waitpid(self.pid, 0)
+        with contextlib.suppress(ChildProcessError):  # it was waited for
+            os.waitpid(self.pid, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ def publish_failure(message: str) -> None:
 def _summary(report: RunReport) -> str:
     head = "published" if report.published else "nothing new: still"
     lines = [f"# Snapshot {report.snapshot.name}", "", f"{head} `{report.snapshot.path}`", ""]
+    lines += [line for notice in report.notices for line in (_cell(notice), "")]
     lines += ["| outcome | records |", "| --- | ---: |"]
     lines += [f"| {name} | {n:,} |" for name, n in report.counts.items()]
     lines += ["", "| stage | seconds |", "| --- | ---: |"]

@@ -27,6 +27,7 @@ from prefect.utilities.annotations import quote
 
 from flows.artifacts import publish_artifacts, publish_failure
 from pipeline.errors import WinnowError
+from pipeline.machine import fitted
 from pipeline.nursery import Job, Pool, nurseries
 from pipeline.outcomes import RunReport, name_of
 from pipeline.report import MAX_NOTICE, write_report
@@ -65,7 +66,7 @@ def ingest(
     """
     logger = get_run_logger()
     given = load_settings(settings.model_dump(exclude_unset=True))
-    with nurseries(given.n_workers) as pool:
+    with nurseries(fitted(given).workers) as pool:
 
         def runner(jobs: Sequence[Job]) -> list[JobResult]:
             futures = [run_shard.submit(job.stage, job.name, quote(job), quote(pool)) for job in jobs]  # type: ignore[call-overload]  # quote() keeps Prefect from walking through the values
@@ -115,6 +116,8 @@ def _tell(report: RunReport, logger: logging.Logger | logging.LoggerAdapter[logg
     for one in report.left_out:
         if one.outcome == "quarantine":
             logger.warning("quarantine: %s: %s", name_of(one), one.reason)
+    for notice in report.notices:
+        logger.warning(notice)
     what = "published" if report.published else "nothing new, still"
     logger.info("%s snapshot %s: %s", what, report.snapshot.name, dict(report.counts))
 
@@ -129,7 +132,7 @@ def main(raw: str, out: str, full: bool, strict: bool) -> None:
     try:
         settings = load_settings()
         _find_server()
-        threads = ThreadPoolTaskRunner[JobResult](max_workers=settings.n_workers)
+        threads = ThreadPoolTaskRunner[JobResult](max_workers=fitted(settings).workers)
         configured = ingest.with_options(task_runner=threads)  # type: ignore[arg-type]  # Prefect declares it invariant
         configured(raw, out, settings, full, strict)
     except WinnowError as error:

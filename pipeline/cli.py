@@ -46,12 +46,13 @@ def run(raw: Path, out: Path, full: bool, strict: bool, **values: Any) -> None:
     """Clean the folder RAW into a new snapshot of datasets in OUT."""
     from pipeline.disk import disk_errors
     from pipeline.local import local_runner
+    from pipeline.machine import fitted
     from pipeline.report import print_report, write_report
     from pipeline.run import run as run_pipeline
 
     console = Console(stderr=True)
     settings = load_settings(values)
-    with local_runner(settings.n_workers, console) as (runner, on_stage):
+    with local_runner(fitted(settings).workers, console) as (runner, on_stage):
         report = run_pipeline(raw, out, settings=settings, runner=runner, full=full, on_stage=on_stage)
     with disk_errors(out):
         write_report(report, report.snapshot.path)
@@ -84,6 +85,20 @@ def explain(file: Path, kept: bool, out: Path, **values: Any) -> None:
         from pipeline.explain import explain_file
 
         explain_file(file, nursery, settings=settings, console=Console(), kept_only=kept, out=out)
+
+
+@winnow.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--reason", "reasons", multiple=True, help="Only what is in quarantine for this reason; may be repeated.")
+def retry(out: Path, paths: tuple[str, ...], reasons: tuple[str, ...]) -> None:
+    """Have the next run on OUT try again what is in quarantine, or that of the raw files PATH or for one reason."""
+    from pipeline.read.rawfile import portable_path
+    from pipeline.retry import ask
+
+    given = [path if "\\" in path else portable_path(path) for path in paths]  # as listed in quarantine, or as it is
+    n_records = ask(out, reasons=reasons, paths=given)
+    click.echo(f"The next run will try {n_records:,} records again." if n_records else "There is nothing to try again.")
 
 
 @winnow.command()

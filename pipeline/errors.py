@@ -73,6 +73,7 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out_of_memory"
     PARSER_CRASH = "parser_crash"
+    KILLED = "killed"  # from outside: a signal, the kernel's memory killer; the next run tries again
 
 
 @dataclass(frozen=True, slots=True)

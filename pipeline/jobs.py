@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.boilerplate.templates import index_templates
 from pipeline.collection import Finished
 from pipeline.learning import LEARNED, Learned, hits_in
+from pipeline.machine import Fitted
 from pipeline.marks import has_mark, make_marked, remove_ours, unoccupied
 from pipeline.outcomes import PASSING, RUNS_IN_A_ROW, lasting, left_out_in
 from pipeline.settings import Settings
@@ -68,6 +69,7 @@ class Work:
     out: Path
     settings: Settings
     started: datetime
+    fitted: Fitted  # workers and memory
     before: Snapshot | None  # the live snapshot when the run began: it tells what was seen first when
 
     @property
@@ -117,8 +119,13 @@ class Work:
 
     def job(self, stage: str, name: str, folder: Path, spec: Mapping[str, Any], n_records: int) -> Job:
         """A job under this run's limits."""
-        limits = {"memory_mb": self.settings.memory_mb, "record_seconds": self.settings.record_seconds}
-        return Job(stage, name, str(folder), spec, n_records, **limits)
+        memory = {"memory_mb": self.fitted.memory_mb, "first_mb": self.fitted.first_mb}
+        return Job(stage, name, str(folder), spec, n_records, record_seconds=self.settings.record_seconds, **memory)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What a record may take in this run, by the names of the settings."""
+        return {"memory_mb": self.fitted.memory_mb, "record_seconds": self.settings.record_seconds}
 
     def known_inputs(self) -> dict[str, RawInput]:
         """The files of the last run by path: one of the same size, times and inode need not be hashed again.
@@ -146,19 +153,29 @@ class Work:
         """The files that are read as a copy, each with the place of the copy, made by the scan of this run."""
         folder = self.scratch / "copies"
         folder.mkdir(mode=0o700, exist_ok=True)
-        return {path: folder / f"{fingerprint(path)}.tmp" for path, n_runs in self.changing.items() if n_runs >= RUNS_IN_A_ROW}
+        return {
+            path: folder / f"{fingerprint(path)}.tmp"
+            for path, n_runs in self.changing.items()
+            if n_runs >= RUNS_IN_A_ROW
+        }
 
 
 def drop_doubtful(work: Work) -> None:
-    """Forget results in which records were given up, unless they are in the live snapshot.
+    """Forget results in which records were given up, unless they are in the live snapshot as they are.
 
     A run that ended before it published may have ended because its installation was broken.
     """
     state = work.before.manifest.get("state", {}) if work.before else {}
     for root, name in ((work.packs, "packs"), (work.finished, "finished")):
         for folder in results_in(root):
-            if folder.name not in state.get(name, ()) and proven(folder) and any(given_up_in(folder)):
+            live = folder.name in state.get(name, ()) and (name != "packs" or sealed(folder))
+            if not live and proven(folder) and any(given_up_in(folder)):
                 remove_ours(folder, RESULTS)
+
+
+def given_up_names(folder: Path) -> list[tuple[str, str | None]]:
+    """Path and member of what a finished job gave up: its result depends on chance in nothing else."""
+    return sorted(((one.path, one.member) for one in given_up_in(folder)), key=str)
 
 
 def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[list[Job], list[Shard]]:
@@ -197,38 +214,31 @@ def _resumable(folder: Path) -> bool:
 
 
 def finish_jobs(work: Work, packs: Sequence[Pack], learned: Learned) -> list[Job]:
-    """A job a pack; its result is known by the pack, the templates that occur in it, and the language backend."""
+    """A job a pack; its result is known by the pack and what it gave up, its templates, and the language backend."""
     backend = {"backend": work.settings.language_backend, "seed": work.settings.language_seed}
     index, earlier = index_templates(learned.templates), _finished_before(work)
     jobs = []
     for number, pack in enumerate(packs, 1):
         hits = hits_in(pack, index)
-        name = fingerprint(pack.name, table_fingerprint(hits), backend)
+        n_rows = {one.name: pq.read_metadata(one).num_rows for one in chunk_names(pack.folder, "records")}
+        given_up, n_records = given_up_names(pack.folder), sum(n_rows.values())
+        name = fingerprint(pack.name, n_records, given_up, table_fingerprint(hits), backend)
         templates = work.scratch / f"templates-{name}.parquet"
         write_table(hits, templates)
         made_from = {"cleaned": str(pack.folder), "templates": str(templates), "earlier": earlier.get(pack.name)}
-        spec = {**made_from, "version": VERSION, **backend}
-        n_records = sum(pq.read_metadata(chunk).num_rows for chunk in chunk_names(pack.folder, "records"))
+        spec = {**made_from, "version": VERSION, **backend, "made_of": fingerprint(n_rows, given_up)}
         jobs.append(work.job("finish", f"{number:04d}", work.finished / name, spec, n_records))
     return jobs
 
 
 def _finished_before(work: Work) -> dict[str, str]:
-    """By pack, where the live snapshot's finished records of it lie, if none of them was given up."""
+    """By pack, where the live snapshot's finished records of it lie."""
     state = work.before.manifest.get("state", {}) if work.before else {}
     folders = (
         (pack, work.finished / name)
         for pack, name in zip(state.get("packs", ()), state.get("finished", ()), strict=True)
     )
-    return {pack: str(folder) for pack, folder in folders if complete(folder) and not _gave_up(folder)}
-
-
-def _gave_up(folder: Path) -> bool:
-    """Whether a record was given up; so it may be where that cannot be read."""
-    try:
-        return any(given_up_in(folder))
-    except (OSError, ValueError, KeyError, TypeError):
-        return True
+    return {pack: str(folder) for pack, folder in folders if complete(folder)}
 
 
 def assemble_jobs(work: Work, finished: Sequence[Finished], verdicts: pa.Table, memory: Memory) -> list[Job]:

@@ -20,6 +20,13 @@ Place = tuple[int, int]
 #: Said to a worker that will see one file: it costs more to load everything at the start than what that file needs.
 COLD = "--cold"
 
+#: How a child ends that cannot go on: by an error on a record; refused by the disk; short of memory; without a part of
+#: its installation; refused a thread or a process by the machine. Why is in the file.
+EXIT_BUG, EXIT_OUTPUT, EXIT_OUT_OF_MEMORY, EXIT_BROKEN, EXIT_REFUSED = 70, 73, 77, 78, 75
+ERROR_FILE = "error.txt"
+#: What Python says when the machine refuses a thread: a RuntimeError, without a number.
+NO_THREAD = "can't start new thread"
+
 #: While the child passes over records that were done before, reads the next record, or works on it.
 SKIPPING, READING, WORKING = "skipping", "reading", "working"
 

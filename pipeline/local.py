@@ -9,15 +9,20 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from pipeline.journal import NO_THREAD
+from pipeline.nursery import TOO_MANY
 from pipeline.run import StageRunner
-from pipeline.supervise import Job, JobResult, Pool, StoppedError, failure, nurseries, run_job
+from pipeline.supervise import Job, JobResult, Pool, StoppedError, WorkerError, failure, nurseries, run_job
 
 _QUIET = Console(quiet=True)
 
 
 @contextlib.contextmanager
 def local_runner(n_workers: int, console: Console = _QUIET) -> Iterator[tuple[StageRunner, Callable[[str], None]]]:
-    """A stage runner with ``n_workers`` children at once, and what tells its display that a stage begins."""
+    """A stage runner with ``n_workers`` children at once, and what tells its display that a stage begins.
+
+    Raises WorkerError when the machine refuses a thread.
+    """
     bars = Progress(
         SpinnerColumn(),
         TextColumn("{task.description:<9}"),
@@ -27,8 +32,18 @@ def local_runner(n_workers: int, console: Console = _QUIET) -> Iterator[tuple[St
         console=console,
         transient=False,
     )
-    with ThreadPoolExecutor(n_workers) as threads, nurseries(n_workers) as pool, bars:  # a job ends with its nursery
+    with _threads_refused(), ThreadPoolExecutor(n_workers) as threads, nurseries(n_workers) as pool, bars:
         yield lambda jobs: _run_jobs(jobs, pool, threads, bars), lambda name: _begin(bars, name)
+
+
+@contextlib.contextmanager
+def _threads_refused() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != NO_THREAD:
+            raise
+        raise WorkerError("The machine refuses another thread.", mend=TOO_MANY) from None
 
 
 def _begin(bars: Progress, name: str) -> None:

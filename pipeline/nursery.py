@@ -6,6 +6,7 @@ What runs in them is ``pipeline.worker``; what to do when a child dies is ``pipe
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import queue
@@ -20,14 +21,51 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.disk import MENDS
 from pipeline.errors import OutputError, Reason, WinnowError
-from pipeline.journal import Follower, Span
+from pipeline.journal import (
+    ERROR_FILE,
+    EXIT_BROKEN,
+    EXIT_BUG,
+    EXIT_OUT_OF_MEMORY,
+    EXIT_OUTPUT,
+    EXIT_REFUSED,
+    Follower,
+    Span,
+)
+from pipeline.text_safety import printable
 
-#: Wall-clock seconds without a word from the child, as a multiple of the CPU budget of a record.
+#: Seconds without a word from the child, as a multiple of the CPU budget of a record.
 PATIENCE = 4
+#: Seconds that a nursery may take for an answer: to be started on a busy machine, and to tell of a child that ended.
+START_SECONDS, ANSWER_SECONDS = 180, 20
+#: Seconds that a process may be stopped (SIGSTOP) before it is given up.
+STOPPED_SECONDS = 5
+#: Between two looks, seconds. Waiting is counted in looks, so that a run that was itself stopped blames nobody.
+TICK = 0.2
 WORKER = (sys.executable, "-m", "pipeline.worker")
 #: What to do about an installation that does not work.
 CHECK = "Check the installation: `make test`."
+#: What to do when the machine refuses a process.
+TOO_MANY = (
+    "Allow more processes (`ulimit -u`, the container's limit), free memory, or set fewer workers; then run again."
+)
+#: Signals by which a process ends for what it did itself. Any other came from outside.
+CRASHES = frozenset(
+    {
+        signal.SIGSEGV,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGABRT,
+        signal.SIGSYS,
+        signal.SIGTRAP,
+    }
+)
+#: Threads and processes that a worker comes to: one of ours to wait for it, the checks' one, a nursery and a child with
+#: theirs.
+THREADS = 7
+_BY_WHOM = "by somebody, or by the kernel for want of memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +77,9 @@ class Job:
     folder: str
     spec: Mapping[str, Any]  # what the stage needs, JSON only
     n_records: int  # about how many, for the progress bar
-    memory_mb: int
+    memory_mb: int  # of a child, at most
     record_seconds: int
+    first_mb: int = 0  # of a child at the first try, where the machine has not memory_mb for each at once; 0: memory_mb
 
 
 class WorkerError(WinnowError):
@@ -79,24 +118,23 @@ class Nursery:
         """Run one span in a child, kill it when it goes silent, and say how it ended.
 
         Raises StoppedError when the nursery is closed, WorkerError when a part of the installation could not be
-        loaded, OutputError when the disk refused the child.
+        loaded or the machine refuses a process, OutputError when the disk refused the child.
         """
         journal = work / f"journal-{number}"
         follower = Follower(journal, span.start)
         where = {"work": str(work), "journal": str(journal), "start": span.start, "stop": span.stop}
+        pid = None
         with self._busy:
-            process = self._started()
             try:
-                _send(process, {**asdict(job), **where})
-                pid = int(_line(process))
-                killed = _watch(process, pid, follower, PATIENCE * job.record_seconds, on_progress)
-                status, cpu, peak_kb = json.loads(_line(process))
-            except _Gone:
-                self._reap()
+                process = self._started()
+                self._send(process, {**asdict(job), **where})
+                pid = _child_of(self._line(process, START_SECONDS))
+                killed = self._watch(process, pid, follower, PATIENCE * job.record_seconds, on_progress)
+                status, cpu, peak_kb = json.loads(self._line(process, ANSWER_SECONDS))
+            except _Gone as gone:
+                reason, cause = self._give_up(gone, pid)
                 follower.look()
-                return Ended(
-                    False, Reason.PARSER_CRASH, "The worker process could not start or was killed.", 0, 0, follower
-                )
+                return Ended(False, reason, cause, 0, 0, follower)
         follower.look()
         _raise_if_no_record_is_to_blame(os.waitstatus_to_exitcode(status), work)
         reason, cause = _explain(status, killed, job, work)
@@ -110,100 +148,228 @@ class Nursery:
         with self._busy:
             self._reap()
 
-    def _reap(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-
     def start(self) -> None:
-        """Start the process now, to be ready when it is needed."""
+        """Start the process now, to be ready when it is needed. Raises WorkerError when the machine refuses."""
         self._started()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._closed:
             raise StoppedError("The run was stopped.")
         if self._process is None:
-            self._process = self._start()
+            try:
+                self._process = self._start()
+            except OSError as error:
+                raise _refused(error) from None
         return self._process
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
         environment["NURSERY_PARENT"] = str(os.getpid())
-        return subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment)
+        return subprocess.Popen(
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env=environment,
+            start_new_session=True,  # ^C is for the run, which ends its nurseries
+        )
+
+    def _give_up(self, gone: _Gone, pid: int | None) -> tuple[Reason, str]:
+        """End a nursery that does not answer, and its child; the reason and a sentence. Raises StoppedError."""
+        code = self._reap(ended=gone.ended)
+        if pid is not None:
+            _end(pid)
+        if self._closed:
+            raise StoppedError("The run was stopped.") from None
+        if code is None:
+            return Reason.KILLED, f"Its worker process {gone} and was ended."
+        if code < 0:
+            return Reason.KILLED, f"Its worker process was killed ({_signal(-code)}) {_BY_WHOM}."
+        return Reason.PARSER_CRASH, f"The worker process could not start, or broke (exit code {code})."
+
+    def _reap(self, *, ended: bool = False) -> int | None:
+        """End the process; the exit code with which it had ended by itself, if it had."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        code = None
+        if ended:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = process.wait(timeout=ANSWER_SECONDS)
+        process.kill()
+        process.communicate()
+        return code
+
+    def _send(self, process: subprocess.Popen[bytes], request: Mapping[str, Any]) -> None:
+        assert process.stdin is not None
+        data = memoryview(json.dumps(request).encode() + b"\n")
+        os.set_blocking(process.stdin.fileno(), False)  # one that is stopped takes no more than the pipe has room for
+        try:
+            while data:
+                self._wait(process, START_SECONDS, to_write=True)
+                data = data[process.stdin.write(data) or 0 :]
+        except BrokenPipeError:
+            raise _Gone("is gone", ended=True) from None
+
+    def _line(self, process: subprocess.Popen[bytes], seconds: float) -> bytes:
+        assert process.stdout is not None
+        self._wait(process, seconds)
+        line = process.stdout.readline()  # unbuffered: what select() is asked about is never held back here
+        if not line.endswith(b"\n"):
+            raise _Gone("is gone", ended=True)
+        return line
+
+    def _wait(self, process: subprocess.Popen[bytes], seconds: float, *, to_write: bool = False) -> None:
+        """Wait until there is a line to read, or room to write. Raises _Gone."""
+        n_stopped = 0
+        for _ in range(round(seconds / TICK)):
+            if _ready(process, to_write=to_write):
+                return
+            n_stopped = self._still_there(process, n_stopped)
+        raise _Gone(f"gave no answer for {seconds} seconds")
+
+    def _still_there(self, process: subprocess.Popen[bytes], n_stopped: int) -> int:
+        """For how many looks the nursery has been stopped. Raises _Gone when it is too long, or the run is over."""
+        if self._closed:
+            raise _Gone("was not needed any more")
+        n_stopped = n_stopped + 1 if is_stopped(process.pid) else 0
+        if n_stopped * TICK >= STOPPED_SECONDS:
+            raise _Gone("was stopped from outside")
+        return n_stopped
+
+    def _watch(
+        self,
+        process: subprocess.Popen[bytes],
+        pid: int,
+        follower: Follower,
+        patience: float,
+        on_progress: Callable[[int], None],
+    ) -> str:
+        """Wait for the child's end; "silent" or "stopped" when it had to be killed for that. Raises _Gone."""
+        n_silent = n_stopped = n_still = 0
+        killed = ""
+        while not _ready(process):
+            n_stopped = self._still_there(process, n_stopped)
+            n_still = n_still + 1 if is_stopped(pid) else 0
+            n_silent += 1
+            if killed and n_silent * TICK > ANSWER_SECONDS:
+                raise _Gone("does not tell that its child ended")
+            if _told(follower, on_progress) and not killed:
+                n_silent = 0
+            elif not killed and (n_silent * TICK > patience or n_still * TICK >= STOPPED_SECONDS):
+                killed, n_silent = "stopped" if n_still else "silent", 0
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+        _told(follower, on_progress)
+        return killed
 
 
 class _Gone(Exception):
-    """The nursery does not answer any more."""
+    """The nursery does not answer any more; ``ended`` when it ended by itself."""
+
+    def __init__(self, what: str, *, ended: bool = False) -> None:
+        super().__init__(what)
+        self.ended = ended
 
 
-def _send(process: subprocess.Popen[bytes], request: Mapping[str, Any]) -> None:
-    assert process.stdin is not None
-    data = memoryview(json.dumps(request).encode() + b"\n")
+def _ready(process: subprocess.Popen[bytes], *, to_write: bool = False) -> bool:
+    """Whether the nursery has said something, or takes something, within one TICK."""
+    assert process.stdin is not None and process.stdout is not None
+    read, write, _ = select.select([] if to_write else [process.stdout], [process.stdin] if to_write else [], [], TICK)
+    return bool(read or write)
+
+
+def _told(follower: Follower, on_progress: Callable[[int], None]) -> bool:
+    """Whether the child has noted anything new; how many more records it began is told."""
+    begun = follower.n_begun
+    news = follower.look()
+    if follower.n_begun > begun:
+        on_progress(follower.n_begun - begun)
+    return news
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped by a signal; False where that cannot be known (no /proc)."""
+    return _state(pid) in {"T", "t"}
+
+
+def _state(pid: int) -> str:
+    """The letter of proc_pid_stat(5) for a process, "" when it is gone or there is no /proc."""
     try:
-        while data:
-            data = data[process.stdin.write(data) :]  # a pipe takes what it has room for
-    except BrokenPipeError:
-        raise _Gone from None
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return ""
+    return chr(stat[stat.rfind(b")") + 2])
 
 
-def _line(process: subprocess.Popen[bytes]) -> bytes:
-    assert process.stdout is not None
-    line = process.stdout.readline()  # unbuffered: what select() is asked about is never held back here
-    if not line.endswith(b"\n"):
-        raise _Gone
-    return line
+def _end(pid: int) -> None:
+    """Kill a child whose nursery is gone, and wait until it does nothing any more: its files are looked at next."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    for _ in range(round(ANSWER_SECONDS / 0.01)):
+        if _state(pid) in {"", "Z", "X"}:  # a zombie is its new parent's to bury
+            return
+        time.sleep(0.01)
+
+
+def _child_of(line: bytes) -> int:
+    """The pid that a nursery answers. Raises WorkerError when the machine refused it a child."""
+    answer = json.loads(line)
+    if isinstance(answer, int):
+        return answer
+    raise _refused(OSError(answer["errno"], os.strerror(answer["errno"])))
+
+
+def _refused(error: OSError) -> WorkerError:
+    """What to say when a process cannot be started."""
+    if error.errno in {errno.EAGAIN, errno.ENOMEM}:
+        return WorkerError(f"The machine refuses another process: {error.strerror}.", mend=TOO_MANY)
+    return WorkerError(
+        f"A worker process cannot be started: {error.strerror}.", mend=MENDS.get(error.errno or 0, CHECK)
+    )
 
 
 def _said(work: Path) -> str:
     """What a child wrote about its end, "" when it could not."""
     try:
-        return (work / "error.txt").read_text("utf-8").strip()
+        return (work / ERROR_FILE).read_text("utf-8").strip()
     except OSError:
         return ""
 
 
 def _raise_if_no_record_is_to_blame(code: int, work: Path) -> None:
-    if code == 73:
+    if code == EXIT_OUTPUT:
         raise OutputError(_said(work) or "The disk refused a worker process.", mend="The live snapshot is whole.")
-    if code == 78:
+    if code == EXIT_BROKEN:
         raise WorkerError(f"A worker process cannot load what it needs: {_said(work)}.", mend=CHECK)
+    if code == EXIT_REFUSED:
+        raise WorkerError(f"The machine refuses a worker process what it needs: {_said(work)}.", mend=TOO_MANY)
 
 
-def _watch(
-    process: subprocess.Popen[bytes], pid: int, follower: Follower, patience: float, on_progress: Callable[[int], None]
-) -> bool:
-    """Wait for the child's end; True when it had to be killed for silence."""
-    assert process.stdout is not None
-    heard, killed = time.monotonic(), False
-    while not select.select([process.stdout], [], [], 0.2)[0]:
-        begun = follower.n_begun
-        if follower.look():
-            heard = time.monotonic()
-            on_progress(follower.n_begun - begun)
-        elif time.monotonic() - heard > patience and not killed:
-            killed = True
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
-    begun = follower.n_begun
-    follower.look()
-    on_progress(follower.n_begun - begun)
-    return killed
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
 
 
-def _explain(status: int, killed: bool, job: Job, work: Path) -> tuple[Reason, str]:
+def _explain(status: int, killed: str, job: Job, work: Path) -> tuple[Reason, str]:
     """The reason and a sentence for a wait status."""
     code = os.waitstatus_to_exitcode(status)
+    if killed == "stopped":
+        return Reason.KILLED, "Its process was stopped from outside and had to be ended."
     if killed:
         return Reason.TIMEOUT, f"No progress within {PATIENCE * job.record_seconds} seconds."
     if code == -signal.SIGPROF:
         return Reason.TIMEOUT, f"It took more than {job.record_seconds} seconds of CPU time (record_seconds)."
-    if code == 77 or code == -signal.SIGKILL:
+    if code == EXIT_OUT_OF_MEMORY:
         return Reason.OUT_OF_MEMORY, f"It needed more than {job.memory_mb} MB of memory (memory_mb)."
-    if code == 70:
+    if code == EXIT_BUG:
         last = (_said(work) or "it could not say why").splitlines()[-1]
-        return Reason.PARSER_CRASH, f"The parser failed: {last[:500]}"
-    return Reason.PARSER_CRASH, f"The parser's process died ({signal.Signals(-code).name if code < 0 else code})."
+        return Reason.PARSER_CRASH, f"The parser failed: {printable(last, limit=500)}"
+    if code < 0 and -code not in CRASHES:
+        return Reason.KILLED, f"Its process was killed ({_signal(-code)}) {_BY_WHOM}."
+    return Reason.PARSER_CRASH, f"The parser's process died ({_signal(-code) if code < 0 else code})."
 
 
 class Pool(queue.LifoQueue[Nursery]):
@@ -221,9 +387,34 @@ class Pool(queue.LifoQueue[Nursery]):
             one.close()
 
 
+def _find_room(n_workers: int) -> None:
+    """Find out before the work whether the machine allows all threads and processes of a run: they count alike.
+
+    Arrow waits for ever for a thread that it could not start. Raises WorkerError.
+    """
+    import pyarrow as pa  # who starts one nursery and reads one file need not wait for it
+
+    over = threading.Event()
+    threads = [
+        threading.Thread(target=over.wait, daemon=True)
+        for _ in range(pa.cpu_count() + pa.io_thread_count() + THREADS * n_workers)
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+    except RuntimeError:
+        raise WorkerError("The machine refuses the run its threads and processes.", mend=TOO_MANY) from None
+    finally:
+        over.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+
+
 @contextlib.contextmanager
 def nurseries(n: int) -> Iterator[Pool]:
-    """A pool of ``n`` nurseries, ended on leaving."""
+    """A pool of ``n`` nurseries, ended on leaving. Raises WorkerError when there are too many processes for them."""
+    _find_room(n)
     pool = Pool([Nursery() for _ in range(n)])
     try:
         yield pool

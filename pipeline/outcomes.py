@@ -29,10 +29,15 @@ from pipeline.types import RawInput
 #: A run in which this many records crash their parser, and more than are read, has a broken installation. One in which
 #: not even a page of our own can be read stops in its first shard (``supervise``).
 TOO_MANY_CRASHES = 3
+#: What it means when many records have such a reason, and the mend.
+_LOST = {
+    Reason.PARSER_CRASH.value: ("crashed their parser", CHECK),
+    Reason.KILLED.value: ("had their process killed from outside", "Free memory or set fewer workers, then run again."),
+}
 _SLICE = 10_000  # rows that are dictionaries at a time
 
 #: Reasons that may be gone the next time: a file with one of them is read again by the next run.
-PASSING = frozenset({Reason.FILE_CHANGED.value, Reason.UNREADABLE.value})
+PASSING = frozenset({Reason.FILE_CHANGED.value, Reason.UNREADABLE.value, Reason.KILLED.value})
 #: A file that changed while so many runs in a row looked at it is read as a copy from then on.
 RUNS_IN_A_ROW = 3
 _MOST_CHANGING = 1_000  # files of which that is kept
@@ -120,14 +125,15 @@ def quarantined(one: Rejection) -> LeftOut:
 
 
 def stop_if_broken(left_out: Sequence[LeftOut], n_read: int) -> None:
-    """Raise InvariantError when more records crashed than went through; ``n_read`` is how many were cleaned."""
-    crashes = [one for one in left_out if one.reason == Reason.PARSER_CRASH.value]
-    n_fine = n_read - sum(one.stage == "finish" for one in crashes)
-    if len(crashes) >= TOO_MANY_CRASHES and len(crashes) > n_fine:
+    """Raise InvariantError when more records lost their process than went through; ``n_read`` were cleaned."""
+    lost = [one for one in left_out if one.reason in _LOST]
+    n_fine = n_read - sum(one.stage == "finish" for one in lost)
+    if len(lost) >= TOO_MANY_CRASHES and len(lost) > n_fine:
+        what, mend = _LOST[Counter(one.reason for one in lost).most_common(1)[0][0]]
         raise InvariantError(
-            f"{len(crashes)} records crashed their parser and only {n_fine} were read, so nothing was published; "
-            f"the first: {name_of(crashes[0])}: {printable(crashes[0].message)}",
-            mend=CHECK,
+            f"{len(lost)} records {what} and only {n_fine} were read, so nothing was published; "
+            f"the first: {name_of(lost[0])}: {printable(lost[0].message)}",
+            mend=mend,
         )
 
 

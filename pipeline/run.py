@@ -21,8 +21,9 @@ from pipeline.boilerplate.rules import load_choices, load_rules
 from pipeline.boilerplate.site_choices import apply_choices
 from pipeline.collection import Finished, deduplicate, verdict_fingerprints
 from pipeline.errors import WinnowError
-from pipeline.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs, set_apart
+from pipeline.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs, given_up_names, set_apart
 from pipeline.learning import Learned, learn, load_learned, save_learned
+from pipeline.machine import fitted
 from pipeline.outcomes import (
     PASSING,
     FailedRun,
@@ -40,6 +41,7 @@ from pipeline.outcomes import (
 )
 from pipeline.read.scan import ScannedFile, scan
 from pipeline.report import drop_failure, write_failure
+from pipeline.retry import done, files_to_retry, pending
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.shards.chunks import DamagedError, chunk_names, complete
@@ -47,7 +49,7 @@ from pipeline.shards.plan import Recipe, code_fingerprint, collection_fingerprin
 from pipeline.store.check import check_parts, in_place
 from pipeline.store.lock import locked
 from pipeline.store.memory import Memory, recall
-from pipeline.store.packs import Pack, drop_others, seal, sites_in, take_packs
+from pipeline.store.packs import Pack, drop_others, forget, seal, sites_in, take_packs
 from pipeline.store.snapshots import Snapshot, drop_old, live_or_salvaged, publish, tidy
 from pipeline.store.stage import (
     RunFacts,
@@ -147,7 +149,9 @@ def run(
         for sentence in (*said, *tidy(out)):
             clock.say(sentence)
         before = live_or_salvaged(out)
-        work = Work(raw.absolute(), out.absolute(), settings, datetime.now(UTC), before)
+        work = Work(raw.absolute(), out.absolute(), settings, datetime.now(UTC), fitted(settings), before)
+        for sentence in work.fitted.notices:
+            clock.say(sentence)
         with _failing(work, clock):
             work.begin(full=full)
             known: Mapping[str, RawInput] = {}
@@ -181,10 +185,13 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
     left_out = clock.left_out = left_out_by_scan(scanned)
     recipe, settings = recipe_of(work.settings), work.settings
     collection = collection_fingerprint(inputs, [(one.path, one.reason) for one in left_out], recipe, settings)
-    if parent is not None and parent.manifest["collection"] == collection and in_place(parent):
+    again = files_to_retry(parent, work.limits, pending(work.state)) if parent else frozenset()
+    if parent is not None and parent.manifest["collection"] == collection and in_place(parent) and not again:
         _clear_up(work, parent, inputs)
-        return _report(parent, False, parent.manifest["counts"], clock, [*left_out, *quarantined_before(parent)])
+        left_out = [*left_out, *quarantined_before(parent)]
+        return _report(work, parent, False, parent.manifest["counts"], clock, left_out)
     with clock.stage("clean"):
+        forget(work.packs, again)
         packs, failed = _clean(work, inputs, recipe, clock)
     with clock.stage("learn"):
         learned = _learn(work, packs, clock)
@@ -207,25 +214,27 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
         missing = [n for n, key in enumerate(keys) if key not in known]
         jobs = assemble_jobs(work, [finished[n] for n in missing], verdicts, memory)
         made = dict(zip(missing, map(stage_assembled, clock.do(jobs)), strict=True))
-        assembled = {key: made.get(n) or known.get(key, []) for n, key in enumerate(keys)}
+        assembled = {key: made[n] if n in made else known[key] for n, key in enumerate(keys)}
         outcomes = _settle(work, inputs, left_out, assembled, memory)
     with clock.stage("check"):
         staged = _stage(work, assembled, outcomes, clock, memory)
-        new = [by_dataset(one) for one in made.values()]
-        check_parts(by_dataset(staged), new, threads=settings.n_workers, spill=work.scratch)
+        new = [by_dataset(one) for slices in made.values() for one in slices]
+        check_parts(by_dataset(staged), new, threads=work.fitted.workers, spill=work.scratch)
     with clock.stage("publish"):
         facts = RunFacts(work.started, outcomes.counts, settings)
         manifest = manifest_head(facts, collection=collection if lasting(left_out) else "", assembled=assembled)
         manifest["changing"] = changing
+        manifest["limits"] = work.limits
         manifest["state"] = {"packs": [one.name for one in packs], "finished": [one.folder.name for one in finished]}
         snapshot = publish(work.out, staged, manifest=manifest, keep=settings.keep_snapshots)
         _clear_up(work, snapshot, inputs)
-    return _report(snapshot, True, outcomes.counts, clock, left_out)
+    return _report(work, snapshot, True, outcomes.counts, clock, left_out)
 
 
 def _clear_up(work: Work, snapshot: Snapshot, inputs: Sequence[RawInput]) -> None:
     """What follows publishing; when a run was killed before its end, the next run does it."""
     work.keep_inputs(inputs)
+    done(work.state)
     drop_old(work.out, work.settings.keep_snapshots)
     state = snapshot.manifest.get("state", {})
     for folder, name in ((work.packs, "packs"), (work.finished, "finished")):
@@ -279,18 +288,21 @@ def _finish(work: Work, packs: Sequence[Pack], learned: Learned, clock: _Clock) 
 
 def _assembly_keys(finished: Sequence[Finished], verdicts: Sequence[str]) -> list[str]:
     """By pack, the fingerprint of all that its parts depend on: finished rows, live ones, verdicts on them."""
-    return [fingerprint(one.folder.name, said) for one, said in zip(finished, verdicts, strict=True)]
+    return [
+        fingerprint(one.folder.name, given_up_names(one.folder), said)
+        for one, said in zip(finished, verdicts, strict=True)
+    ]
 
 
 def _settle(
     work: Work,
     inputs: Sequence[RawInput],
     left_out: Sequence[LeftOut],
-    assembled: Mapping[str, Staged],
+    assembled: Mapping[str, Sequence[Staged]],
     memory: Memory,
 ) -> Outcomes:
     def paths(dataset: str) -> Iterator[str]:
-        for part, file in (one for staged in assembled.values() for one in staged):
+        for part, file in _parts(assembled):
             if part.dataset == dataset:
                 yield from pq.read_table(file, columns=["path"])["path"].to_pylist()
 
@@ -304,9 +316,15 @@ def _settle(
     )
 
 
-def _stage(work: Work, assembled: Mapping[str, Staged], outcomes: Outcomes, clock: _Clock, memory: Memory) -> Staged:
+def _parts(assembled: Mapping[str, Sequence[Staged]]) -> Staged:
+    return [one for slices in assembled.values() for staged in slices for one in staged]
+
+
+def _stage(
+    work: Work, assembled: Mapping[str, Sequence[Staged]], outcomes: Outcomes, clock: _Clock, memory: Memory
+) -> Staged:
     """Every part of the snapshot to be, at least one a dataset, with the file that holds it."""
-    staged = [one for parts in assembled.values() for one in parts]
+    staged = _parts(assembled)
     there = {part.dataset for part, _ in staged}
     facts = RunFacts(work.started, outcomes.counts, work.settings)
     small = {name: schema.empty_table() for name, schema in DATASETS.items() if name not in there}
@@ -321,7 +339,12 @@ def _stop_if_broken(left_out: Sequence[LeftOut], packs: Sequence[Pack]) -> None:
 
 
 def _report(
-    snapshot: Snapshot, published: bool, counts: Mapping[str, int], clock: _Clock, left_out: Sequence[LeftOut]
+    work: Work,
+    snapshot: Snapshot,
+    published: bool,
+    counts: Mapping[str, int],
+    clock: _Clock,
+    left_out: Sequence[LeftOut],
 ) -> RunReport:
     return RunReport(
         snapshot=snapshot,

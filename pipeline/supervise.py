@@ -1,7 +1,8 @@
 """Run a stage over a shard in child processes, so that a record that kills its parser costs itself alone.
 
-A child that dies is followed by others: one for the records before the suspect that were not yet safe, one
-for the suspect alone, one for the rest. A suspect that dies twice is given up with the reason.
+A child that dies leaves nothing but what it noted as safe, and is followed by others: one for the records before the
+suspect that were not yet safe, one for the suspect alone, one for the rest. A suspect that dies twice is given up with
+the reason. A second try has all of ``memory_mb``, where the first had to share the machine's memory with others.
 Start-up is charged to nobody: a ``Nursery`` has everything imported before it forks the child.
 """
 
@@ -17,16 +18,17 @@ import pyarrow.parquet as pq
 
 from pipeline.disk import disk_errors, write_text
 from pipeline.errors import Reason, Rejection, WinnowError
-from pipeline.journal import WORKING, Noted, Place, Span
+from pipeline.journal import ERROR_FILE, WORKING, Noted, Place, Span
 from pipeline.marks import make_marked, remove_ours, unoccupied
 from pipeline.nursery import CHECK, Ended, Job, Nursery, Pool, StoppedError, WorkerError, nurseries
-from pipeline.shards.chunks import RESULTS, damaged_files, note_contents, proven
+from pipeline.shards.chunks import RESULTS, chunk_place, damaged_files, note_contents, proven
 
 __all__ = [
     "Job", "JobResult", "Nursery", "Pool", "StoppedError", "WorkerError", "failure", "given_up_in", "nurseries", "run_job",
 ]  # fmt: skip
 
-#: Times that a child may die on no record before the run is given up: somebody's kill -9 is not a broken machine.
+#: Times that children may die on no record, one after the other, before the run is given up: somebody's kill -9 is
+#: not a broken machine.
 MAX_LOST = 3
 #: Records of a shard that are given up before any is read, until a page of our own tells whether they are to blame.
 SUSPICIOUS = 20
@@ -103,35 +105,65 @@ def given_up_in(folder: Path) -> Iterator[Rejection]:
 def _run_spans(
     job: Job, work: Path, nursery: Nursery, on_progress: Callable[[int], None]
 ) -> tuple[list[Rejection], list[Ended]]:
+    """Go through the shard in order; what is still to do lies on a stack, the next span on top."""
     given_up: list[Rejection] = []
     results: list[Ended] = []
+    at_first = replace(job, memory_mb=job.first_mb or job.memory_mb)
     todo: list[tuple[Span, bool]] = [(Span(), False)]
     n_lost = 0
     while todo:
         span, alone = todo.pop()
-        ended = nursery.run(job, work, span, number=len(results), on_progress=on_progress)
+        limited = job if alone or n_lost else at_first
+        ended = nursery.run(limited, work, span, number=len(results), on_progress=on_progress)
         results.append(ended)
+        last = ended.follower.last
+        if ended.fine or last.safe > span.start:
+            n_lost = 0
         if ended.fine:
             continue
-        last = ended.follower.last
+        _sweep(work, last.safe)
         found = _suspect(last, span)
         if found is None:
             n_lost += 1
             if n_lost >= MAX_LOST:
-                raise WorkerError(f"Its workers failed, and on no record: {ended.cause}", mend=f"Run again. {CHECK}")
+                raise _lost(ended, limited)
             todo.append((Span(max(last.safe, span.start), span.stop), alone))
             continue
         place, after = found
         if alone and place == span.start:
             given_up.append(_rejection(job, ended))
+            if span.holds(after):  # it was alone with the rest of its file
+                todo.append((Span(after, span.stop), False))
             if len(given_up) == SUSPICIOUS and not _any_done(work):
                 results.append(_prove(job, work, nursery, number=len(results)))
             continue
         todo.append((Span(after, span.stop), False))
         todo.append((Span(place, after), True))
-        if ended.follower.last.safe < place:
-            todo.append((Span(ended.follower.last.safe, place), False))
+        if last.safe < place:
+            todo.append((Span(last.safe, place), False))
     return given_up, results
+
+
+def _sweep(work: Path, safe: Place) -> None:
+    """Remove what a child that died had not noted as safe, so that nothing of it is counted beside what is made again.
+
+    Spans are done in order: whatever begins at ``safe`` or later is that child's.
+    """
+    for file in work.iterdir():
+        first = chunk_place(file)
+        if file.suffix == ".tmp" or file.name == ERROR_FILE or (first is not None and first >= safe):
+            file.unlink()
+
+
+def _lost(ended: Ended, job: Job) -> WorkerError:
+    """What to say when workers fail again and again, and on no record: the cause and its mend."""
+    mends = {
+        Reason.OUT_OF_MEMORY: f"Raise memory_mb (it is {job.memory_mb}), then run again.",
+        Reason.KILLED: "Free memory or set fewer workers, then run again.",
+        Reason.TIMEOUT: f"Raise record_seconds (it is {job.record_seconds}), then run again.",
+    }
+    mend = mends.get(ended.reason, f"Run again. {CHECK}")
+    return WorkerError(f"Its workers failed, and on no record: {ended.cause}", mend=mend)
 
 
 def _any_done(work: Path) -> bool:

@@ -6,6 +6,7 @@ of memory and CPU time, without core files, in a process group of its own. Run b
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import gc
@@ -15,13 +16,25 @@ import resource
 import signal
 import sys
 import sysconfig
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import OutputError
-from pipeline.journal import COLD, Journal, Span
+from pipeline.journal import (
+    COLD,
+    ERROR_FILE,
+    EXIT_BROKEN,
+    EXIT_BUG,
+    EXIT_OUT_OF_MEMORY,
+    EXIT_OUTPUT,
+    EXIT_REFUSED,
+    NO_THREAD,
+    Journal,
+    Span,
+)
 from pipeline.shards.stages import assemble_shard, clean_shard, finish_shard, probe, warm_up
 
 Stage = Callable[[Mapping[str, Any], Path, Span, Journal], None]
@@ -34,12 +47,14 @@ STAGES: Mapping[str, Stage] = {
     "probe": probe,
 }
 
-EXIT_BUG, EXIT_OUTPUT, EXIT_OUT_OF_MEMORY, EXIT_BROKEN = 70, 73, 77, 78
 #: What the disk or the machine says, never a document: whoever meets it, no record is to blame.
 MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
+#: What the system says that has no memory left, and that has no thread or process left.
+MEMORY, REFUSED = frozenset({errno.ENOMEM}), frozenset({errno.EAGAIN})
+#: Between tries to fork, when the machine refuses.
+RETRY_SECONDS = (0.1, 0.5, 2.0)
 #: Where our own modules and data lie, and those of what we need: what cannot be read there is no record's fault.
 INSTALLED = tuple(f"{folder}{os.sep}" for folder in (Path(__file__).parent, sysconfig.get_path("platlib")))
-ERROR_FILE = "error.txt"
 #: The variable that tells a nursery whose it is: that process may be gone before the nursery has imported anything.
 PARENT = "NURSERY_PARENT"
 #: Blocks are made by the thousand and hold no cycles: looking for some less often saves a seventh of ``finish``.
@@ -56,12 +71,25 @@ def main(stages: Mapping[str, Stage] = STAGES) -> None:
     own = os.getpid()
     for line in sys.stdin:
         request = json.loads(line)
-        pid = os.fork()
+        try:
+            pid = _fork()
+        except OSError as error:
+            print(json.dumps({"errno": error.errno}), flush=True)
+            continue
         if pid == 0:
             _child(request, stages, own)
         print(pid, flush=True)
         _, status, usage = os.wait4(pid, 0)
         print(json.dumps([status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]), flush=True)
+
+
+def _fork() -> int:
+    """As ``os.fork``; a machine that refuses may have a process to spare a moment later. Raises OSError."""
+    for seconds in RETRY_SECONDS:
+        with contextlib.suppress(OSError):
+            return os.fork()
+        time.sleep(seconds)
+    return os.fork()
 
 
 def _die_with(parent: int) -> None:
@@ -94,6 +122,11 @@ def _exit_code(error: BaseException) -> int:
     """Whose fault an error is: the machine's, the installation's, or that of the record under way."""
     if isinstance(error, OutputError) or (isinstance(error, OSError) and error.errno in MACHINE):
         return EXIT_OUTPUT
+    if isinstance(error, OSError) and error.errno in MEMORY:
+        return EXIT_OUT_OF_MEMORY
+    no_thread = isinstance(error, RuntimeError) and str(error) == NO_THREAD
+    if no_thread or (isinstance(error, OSError) and error.errno in REFUSED):
+        return EXIT_REFUSED
     if isinstance(error, ImportError):  # the loader says "cannot allocate memory" when a record has eaten all of it
         return EXIT_OUT_OF_MEMORY if "memory" in str(error) or "map segment" in str(error) else EXIT_BROKEN
     if isinstance(error, OSError | SyntaxError) and str(error.filename).startswith(INSTALLED):
@@ -107,10 +140,13 @@ def _limit(request: Mapping[str, Any], parent: int) -> None:
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)
-    memory = request["memory_mb"] << 20
+    memory, hard = request["memory_mb"] << 20, resource.getrlimit(resource.RLIMIT_AS)[1]
+    memory = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    with contextlib.suppress(OSError):  # the kernel, when it has to choose, takes a child and not the run
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("types", "errors", "version", "tokens", "text_safety", "proof", "marks", "disk", "journal", "ids"),
     ("charset_sample", "text"),
-    ("charset", "mojibake", "headings", "settings", "debris", "scores"),
+    ("charset", "mojibake", "headings", "settings", "debris", "scores", "machine"),
     ("decode", "repair", "dates"),
     ("extract", "boilerplate", "language", "dedup", "quality", "rules"),
     ("metadata",),
@@ -23,7 +23,7 @@ LAYERS = (
     ("nursery",),
     ("supervise",),
     ("collection", "outcomes", "learning"),
-    ("jobs",),
+    ("jobs", "retry"),
     ("report",),
     ("run",),
     ("api", "local", "explain", "dictionary", "trial", "site_lines", "site_draft", "rule_effect"),

@@ -53,7 +53,9 @@ def finish(cleaned, tmp_path, monkeypatch):
     finish_record = stages.finish_record
     monkeypatch.setattr(stages, "finish_record", noted)
 
-    def do(name, templates, earlier=None, **options):
+    whole = (Span(),)
+
+    def do(name, templates, earlier=None, spans=whole, **options):
         done.clear()
         folder, hits = tmp_path / name, tmp_path / f"{name}.parquet"
         folder.mkdir()
@@ -62,7 +64,8 @@ def finish(cleaned, tmp_path, monkeypatch):
         write_table(pa.table({"site": pa.array(sites, pa.string()), "key": pa.array(keys, pa.uint64())}), hits)
         spec = {"cleaned": str(cleaned), "templates": str(hits), "backend": "lid176", "seed": 0, "version": "1"}
         spec |= {"earlier": str(earlier) if earlier else None, **options}
-        stages.finish_shard(json.loads(json.dumps(spec)), folder, Span(), JOURNAL)
+        for span in spans:
+            stages.finish_shard(json.loads(json.dumps(spec)), folder, span, JOURNAL)
         note_contents(folder)
         return folder, list(done)
 
@@ -113,3 +116,30 @@ def test_what_is_missing_of_the_earlier_result_is_made_again(finish):
     again, done = finish("again", [], earlier)
     assert len(done) == len(PAGES)
     assert rows(again) == rows(finish("afresh", [])[0])
+
+
+@pytest.mark.parametrize("templates", [BEFORE, [], [*BEFORE, ("harbour-b.org", "海港新闻天天看")]])
+@pytest.mark.parametrize("given_up", [0, 1])
+def test_a_chunk_that_an_earlier_result_has_in_pieces_is_taken_over_whole(finish, templates, given_up):
+    """Its child died at a record, so that what came before and after it was made by others; or it was given up."""
+    spans = [Span((0, 0), (0, 2)), Span((0, 2 + given_up), (0, 5)), Span((0, 5), None)]
+    earlier, _ = finish("earlier", BEFORE, spans=spans)
+    again, done = finish("again", templates, earlier)
+    assert (sorted(PAGES)[2] in done) >= given_up
+    expected = [sorted(PAGES)[2]] * given_up if templates == BEFORE else done
+    assert done == expected
+    afresh, _ = finish("afresh", templates)
+    assert tables(again) == tables(afresh)
+
+
+def test_a_result_of_other_records_is_not_taken_over(finish):
+    earlier, _ = finish("earlier", BEFORE, made_of="some")
+    _, done = finish("again", BEFORE, earlier, made_of="others")
+    assert len(done) == len(PAGES)
+
+
+def tables(folder):
+    found = {}
+    for file in sorted(folder.glob("*-*.parquet")):
+        found.setdefault(file.name.split(".")[1], []).extend(pq.read_table(file).to_pylist())
+    return found

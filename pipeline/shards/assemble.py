@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline.schema import DATASETS, SORT_KEYS
 
+_BATCH = 65_536  # rows about the collection that are in memory at a time
 #: What dedup says of a document or a section; ``id`` is a doc_id or a section_id.
 VERDICTS = pa.schema(
     [
@@ -20,42 +26,71 @@ VERDICTS = pa.schema(
 )
 
 
-def assemble_parts(
-    *,
-    documents: pa.Table,
-    sections: pa.Table,
-    blocks: pa.Table,
-    duplicates: pa.Table,
-    first_seen: pa.Table,
-    started_at: int,
-    dead: pa.Array,
-) -> dict[str, pa.Table]:
-    """The published tables of one shard.
+#: When a document was published first.
+FIRST_SEEN = pa.schema([("doc_id", pa.string()), ("first_seen_at", pa.timestamp("us", tz="UTC"))])
 
-    ``duplicates`` are the VERDICTS on all documents and sections of the collection; ``first_seen`` maps the
-    doc_id of documents published before to the time of the run that did (microseconds, UTC); ``started_at``
-    is this run's; ``dead`` are the doc_ids of records whose file is gone
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is known of a shard's documents and stories beside their rows."""
+
+    duplicates: pa.Table  # VERDICTS on them, and on what they stand for
+    first_seen: pa.Table  # FIRST_SEEN of them
+
+
+def said_of_shard(chunks: Sequence[Path], duplicates: Path, first_seen: Path) -> Said:
+    """What files about the whole collection (of VERDICTS and FIRST_SEEN) say of the documents in these chunks.
+
+    No more than a batch of what they say of others is in memory at a time.
+    """
+    doc_ids = pa.chunked_array(
+        [pq.read_table(chunk, columns=["doc_id"], use_threads=False)["doc_id"].combine_chunks() for chunk in chunks],
+        pa.string(),
+    ).combine_chunks()
+
+    def mine(ids: pa.Array) -> pa.Array:
+        return pc.is_in(pc.replace_substring_regex(ids, "-.*", ""), value_set=doc_ids)  # a section's id begins so
+
+    verdicts = _rows_of(duplicates, VERDICTS, lambda rows: pc.or_(mine(rows["id"]), mine(rows["cluster_id"])))
+    seen = _rows_of(first_seen, FIRST_SEEN, lambda rows: mine(rows["doc_id"]))
+    return Said(verdicts, seen)
+
+
+def _rows_of(file: Path, schema: pa.Schema, mask: Callable[[pa.RecordBatch], pa.Array]) -> pa.Table:
+    with pq.ParquetFile(file) as rows:
+        batches = [batch.filter(mask(batch)) for batch in rows.iter_batches(batch_size=_BATCH, use_threads=False)]
+    return pa.Table.from_batches([batch.cast(schema) for batch in batches], schema)
+
+
+def assemble_parts(
+    tables: Mapping[str, pa.Table], *, said: Said, started_at: int, dead: pa.Array
+) -> dict[str, pa.Table]:
+    """The published tables of some documents with all their sections and blocks.
+
+    ``started_at`` is this run's start (microseconds, UTC); ``dead`` are the doc_ids of records whose file is gone
     or has changed. Blocks are kept for documents and duplicates alike: nothing is thrown away.
     """
-    if len(dead):
-        documents, sections, blocks = (_without(table, dead) for table in (documents, sections, blocks))
+    documents, sections, blocks = (_without(tables[name], dead) for name in ("documents", "sections", "blocks"))
+    duplicates = said.duplicates
     left_out = pc.is_in(documents["doc_id"], value_set=duplicates["id"].combine_chunks())
     kept = documents.filter(pc.invert(left_out))
     kept = _with(kept, "n_duplicates", _counts(kept["doc_id"], duplicates))
-    kept = _with(kept, "first_seen_at", _first_seen(kept["doc_id"], first_seen, started_at))
+    kept = _with(kept, "first_seen_at", _first_seen(kept["doc_id"], said.first_seen, started_at))
     alive = pc.is_in(sections["doc_id"], value_set=kept["doc_id"].combine_chunks())
     sections = sections.filter(alive)
     sections = _with(sections, "duplicate_of", _look_up(sections["section_id"], duplicates, "duplicate_of"))
-    tables = {
+    parts = {
         "documents": kept,
         "sections": sections,
         "blocks": blocks,
         "duplicates": _duplicate_rows(documents.filter(left_out), duplicates),
     }
-    return {name: sort_rows(name, table) for name, table in tables.items()}
+    return {name: sort_rows(name, table) for name, table in parts.items()}
 
 
 def _without(table: pa.Table, doc_ids: pa.Array) -> pa.Table:
+    if not len(doc_ids):
+        return table
     return table.filter(pc.invert(pc.is_in(table["doc_id"], value_set=doc_ids)))
 
 

@@ -18,11 +18,13 @@ import pyarrow.parquet as pq
 
 from pipeline.disk import disk_errors, sync, write_text
 from pipeline.errors import WinnowError
+from pipeline.journal import Place
 from pipeline.marks import MARK
 from pipeline.proof import checksum, read_sealed, sealed, unsealed
 from pipeline.text_safety import printable
 
 CONTENTS = "contents.json"
+_CHUNK = re.compile(r"([0-9]{7,})-([0-9]+)\.")
 #: What stages and runs put into folders of results and into those that they work in, by its place there.
 RESULTS = re.compile(
     r"(?:.+/)?(?:[^/]+\.(?:parquet|json|arrow|tmp)|journal-\d+|error\.txt|duckdb_temp[^/]*|\.winnow)|probe/.+"
@@ -31,6 +33,17 @@ RESULTS = re.compile(
 
 class DamagedError(WinnowError):
     """A file that was kept for later runs is not as it was written."""
+
+
+def chunk_name(first: Place) -> str:
+    """The NAME of a chunk: the place of its first record, so that the order of names is that of the shard."""
+    return f"{first[0]:07d}-{first[1]:09d}"
+
+
+def chunk_place(file: Path) -> Place | None:
+    """The place of a chunk's first record by the name of a file of it; None for another file."""
+    found = _CHUNK.match(file.name)
+    return None if found is None else (int(found[1]), int(found[2]))
 
 
 def chunk_names(folder: Path, table: str) -> list[Path]:

@@ -25,6 +25,10 @@ from pipeline.types import RawInput
 _CODE = (".py", ".toml", ".json", ".npz")
 
 
+#: Settings that decide what is tried, or read at all: no result depends on one that came through.
+PASSED = frozenset({"memory_mb", "record_seconds", "max_file_mb"})
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """Raw files that are cleaned together, in path order."""
@@ -73,7 +77,8 @@ def limits_of(settings: Settings) -> dict[str, int]:
 def recipe_of(settings: Settings) -> Recipe:
     """What cleaning depends on under these settings."""
     general, sites = _rule_fingerprints(settings.rules)
-    return Recipe(fingerprint(code_fingerprint(), general, limits_of(settings)), sites)
+    limits = {name: limit for name, limit in limits_of(settings).items() if name != "max_file_bytes"}  # the scan's
+    return Recipe(fingerprint(code_fingerprint(), general, limits), sites)
 
 
 def clean_spec(shard: Shard, *, raw: Path, settings: Settings) -> dict[str, Any]:
@@ -99,7 +104,7 @@ def collection_fingerprint(
 
     ``left_out``: path and reason of what the scan found but will not be read.
     """
-    ignored = {"workers", "shard_mb", "shard_files", "keep_snapshots", "rules"}
+    ignored = {"workers", "shard_mb", "shard_files", "keep_snapshots", "rules", *PASSED}
     chosen = {name: value for name, value in settings.model_dump().items() if name not in ignored}
     files = sorted((one.path, one.sha256) for one in inputs)
     return fingerprint(recipe.made_with, sorted(recipe.site_rules.items()), chosen, files, sorted(left_out))

@@ -7,20 +7,21 @@ a site's templates change, only the records with a line that became or ceased to
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.boilerplate.templates import TemplateIndex, index_templates
 from pipeline.disk import link_or_copy
 from pipeline.ids import document_id
-from pipeline.shards.chunks import proven, write_table
+from pipeline.shards.chunks import proven, read_columns, write_table
 
 #: The templates a folder of results was made with, and what else it depends on, as its metadata.
 HITS = "hits.parquet"
@@ -59,50 +60,64 @@ def earlier_result(folder: str | None, hits: pa.Table, made_with: Mapping[str, A
     return Earlier(Path(folder), index_templates(pa.table({"site": sites, "key": keys})))
 
 
-def outdated(earlier: Earlier, records: pa.Table, blocks: pa.Table) -> NDArray[np.bool_]:
-    """Whether each cleaned record has a line among the changed ones."""
+def pieces_of(earlier: Earlier, number: int) -> list[str]:
+    """The names of the earlier result's chunks that were made of this chunk of cleaned records.
+
+    There are several when a child died while it worked on them. One that has lost a table does not count.
+    """
+    files = earlier.folder.glob(f"{number:07d}-*.blocks.parquet")
+    names = sorted(file.name.removesuffix(".blocks.parquet") for file in files)
+    return [name for name in names if all((earlier.folder / f"{name}.{table}.parquet").exists() for table in TABLES)]
+
+
+def outdated(earlier: Earlier, pieces: Sequence[str], records: pa.Table, blocks: pa.Table) -> NDArray[np.bool_]:
+    """Whether each cleaned record has a line among the changed ones, or is not in these pieces: it was given up."""
     changed = earlier.changed.keys
     keys, n_blocks = blocks["key"].to_numpy(), records["n_blocks"].to_numpy()
     ends = np.cumsum(n_blocks)
-    return np.array(
-        [
-            site in changed and bool(np.isin(keys[end - n : end], changed[site]).any())
-            for site, n, end in zip(records["site"].to_pylist(), n_blocks, ends, strict=True)
-        ],
-        dtype=bool,
-    )
+    other = [
+        site in changed and bool(np.isin(keys[end - n : end], changed[site]).any())
+        for site, n, end in zip(records["site"].to_pylist(), n_blocks, ends, strict=True)
+    ]
+    known = read_columns([earlier.folder / f"{name}.blocks.parquet" for name in pieces], ["doc_id"])["doc_id"]
+    missing = pc.invert(pc.is_in(records["doc_id"], value_set=pc.unique(known)))
+    again: NDArray[np.bool_] = np.array(other, dtype=bool) | np.asarray(missing)
+    return again
 
 
 def chosen(records: pa.Table, blocks: pa.Table, mask: NDArray[np.bool_]) -> tuple[pa.Table, pa.Table]:
     """The records of a mask and their blocks."""
+    if mask.all():
+        return records, blocks
     return records.filter(pa.array(mask)), blocks.filter(pa.array(np.repeat(mask, records["n_blocks"].to_numpy())))
-
-
-def holds_chunk(earlier: Earlier, name: str) -> bool:
-    """Whether the earlier result has a chunk of this name, all its tables."""
-    return all((earlier.folder / f"{name}.{table}.parquet").exists() for table in TABLES)
 
 
 def take_chunk(earlier: Earlier, name: str, folder: Path) -> None:
     """Take a chunk of the earlier result as it is. Raises OSError."""
     for table in TABLES:
         file = f"{name}.{table}.parquet"
-        (folder / file).unlink(missing_ok=True)
         link_or_copy(earlier.folder / file, folder / file)
 
 
 def merged(
-    earlier: Earlier, name: str, made: Mapping[str, pa.Table], *, order: Collection[str], redone: Collection[str]
+    earlier: Earlier,
+    pieces: Sequence[str],
+    made: Mapping[str, pa.Table],
+    *,
+    records: pa.Table,
+    again: NDArray[np.bool_],
 ) -> dict[str, pa.Table]:
-    """Tables of a chunk: what was made again, the rest as it was, records in order (their doc_ids)."""
+    """Tables of a chunk: what was made again, the rest as it was in these pieces, in the order of the records."""
+    order: list[str] = records["doc_id"].to_pylist()
     rank = {doc_id: at for at, doc_id in enumerate(order)}
-    again = frozenset(redone)
+    redone = frozenset(doc_id for doc_id, once_more in zip(order, again, strict=True) if once_more)
     tables = {}
-    for table_name, table in made.items():
-        old = pq.read_table(earlier.folder / f"{name}.{table_name}.parquet", use_threads=False)
-        both = pa.concat_tables([old.filter(pa.array([one not in again for one in _ids(old)], pa.bool_())), table])
+    for name, table in made.items():
+        old = [pq.read_table(earlier.folder / f"{piece}.{name}.parquet", use_threads=False) for piece in pieces]
+        kept = [one.filter(pa.array([doc_id not in redone for doc_id in _ids(one)], pa.bool_())) for one in old]
+        both = pa.concat_tables([*kept, table])
         places = np.argsort([rank[one] for one in _ids(both)], kind="stable")
-        tables[table_name] = both.take(pa.array(places, pa.int64()))
+        tables[name] = both.take(pa.array(places, pa.int64()))
     return tables
 
 

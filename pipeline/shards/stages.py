@@ -8,7 +8,7 @@ Chunks are named by the place of their first record, so that their order is the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipeline.boilerplate.rules import load_rules
 from pipeline.boilerplate.templates import TemplateIndex, index_templates, match_templates
@@ -27,15 +28,20 @@ from pipeline.read.rawfile import RawFolder
 from pipeline.read.scan import scan
 from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish_record
 from pipeline.schema import DATASETS
-from pipeline.shards.assemble import assemble_parts
-from pipeline.shards.chunks import chunk_names, write_table
+from pipeline.shards.assemble import assemble_parts, said_of_shard
+from pipeline.shards.chunks import chunk_name, chunk_names, write_table
 from pipeline.shards.handover import cleaned_tables, cleaned_values, left_out_table
-from pipeline.shards.reuse import Earlier, chosen, earlier_result, holds_chunk, merged, note_hits, outdated, take_chunk
+from pipeline.shards.reuse import Earlier, chosen, earlier_result, merged, note_hits, outdated, pieces_of, take_chunk
 from pipeline.shards.rows import finished_tables
 from pipeline.types import RawInput, Record
 
-#: A chunk is written when it holds this many records or code points of block text.
-CHUNK_RECORDS, CHUNK_CHARS = 256, 4_000_000
+#: A chunk is written when it holds this many records or this much: code points of block text, and for each block what
+#: its row takes.
+CHUNK_RECORDS, CHUNK_CHARS, BLOCK_CHARS = 256, 4_000_000, 64
+#: Blocks of cleaned records that are objects at a time, of one record at least.
+BATCH_BLOCKS = 20_000
+#: Bytes of finished tables that are assembled at a time, of one chunk at least.
+SLICE_BYTES = 128 << 20
 
 
 @dataclass(slots=True)
@@ -61,7 +67,7 @@ class _Chunk:
                 self.left_out.append((result.rejection, "quarantine"))
             self.done.append((result, raw_sha256))
             cleaned = result if isinstance(result, Cleaned) else result.cleaned
-            self.chars += sum(len(block.text) for block in cleaned.extracted.blocks)
+            self.chars += sum(len(block.text) + BLOCK_CHARS for block in cleaned.extracted.blocks)
 
 
 #: A page of ours, in both scripts, that makes every stage load its tables and weights.
@@ -148,7 +154,7 @@ def _write_cleaned(chunk: _Chunk, work: Path, journal: Journal, after: Place) ->
 
 def _write_chunk(tables: Mapping[str, pa.Table], chunk: _Chunk, work: Path, journal: Journal, after: Place) -> _Chunk:
     if chunk.done or chunk.left_out:
-        _write_tables(tables, _chunk_name(chunk.first), work)
+        _write_tables(tables, chunk_name(chunk.first), work)
     journal.safe(after)
     return _Chunk(after)
 
@@ -158,17 +164,13 @@ def _write_tables(tables: Mapping[str, pa.Table], name: str, work: Path) -> None
         write_table(table, work / f"{name}.{table_name}.parquet")
 
 
-def _chunk_name(first: Place) -> str:
-    return f"{first[0]:07d}-{first[1]:09d}"
-
-
 def finish_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
     """Label each cleaned record with the site templates known, and make its dataset rows.
 
     What an earlier result of the same records says of those that have the same template lines is taken over.
     """
     hits = pq.read_table(spec["templates"], use_threads=False)
-    made_with = {name: spec[name] for name in ("backend", "seed", "version")}
+    made_with = {name: spec.get(name) for name in ("backend", "seed", "version", "made_of")}
     note_hits(hits, made_with, work)
     earlier = earlier_result(spec.get("earlier"), hits, made_with)
     chunks = chunk_names(Path(spec["cleaned"]), "records")
@@ -194,51 +196,95 @@ def _finish_chunk(
     blocks: pa.Table,
     earlier: Earlier | None,
 ) -> None:
-    first, after = max((number, 0), span.start), (number + 1, 0)
-    name = _chunk_name(first)
-    if earlier and not holds_chunk(earlier, name):
-        earlier = None
-    again = outdated(earlier, records, blocks) if earlier else np.ones(records.num_rows, dtype=bool)
-    if earlier and not again.any():
-        take_chunk(earlier, name, work)
-        journal.safe(after)
-        return
-    order = records["doc_id"].to_pylist()
-    chunk = _Chunk(first)
-    values = cleaned_values(*chosen(records, blocks, again))
-    for index, (cleaned, raw_sha256) in zip(np.flatnonzero(again).tolist(), values, strict=True):
-        if span.holds((number, index)):
-            journal.begin((number, index), WORKING, cleaned.record.path, cleaned.record.member)
-            hits = match_templates(templates, cleaned.site, cleaned.keys)
-            done = finish_record(cleaned, template_hits=hits, backend=spec["backend"], seed=spec["seed"])
-            chunk.take(done, raw_sha256)
+    after = (number + 1, 0)
+    chunk = _Chunk(max((number, 0), span.start))
+    again = np.array([span.holds((number, index)) for index in range(records.num_rows)], dtype=bool)
+    pieces = pieces_of(earlier, number) if earlier else ()
+    if earlier and pieces:
+        again = outdated(earlier, pieces, records, blocks)
+        if not again.any():
+            for name in pieces:
+                take_chunk(earlier, name, work)
+            journal.safe(after)
+            return
+    for cleaned, raw_sha256 in _each(records, blocks, again, number, journal):
+        hits = match_templates(templates, cleaned.site, cleaned.keys)
+        done = finish_record(cleaned, template_hits=hits, backend=spec["backend"], seed=spec["seed"])
+        chunk.take(done, raw_sha256)
     tables = {**finished_tables(chunk.done, version=spec["version"]), "left_out": left_out_table(chunk.left_out)}
-    if earlier:
-        redone = [doc_id for doc_id, once_more in zip(order, again, strict=True) if once_more]
-        tables = merged(earlier, name, tables, order=order, redone=redone)
+    if earlier and pieces:
+        tables = merged(earlier, pieces, tables, records=records, again=again)
     if any(table.num_rows for table in tables.values()):
-        _write_tables(tables, name, work)
+        _write_tables(tables, chunk_name(chunk.first), work)
     journal.safe(after)
 
 
+def _each(
+    records: pa.Table, blocks: pa.Table, mask: NDArray[np.bool_], number: int, journal: Journal
+) -> Iterator[tuple[Cleaned, str]]:
+    """The records of a mask, each noted in the journal before it is worked on; a batch of them is in memory at a time.
+
+    A batch is noted under its first record: one that is too large for memory is a batch of its own, and to blame.
+    """
+    n_blocks = records["n_blocks"].to_numpy()
+    ends = np.cumsum(n_blocks)
+    paths, members = records["path"], records["member"]
+    for batch in _batches(np.flatnonzero(mask), n_blocks):
+        first, after = batch[0], batch[-1] + 1
+        journal.begin((number, first), WORKING, paths[first].as_py(), members[first].as_py())
+        start = ends[first] - n_blocks[first]
+        part = chosen(
+            records.slice(first, after - first), blocks.slice(start, ends[after - 1] - start), mask[first:after]
+        )
+        for index, value in zip(batch, cleaned_values(*part), strict=True):
+            if index != first:
+                journal.begin((number, index), WORKING, value[0].record.path, value[0].record.member)
+            yield value
+
+
+def _batches(indices: NDArray[np.integer], n_blocks: NDArray[np.integer]) -> Iterator[list[int]]:
+    """The indices in order, in groups of at most BATCH_BLOCKS blocks, or of one."""
+    batch: list[int] = []
+    size = 0
+    for index in indices.tolist():
+        if batch and size + n_blocks[index] > BATCH_BLOCKS:
+            yield batch
+            batch, size = [], 0
+        batch.append(index)
+        size += n_blocks[index]
+    if batch:
+        yield batch
+
+
 def assemble_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
-    """Make the shard's parts of documents, sections, blocks and duplicates. Nothing untrusted is parsed here."""
+    """Make the shard's parts of documents, sections, blocks and duplicates. Nothing untrusted is parsed here.
 
-    def read(table: str) -> pa.Table:
-        journal.safe(span.start)  # a sign of life
-        chunks = (pq.read_table(path, use_threads=False) for path in chunk_names(Path(spec["finished"]), table))
-        return pa.concat_tables([DATASETS[table].empty_table(), *chunks])
+    A slice of so many chunks that it fits into memory makes a part of each dataset; a shard may have several.
+    """
+    chunks = chunk_names(Path(spec["finished"]), "documents")
+    said = said_of_shard(chunks, Path(spec["duplicates"]), Path(spec["first_seen"]))
+    dead = pa.array(spec["dead"], pa.string())
+    journal.safe(span.start)  # a sign of life
+    for first, after, tables in _slices(chunks, span.start[0]):
+        parts = assemble_parts(tables, said=said, started_at=spec["started_at"], dead=dead)
+        for name, table in parts.items():
+            if table.num_rows:
+                write_table(table, work / f"{chunk_name((first, 0))}.{name}.parquet")
+        journal.safe((after, 0))
+        del tables, parts  # before the next slice is read
 
-    tables = assemble_parts(
-        documents=read("documents"),
-        sections=read("sections"),
-        blocks=read("blocks"),
-        duplicates=pq.read_table(spec["duplicates"], use_threads=False),
-        first_seen=pq.read_table(spec["first_seen"], use_threads=False),
-        started_at=spec["started_at"],
-        dead=pa.array(spec["dead"], pa.string()),
-    )
-    for name, table in tables.items():
-        journal.safe(span.start)
-        if table.num_rows:
-            write_table(table, work / f"part.{name}.parquet")
+
+def _slices(chunks: Sequence[Path], first: int) -> Iterator[tuple[int, int, dict[str, pa.Table]]]:
+    """From that chunk on, the tables of SLICE_BYTES (of one chunk at least): (first, after the last, tables)."""
+    names = ("documents", "sections", "blocks")
+    tables: dict[str, list[pa.Table]] = {name: [DATASETS[name].empty_table()] for name in names}
+    size = 0
+    for number in range(first, len(chunks)):
+        path = chunks[number]
+        for name in names:
+            table = pq.read_table(path.with_name(path.name.replace(".documents.", f".{name}.")), use_threads=False)
+            tables[name].append(table)
+            size += table.nbytes
+        if size >= SLICE_BYTES or number + 1 == len(chunks):
+            yield first, number + 1, {name: pa.concat_tables(tables.pop(name)) for name in names}
+            tables, size, first = {name: [DATASETS[name].empty_table()] for name in names}, 0, number + 1

@@ -55,7 +55,7 @@ WHOLE: Mapping[str, str] = {
         where duplicate_of is not null""",
 }
 
-#: Of what was assembled together: parts that were published before have passed them.
+#: Of a slice, documents that were assembled together: parts that were published before have passed them.
 EACH: Mapping[str, str] = {
     "blocks of a document ascend without overlap": """
         select doc_id, ordinal, start, "end", before from (
@@ -186,10 +186,10 @@ def check_state(out: Path) -> int:
 
 
 def _groups(snapshot: Snapshot) -> list[dict[str, list[Path]]]:
-    """The parts of a snapshot by what was assembled together; those of which that is not known are one group."""
+    """The parts of a snapshot by slices; those of which it is not known which they are of are one group."""
     groups: list[dict[str, list[Path]]] = []
     rest = {(part.dataset, part.name) for part in snapshot.parts}
-    for names in snapshot.manifest.get("assembled", {}).values():
+    for names in (one for slices in snapshot.manifest.get("slices", {}).values() for one in slices):
         groups.append({})
         for dataset, name in names:
             groups[-1].setdefault(dataset, []).append(snapshot.path / dataset / name)

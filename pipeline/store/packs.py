@@ -7,8 +7,9 @@ site's files alone. Packs may be deleted at any time at the cost of work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,16 @@ def seal(folder: Path, *, made_with: str, rules: Mapping[str, str], files: Mappi
     """
     about = {"made_with": made_with, "rules": dict(rules), "files": dict(files)}
     write_text(as_sealed(about), folder / ABOUT)
+
+
+def forget(root: Path, paths: Collection[str]) -> None:
+    """Have these files cleaned anew, whatever packs hold of them. Raises OutputError."""
+    for note in root.glob(f"*/{ABOUT}") if paths else ():
+        with suppress(ValueError, KeyError, AttributeError):  # a damaged note is none
+            about = read_sealed(note)
+            files = {path: "" if path in paths else sha256 for path, sha256 in about["files"].items()}
+            if files != about["files"]:
+                write_text(as_sealed({**about, "files": files}), note)
 
 
 def sealed(folder: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.journal import Place
 from pipeline.schema import DATASETS, RUNS, SCHEMA_VERSION
 from pipeline.settings import Settings
-from pipeline.shards.chunks import chunk_names, write_table
+from pipeline.shards.chunks import chunk_names, chunk_place, write_table
 from pipeline.shards.plan import code_fingerprint
 from pipeline.store.memory import run_row
 from pipeline.store.parts import Part, staged_part
@@ -34,9 +35,13 @@ def stage_small(small: Mapping[str, pa.Table], folder: Path) -> Staged:
     return staged
 
 
-def stage_assembled(folder: Path) -> Staged:
-    """The parts that one ``assemble`` job made."""
-    return [(staged_part(name, file), file) for name in DATASETS for file in chunk_names(folder, name)]
+def stage_assembled(folder: Path) -> list[Staged]:
+    """The parts that one ``assemble`` job made, a list for each slice: documents with all their rows."""
+    slices: dict[Place | None, Staged] = {}
+    for name in DATASETS:
+        for file in chunk_names(folder, name):
+            slices.setdefault(chunk_place(file), []).append((staged_part(name, file), file))
+    return list(slices.values())
 
 
 def by_dataset(staged: Staged) -> dict[str, list[Path]]:
@@ -44,17 +49,21 @@ def by_dataset(staged: Staged) -> dict[str, list[Path]]:
     return {name: [file for part, file in staged if part.dataset == name] for name in DATASETS}
 
 
-def published_parts(parent: Snapshot | None, damaged: Container[Path]) -> dict[str, Staged]:
-    """The parts of the live snapshot by the fingerprint of what they were assembled from, where none is damaged."""
+def published_parts(parent: Snapshot | None, damaged: Container[Path]) -> dict[str, list[Staged]]:
+    """The slices of the live snapshot by the fingerprint of what they were assembled from, where none is damaged."""
     if parent is None:
         return {}
     known = {(part.dataset, part.name): part for part in parent.parts}
-    assembled: Mapping[str, list[list[str]]] = parent.manifest.get("assembled", {})
+    assembled: Mapping[str, list[list[list[str]]]] = parent.manifest.get("slices", {})
     found = {
-        key: [(known[dataset, name], parent.path / dataset / name) for dataset, name in names]
-        for key, names in assembled.items()
+        key: [[(known[dataset, name], parent.path / dataset / name) for dataset, name in names] for names in slices]
+        for key, slices in assembled.items()
     }
-    return {key: staged for key, staged in found.items() if not any(file in damaged for _, file in staged)}
+    return {
+        key: slices
+        for key, slices in found.items()
+        if not any(file in damaged for staged in slices for _, file in staged)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +92,19 @@ def versions() -> dict[str, str]:
     }
 
 
-def manifest_head(run: RunFacts, *, collection: str, assembled: Mapping[str, Staged]) -> dict[str, Any]:
+def manifest_head(run: RunFacts, *, collection: str, assembled: Mapping[str, Sequence[Staged]]) -> dict[str, Any]:
     """What a manifest says beside its parts.
 
     ``collection`` is the fingerprint of what the datasets depend on, "" when some of it may pass by the next
-    run; ``assembled`` the parts by the fingerprint of what they were assembled from.
+    run; ``assembled`` the slices by the fingerprint of what they were assembled from.
     """
     return {
         "created_at": run.started.isoformat(),
         "collection": collection,
-        "assembled": {key: [[part.dataset, part.name] for part, _ in staged] for key, staged in assembled.items()},
+        "slices": {
+            key: [[[part.dataset, part.name] for part, _ in staged] for staged in slices]
+            for key, slices in assembled.items()
+        },
         "counts": dict(run.counts),
         "versions": versions(),
         "settings": json.loads(run.settings.model_dump_json()),

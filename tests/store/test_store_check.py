@@ -168,7 +168,7 @@ def test_parts_that_no_assembly_names_are_checked_too(tmp_path):
     change(tables, "blocks", 1, start=0)
     staged = [(staged_part(name, file), file) for name, (file,) in written(tables, tmp_path).items()]
     names = [[part.dataset, part.name] for part, _ in staged]
-    for assembled in ({}, {"a": names}, {"a": names[:1]}):
-        manifest = {"counts": {}, "assembled": assembled}
+    for slices in ({}, {"a": [names]}, {"a": [names[:1], names[1:]]}, {"a": [names[:1]]}):
+        manifest = {"counts": {}, "slices": slices}
         with pytest.raises(InvariantError):
             check_snapshot(publish(tmp_path / "out", staged, manifest=manifest, keep=3))
