@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pipeline.boilerplate.templates import index_templates
 from pipeline.collection import Finished
 from pipeline.learning import Learned, hits_in
-from pipeline.outcomes import lasting, left_out_in
+from pipeline.outcomes import left_out_in, passing
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.shards.chunks import chunk_names, complete, write_table
@@ -132,7 +132,7 @@ def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[
 
 def _resumable(folder: Path) -> bool:
     """True for what a run made that was killed before it could seal it; what is sealed was not worth taking."""
-    return complete(folder) and not sealed(folder) and lasting(left_out_in(folder))
+    return complete(folder) and not sealed(folder) and not passing(left_out_in(folder))
 
 
 def finish_jobs(work: Work, packs: Sequence[Pack], learned: Learned) -> list[Job]:

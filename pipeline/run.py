@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.rules import load_choices, load_rules
@@ -25,14 +26,12 @@ from pipeline.errors import WinnowError
 from pipeline.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs
 from pipeline.learning import Learned, learn, load_learned, save_learned
 from pipeline.outcomes import (
-    PASSING,
     FailedRun,
-    LeftOut,
     Outcomes,
     RunReport,
-    lasting,
     left_out_by_scan,
     left_out_in,
+    passing,
     quarantined_before,
     settle,
     stop_if_broken,
@@ -42,6 +41,7 @@ from pipeline.report import FAILED, write_failure
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.shards.chunks import chunk_names, complete
+from pipeline.shards.left_out import LEFT_OUT, gathered
 from pipeline.shards.plan import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
 from pipeline.store.check import check_parts, intact
 from pipeline.store.lock import locked
@@ -72,7 +72,7 @@ class _Clock:
     seconds: dict[str, float] = field(default_factory=dict)  # wall clock, by stage
     begun: list[tuple[str, Path]] = field(default_factory=list)  # stage and folder of each job
     results: list[JobResult] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)  # by the scan
+    left_out: pa.Table = field(default_factory=LEFT_OUT.empty_table)  # by the scan
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -96,9 +96,9 @@ class _Clock:
         done = [(stage, folder) for stage, folder in self.begun if complete(folder)]
         n_done = Counter(stage for stage, _ in done)
         shards = {stage: (n_done[stage], n) for stage, n in Counter(stage for stage, _ in self.begun).items()}
-        found = [one for stage, folder in done if stage != "assemble" for one in left_out_in(folder)]
+        found = (left_out_in(folder) for stage, folder in done if stage != "assemble")
         what = str(error) if isinstance(error, WinnowError) else f"{type(error).__name__}: {error}"
-        return FailedRun(what, started, self.seconds, shards, (*self.left_out, *found))
+        return FailedRun(what, started, self.seconds, shards, gathered([self.left_out, *found]))
 
 
 def run(
@@ -152,19 +152,20 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
     inputs = [one for one in scanned if isinstance(one, RawInput)]
     left_out = clock.left_out = left_out_by_scan(scanned)
     recipe, settings = recipe_of(work.settings), work.settings
-    collection = collection_fingerprint(inputs, [(one.path, one.reason) for one in left_out], recipe, settings)
+    collection = collection_fingerprint(inputs, _names_and_reasons(left_out), recipe, settings)
     if parent is not None and parent.manifest["collection"] == collection:
         _clear_up(work, parent, inputs)
-        return _report(parent, False, parent.manifest["counts"], clock, [*left_out, *quarantined_before(parent)])
+        return _report(parent, False, parent.manifest["counts"], clock, quarantined_before(parent))
     with clock.stage("clean"):
         packs, failed = _clean(work, inputs, recipe, clock)
     with clock.stage("learn"):
         learned = _learn(work, packs)
     with clock.stage("finish"):
         finished = _finish(work, packs, learned, clock)
-        failed += [x for pack, one in zip(packs, finished, strict=True) for x in left_out_in(one.folder, pack.live)]
+        later = (left_out_in(one.folder, pack.live) for pack, one in zip(packs, finished, strict=True))
+        failed = gathered([failed, *later])
         _stop_if_broken(failed, packs)
-        left_out = [*left_out, *failed]
+        left_out = gathered([left_out, failed])
     with clock.stage("dedup"):
         verdicts = deduplicate(finished, jaccard=settings.near_jaccard, containment=settings.near_containment)
     with clock.stage("assemble"):
@@ -181,7 +182,7 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
         check_parts(by_dataset(staged), new, threads=settings.n_workers, spill=work.scratch)
     with clock.stage("publish"):
         facts = RunFacts(work.started, outcomes.counts, settings)
-        manifest = manifest_head(facts, collection=collection if lasting(left_out) else "", assembled=assembled)
+        manifest = manifest_head(facts, collection="" if passing(left_out) else collection, assembled=assembled)
         manifest["state"] = {"packs": [one.name for one in packs], "finished": [one.folder.name for one in finished]}
         snapshot = publish(work.out, staged, manifest=manifest, keep=settings.keep_snapshots)
         _clear_up(work, snapshot, inputs)
@@ -198,7 +199,7 @@ def _clear_up(work: Work, snapshot: Snapshot, inputs: Sequence[RawInput]) -> Non
             drop_others(folder, state[name])
 
 
-def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock) -> tuple[list[Pack], list[LeftOut]]:
+def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock) -> tuple[list[Pack], pa.Table]:
     """Packs with the cleaned records of every input, those of earlier runs and new ones, and what they left out."""
     drop_doubtful(work)
     packs, rest = take_packs(work.packs, inputs, made_with=recipe.made_with, rules_of=recipe.rules_of)
@@ -208,12 +209,12 @@ def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock
         files = {one.path: one.sha256 for one in shard.inputs}
         fresh.append(Pack(folder, files, frozenset(files)))
     packs = sorted([*packs, *fresh], key=lambda pack: pack.name)
-    left_out = [one for pack in packs for one in left_out_in(pack.folder, pack.live)]
+    left_out = gathered(left_out_in(pack.folder, pack.live) for pack in packs)
     _stop_if_broken(left_out, packs)
-    passing = {one.path for one in left_out if one.reason in PASSING}
+    again = passing(left_out)
     for pack in fresh:
         rules = {site: recipe.rules_of(site) for site in sites_in(pack.folder)}
-        files = {path: "" if path in passing else sha256 for path, sha256 in pack.files.items()}
+        files = {path: "" if path in again else sha256 for path, sha256 in pack.files.items()}
         seal(pack.folder, made_with=recipe.made_with, rules=rules, files=files)
     return packs, left_out
 
@@ -244,19 +245,22 @@ def _assembly_keys(finished: Sequence[Finished], verdicts: Sequence[str]) -> lis
     return [fingerprint(one.folder.name, said) for one, said in zip(finished, verdicts, strict=True)]
 
 
-def _settle(
-    work: Work, inputs: Sequence[RawInput], left_out: Sequence[LeftOut], assembled: Mapping[str, Staged]
-) -> Outcomes:
-    def paths(dataset: str) -> Iterator[str]:
+def _settle(work: Work, inputs: Sequence[RawInput], left_out: pa.Table, assembled: Mapping[str, Staged]) -> Outcomes:
+    def by_path(dataset: str) -> Counter[str]:
+        found: Counter[str] = Counter()
         for part, file in (one for staged in assembled.values() for one in staged):
             if part.dataset == dataset:
-                yield from pq.read_table(file, columns=["path"])["path"].to_pylist()
+                counted = pc.value_counts(pq.read_table(file, columns=["path"])["path"])
+                found.update(
+                    dict(zip(*(counted.field(name).to_pylist() for name in ("values", "counts")), strict=True))
+                )
+        return found
 
     return settle(
         inputs=inputs,
         left_out=left_out,
-        documents=paths("documents"),
-        duplicates=paths("duplicates"),
+        documents=by_path("documents"),
+        duplicates=by_path("duplicates"),
         parent=work.before,
         started_at=work.started_at,
     )
@@ -273,20 +277,24 @@ def _stage(work: Work, assembled: Mapping[str, Staged], outcomes: Outcomes, cloc
     return [*staged, *stage_small(small, work.scratch / "parts")]
 
 
-def _stop_if_broken(left_out: Sequence[LeftOut], packs: Sequence[Pack]) -> None:
+def _names_and_reasons(left_out: pa.Table) -> list[tuple[str, str]]:
+    return list(zip(left_out["path"].to_pylist(), left_out["reason"].to_pylist(), strict=True))
+
+
+def _stop_if_broken(left_out: pa.Table, packs: Sequence[Pack]) -> None:
     chunks = (chunk for one in packs for chunk in chunk_names(one.folder, "records"))
     stop_if_broken(left_out, sum(pq.read_metadata(chunk).num_rows for chunk in chunks))
 
 
 def _report(
-    snapshot: Snapshot, published: bool, counts: Mapping[str, int], clock: _Clock, left_out: Sequence[LeftOut]
+    snapshot: Snapshot, published: bool, counts: Mapping[str, int], clock: _Clock, left_out: pa.Table
 ) -> RunReport:
     return RunReport(
         snapshot=snapshot,
         published=published,
         counts=counts,
         seconds=dict(clock.seconds),
-        left_out=tuple(left_out),
+        left_out=left_out,
         cpu_seconds=sum(one.cpu_seconds for one in clock.results),
         peak_mb=max((one.peak_mb for one in clock.results), default=0.0),
     )

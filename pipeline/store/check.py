@@ -34,11 +34,15 @@ WHOLE: Mapping[str, str] = {
         union all select path from quarantine) anti join inputs using (path)""",
     "the counts of a file equal its rows": """
         with rows as (
-            select path, count(*) filter (what = 'd') d, count(*) filter (what = 'u') u, count(*) filter (what = 'q') q
-            from (select path, 'd' what from documents union all select path, 'u' from duplicates
-                  union all select path, 'q' from quarantine) group by path)
+            select path, count(*) filter (what = 'd') d, count(*) filter (what = 'u') u, sum(n) filter (what = 'q') q
+            from (select path, 'd' what, 1 n from documents union all select path, 'u', 1 from duplicates
+                  union all select path, 'q', n_records from quarantine) group by path)
         select path, n_documents, d, n_duplicates, u, n_quarantined, q from inputs left join rows using (path)
         where n_documents <> coalesce(d, 0) or n_duplicates <> coalesce(u, 0) or n_quarantined <> coalesce(q, 0)""",
+    "what was skipped of a file is said of as many records": """
+        select path, n_skipped, skipped from inputs
+        where n_skipped <> coalesce(list_sum([one.n_records for one in skipped]), 0)""",
+    "a row of quarantine stands for one record or more": "select path, member, n_records from quarantine where n_records < 1",
     "document ids are unique over documents and duplicates": """
         select doc_id, count(*) n from (select doc_id from documents union all select doc_id from duplicates)
         group by doc_id having n > 1""",
