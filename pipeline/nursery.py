@@ -22,10 +22,13 @@ from typing import Any
 
 from pipeline.errors import OutputError, Reason, WinnowError
 from pipeline.journal import Follower, Span
+from pipeline.text_safety import printable
 
 #: Wall-clock seconds without a word from the child, as a multiple of the CPU budget of a record.
 PATIENCE = 4
 WORKER = (sys.executable, "-m", "pipeline.worker")
+#: Code points of what a child says of its end that are told.
+MESSAGE_CHARS = 500
 #: What to do about an installation that does not work.
 CHECK = "Check the installation: `make test`."
 
@@ -158,7 +161,7 @@ def _line(process: subprocess.Popen[bytes]) -> bytes:
 def _said(work: Path) -> str:
     """What a child wrote about its end, "" when it could not."""
     try:
-        return (work / "error.txt").read_text("utf-8").strip()
+        return (work / "error.txt").read_text("utf-8", "replace").strip()
     except OSError:
         return ""
 
@@ -167,7 +170,8 @@ def _raise_if_no_record_is_to_blame(code: int, work: Path) -> None:
     if code == 73:
         raise OutputError(_said(work) or "The disk refused a worker process.", mend="The live snapshot is whole.")
     if code == 78:
-        raise WorkerError(f"A worker process cannot load what it needs: {_said(work)}.", mend=CHECK)
+        what = printable(_said(work), limit=MESSAGE_CHARS)
+        raise WorkerError(f"A worker process cannot load what it needs: {what}.", mend=CHECK)
 
 
 def _watch(
@@ -202,7 +206,7 @@ def _explain(status: int, killed: bool, job: Job, work: Path) -> tuple[Reason, s
         return Reason.OUT_OF_MEMORY, f"It needed more than {job.memory_mb} MB of memory (memory_mb)."
     if code == 70:
         last = (_said(work) or "it could not say why").splitlines()[-1]
-        return Reason.PARSER_CRASH, f"The parser failed: {last[:500]}"
+        return Reason.PARSER_CRASH, f"The parser failed: {printable(last, limit=MESSAGE_CHARS)}"
     return Reason.PARSER_CRASH, f"The parser's process died ({signal.Signals(-code).name if code < 0 else code})."
 
 

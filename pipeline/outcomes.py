@@ -219,13 +219,13 @@ def _quarantine(
     """The rows of the quarantine dataset."""
     paths, members = left_out["path"].to_pylist(), left_out["member"].to_pylist()
     said = zip(left_out["message"].to_pylist(), left_out["n_records"].to_pylist(), strict=True)
-    columns = {
+    columns = {name: left_out[name] for name in LEFT_OUT.names} | {
         "doc_id": pa.array(map(document_id, paths, members), pa.string()),
         "raw_sha256": pa.array((known[path].sha256 if path in known else None for path in paths), pa.string()),
         "message": pa.array((_message(message, n) for message, n in said), pa.string()),
         "first_seen_at": _first_seen(left_out, parent, started_at),
     }
-    return pa.table([columns.get(name, left_out[name]) for name in QUARANTINE.names], names=QUARANTINE.names)
+    return pa.table({name: columns[name] for name in QUARANTINE.names})
 
 
 def _message(message: str, n_records: int) -> str:

@@ -32,6 +32,7 @@ WHOLE: Mapping[str, str] = {
     "every row of documents, duplicates and quarantine belongs to a file of inputs": """
         select path from (select path from documents union all select path from duplicates
         union all select path from quarantine) anti join inputs using (path)""",
+    "a row of quarantine stands for one record or more": "select path, member, n_records from quarantine where n_records < 1",
     "the counts of a file equal its rows": """
         with rows as (
             select path, count(*) filter (what = 'd') d, count(*) filter (what = 'u') u, sum(n) filter (what = 'q') q
@@ -42,7 +43,6 @@ WHOLE: Mapping[str, str] = {
     "what was skipped of a file is said of as many records": """
         select path, n_skipped, skipped from inputs
         where n_skipped <> coalesce(list_sum([one.n_records for one in skipped]), 0)""",
-    "a row of quarantine stands for one record or more": "select path, member, n_records from quarantine where n_records < 1",
     "document ids are unique over documents and duplicates": """
         select doc_id, count(*) n from (select doc_id from documents union all select doc_id from duplicates)
         group by doc_id having n > 1""",
