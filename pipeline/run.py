@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.rules import load_choices, load_rules
-from pipeline.boilerplate.site_choices import apply_choices
+from pipeline.boilerplate.site_choices import apply_choices, choices_of
 from pipeline.collection import Finished, deduplicate, verdict_fingerprints
 from pipeline.errors import WinnowError
 from pipeline.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs
@@ -46,7 +46,7 @@ from pipeline.shards.plan import Recipe, code_fingerprint, collection_fingerprin
 from pipeline.store.check import check_parts, intact
 from pipeline.store.lock import locked
 from pipeline.store.packs import Pack, drop_others, seal, sites_in, take_packs
-from pipeline.store.snapshots import Snapshot, drop_old, latest_or_none, publish, tidy
+from pipeline.store.snapshots import Snapshot, drop_old, latest_or_none, publish, same_schema, tidy
 from pipeline.store.stage import (
     RunFacts,
     Staged,
@@ -123,12 +123,13 @@ def run(
         tidy(out)
         live = latest_or_none(out)
         before = live if live is None or not full or intact(live) else None
+        reusable = before is not None and same_schema(before)  # else its parts lack columns: all are made again
         work = Work(raw.absolute(), out.absolute(), settings, datetime.now(UTC), before)
         with _failing(work, clock):
             work.begin(full=full)
             with clock.stage("scan"):
                 scanned = list(scan(raw, work.known_inputs(), max_file_bytes=settings.max_file_mb << 20))
-            report = _run(work, scanned, clock, parent=None if full else before)
+            report = _run(work, scanned, clock, parent=before if reusable and not full else None)
             shutil.rmtree(work.scratch)
     return report
 
@@ -202,7 +203,7 @@ def _clear_up(work: Work, snapshot: Snapshot, inputs: Sequence[RawInput]) -> Non
 def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock) -> tuple[list[Pack], pa.Table]:
     """Packs with the cleaned records of every input, those of earlier runs and new ones, and what they left out."""
     drop_doubtful(work)
-    packs, rest = take_packs(work.packs, inputs, made_with=recipe.made_with, rules_of=recipe.rules_of)
+    packs, rest = take_packs(work.packs, inputs, made_with=recipe.made_with, site_rules=recipe.site_rules)
     jobs, shards = clean_jobs(work, rest, recipe)
     fresh = []
     for folder, shard in zip(clock.do(jobs), shards, strict=True):
@@ -213,9 +214,8 @@ def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock
     _stop_if_broken(left_out, packs)
     again = passing(left_out)
     for pack in fresh:
-        rules = {site: recipe.rules_of(site) for site in sites_in(pack.folder)}
         files = {path: "" if path in again else sha256 for path, sha256 in pack.files.items()}
-        seal(pack.folder, made_with=recipe.made_with, rules=rules, files=files)
+        seal(pack.folder, made_with=recipe.made_with, site_rules=recipe.site_rules, files=files)
     return packs, left_out
 
 
@@ -232,7 +232,8 @@ def _learn(work: Work, packs: Sequence[Pack]) -> Learned:
     )
     save_learned(learned, work.state, made_with)
     choices = load_choices(settings.rules)
-    return replace(learned, templates=apply_choices(learned.templates, learned.sites, choices))
+    sites = {site for pack in packs for site in sites_in(pack.folder) if choices_of(choices, site)} if choices else ()
+    return replace(learned, templates=apply_choices(learned.templates, sites, choices))
 
 
 def _finish(work: Work, packs: Sequence[Pack], learned: Learned, clock: _Clock) -> list[Finished]:

@@ -16,7 +16,7 @@ import duckdb
 from pipeline.errors import InvariantError, OutputError, SnapshotError
 from pipeline.schema import DATASETS
 from pipeline.store.parts import Part, hash_part, staged_part
-from pipeline.store.snapshots import LOST, Snapshot
+from pipeline.store.snapshots import LOST, Snapshot, same_schema
 
 #: Characters that must not be in a text: C0 controls but tab and line feed, DEL, C1, bidi controls.
 _FORBIDDEN = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
@@ -127,9 +127,13 @@ def _hold(
 def check_snapshot(snapshot: Snapshot) -> int:
     """Re-read and re-hash every part of a published snapshot, then check the invariants; how many there are.
 
-    Raises SnapshotError for a part that is missing or not as it was written, or a file that is no part but would
-    be read with them; InvariantError otherwise.
+    Raises SnapshotError for datasets of another version of the schema, for a part that is missing or not as it was
+    written, or a file that is no part but would be read with them; InvariantError otherwise.
     """
+    if not same_schema(snapshot):
+        raise SnapshotError(
+            f"The snapshot {snapshot.name} was written by an older Winnow.", mend="Run again: it is rebuilt."
+        )
     for part in snapshot.parts:
         file = snapshot.path / part.dataset / part.name
         if not _as_published(part, file):
