@@ -139,7 +139,7 @@ def decided_by(report: RunReport, limit: int = 60) -> Sequence[tuple[str, str, i
     """What decided how many blocks: (decided_by, label, blocks), most first."""
     query = f"select decided_by, label, count(*) n from blocks group by all order by n desc, 1, 2 limit {limit:d}"
     with report.snapshot.duckdb() as connection:
-        return connection.sql(query).fetchall()
+        return [(printable(by), label, n) for by, label, n in connection.sql(query).fetchall()]
 
 
 def write_report(report: RunReport, folder: Path) -> Path:
