@@ -62,7 +62,9 @@ def _watch(pid: int, folder: Path | None, done: threading.Event, seen: dict[str,
     while not done.wait(0.1):
         with contextlib.suppress(OSError):
             status = Path(f"/proc/{pid}/status").read_text().splitlines()
-            seen["mb"] = max(seen["mb"], *(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM")))
+            seen["mb"] = max(
+                [seen["mb"], *(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))]
+            )
         for file in folder.glob(".state/*/*.tmp/journal-*") if folder else ():
             with contextlib.suppress(OSError):
                 seen["journal"] = max(seen["journal"], file.stat().st_size)
