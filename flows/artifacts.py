@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from pipeline.outcomes import RunReport, name_of
+from pipeline.outcomes import RunReport, n_left_out, name_of, shown
 from pipeline.report import decided_by
 from pipeline.text_safety import printable
 
-MAX_ROWS = 100
+#: Of a table: rows, and characters of its cells.
+MAX_ROWS, MAX_CHARS = 100, 60_000
 
 
 def publish_artifacts(report: RunReport) -> None:
     """Attach the run's artifacts. Strings out of raw files go into fenced code or table cells, escaped."""
     create_markdown_artifact(_summary(report), key="winnow-summary", description="What became of the records")
     rows = [
-        {"record": _cell(name_of(one)), "stage": one.stage, "reason": one.reason, "message": _cell(one.message)}
-        for one in report.left_out
-        if one.outcome == "quarantine"
+        {
+            "record": _cell(name_of(one)),
+            "records": f"{one.n_records:,}",
+            "stage": one.stage,
+            "reason": one.reason,
+            "message": _cell(one.message),
+        }
+        for one in shown(report.left_out, MAX_ROWS)
     ]
     if rows:
-        create_table_artifact(rows[:MAX_ROWS], key="winnow-quarantine", description=f"{len(rows)} in quarantine")
-    decided = [{"decided by": _cell(by), "label": label, "blocks": n} for by, label, n in decided_by(report, MAX_ROWS)]
-    create_table_artifact(decided, key="winnow-decided-by", description="What decided how many blocks")
+        n = n_left_out(report.left_out, "quarantine")
+        create_table_artifact(_fitting(rows), key="winnow-quarantine", description=f"{n:,} in quarantine")
+    decided = [
+        {"decided by": _cell(by), "label": label, "blocks": f"{n:,}"} for by, label, n in decided_by(report, MAX_ROWS)
+    ]
+    create_table_artifact(_fitting(decided), key="winnow-decided-by", description="What decided how many blocks")
 
 
 def publish_failure(message: str) -> None:
     """Attach why a run failed."""
     text = f"# The run failed\n\n{_cell(message)}\n\nThe snapshot that was live is live."
     create_markdown_artifact(text, key="winnow-failure", description="Why the run failed")
+
+
+def _fitting(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The first rows of a table that together have no more than ``MAX_CHARS`` characters."""
+    ends = accumulate(sum(map(len, row.values())) for row in rows)
+    return [row for row, end in zip(rows, ends, strict=True) if end <= MAX_CHARS]
 
 
 def _summary(report: RunReport) -> str:

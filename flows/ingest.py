@@ -29,7 +29,7 @@ from flows.artifacts import publish_artifacts, publish_failure
 from pipeline.errors import WinnowError
 from pipeline.machine import fitted
 from pipeline.nursery import Job, Pool, nurseries
-from pipeline.outcomes import RunReport, name_of
+from pipeline.outcomes import RunReport, by_reason, name_of, shown
 from pipeline.report import MAX_NOTICE, write_report
 from pipeline.run import run
 from pipeline.settings import Settings, load_settings
@@ -37,6 +37,8 @@ from pipeline.supervise import JobResult, failure, run_job
 from pipeline.text_safety import printable
 
 DEFAULTS = Settings()
+#: Quarantined records, and reasons with their counts, that are lines of the log.
+MAX_LOGGED = 20
 #: What to do when the server is lost: the run may have gone on to its end.
 LOST = "The live snapshot is whole; `winnow snapshots list` shows which it is. Start the server, then run again."
 
@@ -113,11 +115,10 @@ def _tell(report: RunReport, logger: logging.Logger | logging.LoggerAdapter[logg
     publish_artifacts(report)
     for sentence in report.notices:
         logger.warning("%s", printable(sentence, limit=MAX_NOTICE))
-    for one in report.left_out:
-        if one.outcome == "quarantine":
-            logger.warning("quarantine: %s: %s", name_of(one), one.reason)
-    for notice in report.notices:
-        logger.warning(notice)
+    for one in shown(report.left_out, MAX_LOGGED):
+        logger.warning("quarantine: %s: %s", name_of(one), one.reason)
+    for outcome, reason, n in by_reason(report.left_out)[:MAX_LOGGED]:
+        logger.info("%s: %s: %d records", outcome, reason, n)
     what = "published" if report.published else "nothing new, still"
     logger.info("%s snapshot %s: %s", what, report.snapshot.name, dict(report.counts))
 

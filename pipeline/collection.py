@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from pipeline.dedup.signature import N_HASHES, Words, from_bytes
 from pipeline.shards.assemble import VERDICTS
 from pipeline.shards.chunks import chunk_names, read_columns
 from pipeline.shards.columns import SIGNATURES
-from pipeline.shards.plan import fingerprint
+from pipeline.shards.plan import fingerprint, table_fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +126,18 @@ def _verdicts(units: _Units, *, jaccard: float, containment: float) -> pa.Table:
 
 def verdict_fingerprints(finished: Sequence[Finished], verdicts: pa.Table) -> list[str]:
     """For each pack, what the verdicts say of its documents, its stories and what its documents stand for."""
-    counts = Counter(verdicts["cluster_id"].to_pylist())
-    said = [(row["id"].partition("-")[0], [*row.values()]) for row in verdicts.to_pylist()]
-    said += [(cluster.partition("-")[0], [cluster, n]) for cluster, n in counts.items()]
-    by_document: dict[str, list[list[object]]] = {}
-    for doc_id, values in said:
-        by_document.setdefault(doc_id, []).append(values)
+    counted = pc.value_counts(verdicts["cluster_id"])
+    clusters = pa.table({"id": counted.field("values"), "n": counted.field("counts")})
+    tables = [table.append_column("doc_id", _doc_ids(table["id"])) for table in (verdicts, clusters)]
     found = []
     for one in finished:
-        rows = read_columns(chunk_names(one.folder, "signatures"), ["doc_id"])["doc_id"].to_pylist()
-        mine = set(rows).difference(one.dead) & by_document.keys()
-        found.append(fingerprint([sorted(by_document[doc_id], key=repr) for doc_id in sorted(mine)], sorted(one.dead)))
+        rows = read_columns(chunk_names(one.folder, "signatures"), ["doc_id"])["doc_id"]
+        rows = pc.unique(rows.filter(pc.invert(pc.is_in(rows, value_set=pa.array(one.dead, pa.string())))))
+        mine = (table.filter(pc.is_in(table["doc_id"], value_set=rows)).sort_by("id") for table in tables)
+        found.append(fingerprint([*map(table_fingerprint, mine), sorted(one.dead)]))
     return found
+
+
+def _doc_ids(ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The document of each id, which is a document's own or a section's."""
+    return pc.list_element(pc.split_pattern(ids, "-", max_splits=1), 0)

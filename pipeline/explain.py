@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -20,10 +21,13 @@ from pipeline.boilerplate.rules import load_choices
 from pipeline.boilerplate.site_choices import Choices, choices_of
 from pipeline.boilerplate.templates import line_key
 from pipeline.errors import RawFolderError, Rejection
-from pipeline.outcomes import LeftOut, left_out_in, quarantined
+from pipeline.outcomes import left_out_by_scan, left_out_in
 from pipeline.read.rawfile import RawFolder, portable_path
 from pipeline.read.scan import hash_file
+from pipeline.report import print_left_out
 from pipeline.settings import Settings
+from pipeline.shards.chunks import chunk_names
+from pipeline.shards.left_out import gathered
 from pipeline.site_lines import learned_templates
 from pipeline.supervise import Nursery
 from pipeline.text_safety import printable
@@ -57,7 +61,7 @@ def explain_file(
     with RawFolder(file.parent) as folder:
         scanned = hash_file(folder, portable_path(file.name))
     if isinstance(scanned, Rejection):
-        _say_left_out([quarantined(scanned)], console)
+        print_left_out(left_out_by_scan([scanned]), "quarantine", console)
         return
     learned = None if out is None else learned_templates(out)
     with tempfile.TemporaryDirectory(prefix="winnow-") as scratch:
@@ -65,14 +69,9 @@ def explain_file(
         evidence = _evidence(tried.templates, load_choices(settings.rules))
         for document in _documents(tried):
             _show(document, evidence, console, kept_only=kept_only)
-        left_out = [one for folder in (tried.cleaned, tried.finished) for one in left_out_in(folder)]
-    _say_left_out(left_out, console)
-
-
-def _say_left_out(left_out: Sequence[LeftOut], console: Console) -> None:
-    for one in left_out:
-        where = printable(one.path if one.member is None else f"{one.path} [{one.member}]")
-        console.print(Text(f"{one.outcome}: {where}: {one.reason}: {printable(one.message)}", style="yellow"))
+        left_out = gathered(left_out_in(folder) for folder in (tried.cleaned, tried.finished))
+    for outcome in ("quarantine", "skipped"):
+        print_left_out(left_out, outcome, console)
 
 
 def _evidence(templates: pa.Table, choices: Choices) -> dict[tuple[str, int], str]:
@@ -88,15 +87,17 @@ def _evidence(templates: pa.Table, choices: Choices) -> dict[tuple[str, int], st
 
 
 def _documents(tried: Tried) -> Iterator[dict[str, Any]]:
-    blocks: dict[str, list[dict[str, Any]]] = {}
-    for row in tried.rows("blocks"):
-        blocks.setdefault(row["doc_id"], []).append(row)
-    sections: dict[str, list[dict[str, Any]]] = {}
-    for row in tried.rows("sections"):
-        sections.setdefault(row["doc_id"], []).append(row)
-    documents = {row["doc_id"]: row for row in tried.rows("documents")}
-    for doc_id, rows in blocks.items():
-        yield {"document": documents.get(doc_id), "blocks": rows, "sections": sections.get(doc_id, [])}
+    """Each document with its blocks and sections, a chunk of records in memory at a time."""
+    names = ("documents", "sections", "blocks")
+    for files in zip(*(chunk_names(tried.finished, name) for name in names), strict=True):
+        tables = {name: pq.read_table(file).to_pylist() for name, file in zip(names, files, strict=True)}
+        documents = {row["doc_id"]: row for row in tables["documents"]}
+        rows: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        for name in ("blocks", "sections"):
+            for row in tables[name]:
+                rows.setdefault(row["doc_id"], {"blocks": [], "sections": []})[name].append(row)
+        for doc_id, of_it in rows.items():
+            yield {"document": documents.get(doc_id), **of_it}
 
 
 def _show(found: dict[str, Any], evidence: Mapping[tuple[str, int], str], console: Console, *, kept_only: bool) -> None:

@@ -16,7 +16,7 @@ from pipeline.collection import Finished
 from pipeline.learning import LEARNED, Learned, hits_in
 from pipeline.machine import Fitted
 from pipeline.marks import has_mark, make_marked, remove_ours, unoccupied
-from pipeline.outcomes import PASSING, RUNS_IN_A_ROW, lasting, left_out_in
+from pipeline.outcomes import RUNS_IN_A_ROW, left_out_in, passing
 from pipeline.settings import Settings
 from pipeline.shards.chunks import (
     RESULTS,
@@ -199,7 +199,7 @@ def set_apart(folder: Path) -> Path:
 
     The pack in which that file is read would have the same name: what was made of the one is not for the other.
     """
-    lacking = sorted({one.path for one in left_out_in(folder) if one.reason in PASSING})
+    lacking = sorted(passing(left_out_in(folder)))
     if not lacking:
         return folder
     other = folder.with_name(fingerprint(folder.name, lacking))
@@ -210,7 +210,7 @@ def set_apart(folder: Path) -> Path:
 
 def _resumable(folder: Path) -> bool:
     """True for what a run made that was killed before it could seal it; what is sealed was not worth taking."""
-    return proven(folder) and not sealed(folder) and lasting(left_out_in(folder))
+    return proven(folder) and not sealed(folder) and not passing(left_out_in(folder))
 
 
 def finish_jobs(work: Work, packs: Sequence[Pack], learned: Learned) -> list[Job]:

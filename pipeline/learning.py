@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +38,10 @@ _SLICE = 10_000  # rows that are Python objects at a time
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Templates, and the fingerprint of each site's documents that they were learned from."""
+    """Templates, and the fingerprint of the documents that they were learned from, by site.
+
+    A site of fewer documents than a template needs is not here: so nobody gains by naming a million of them.
+    """
 
     templates: pa.Table  # TEMPLATES_SCHEMA
     sites: Mapping[str, str]
@@ -49,7 +54,7 @@ def learn(
 
     ``spill`` is a folder for lines, which must not exist. Raises OSError.
     """
-    sites, n_lines = _site_fingerprints(packs)
+    sites, n_lines = _site_fingerprints(packs, min_documents)
     known = before.sites if before else {}
     file_of = _deal({site: n for site, n in n_lines.items() if known.get(site) != sites[site]})
     spill.mkdir()
@@ -126,22 +131,31 @@ def _blocks_of(chunk: Path) -> Path:
     return chunk.with_name(chunk.name.replace(".records.", ".blocks."))
 
 
-def _site_fingerprints(packs: Sequence[Pack]) -> tuple[dict[str, str], dict[str, int]]:
-    """For each site, what its documents say: their ids and the hashes of their blocks, in order of id; and its lines."""
+def _site_fingerprints(packs: Sequence[Pack], min_documents: int) -> tuple[dict[str, str], dict[str, int]]:
+    """For each site of so many documents, what they say: ids and hashes of blocks, in order of id; and its lines."""
     columns = ["site", "doc_id", "blocks_hash", "n_blocks"]
     tables = [_live(read_columns(chunk_names(pack.folder, "records"), columns), pack.dead_ids()) for pack in packs]
     if not tables:
         return {}, {}
     rows = pa.concat_tables(tables)
-    rows = rows.filter(pc.is_valid(rows["site"])).sort_by([(name, "ascending") for name in columns])
-    digests: dict[str, hashlib.blake2b] = {}
-    n_lines: Counter[str] = Counter()
-    for start in range(0, rows.num_rows, _SLICE):
-        part = rows.slice(start, _SLICE)
-        for site, doc_id, blocks_hash, n_blocks in zip(*(column.to_pylist() for column in part.columns), strict=True):
-            digests.setdefault(site, hashlib.blake2b(digest_size=16)).update(f"{doc_id}{blocks_hash}".encode())
+    counted = pc.value_counts(rows["site"].drop_null())
+    large = counted.field("values").filter(pc.greater_equal(counted.field("counts"), min_documents))
+    rows = rows.filter(pc.is_in(rows["site"], value_set=large)).sort_by([(name, "ascending") for name in columns])
+    sites: dict[str, str] = {}
+    n_lines: dict[str, int] = {}
+    for site, of_it in groupby(_values(rows), key=itemgetter(0)):
+        digest, n_lines[site] = hashlib.blake2b(digest_size=16), 0
+        for _, doc_id, blocks_hash, n_blocks in of_it:
+            digest.update(f"{doc_id}{blocks_hash}".encode())
             n_lines[site] += n_blocks
-    return {site: digest.hexdigest() for site, digest in digests.items()}, n_lines
+        sites[site] = digest.hexdigest()
+    return sites, n_lines
+
+
+def _values(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """The rows as tuples, some at a time."""
+    for start in range(0, rows.num_rows, _SLICE):
+        yield from zip(*(column.to_pylist() for column in rows.slice(start, _SLICE).columns), strict=True)
 
 
 def _live(rows: pa.Table, dead: Sequence[str]) -> pa.Table:

@@ -44,6 +44,8 @@ STOPPED_SECONDS = 5
 #: Between two looks, seconds. Waiting is counted in looks, so that a run that was itself stopped blames nobody.
 TICK = 0.2
 WORKER = (sys.executable, "-m", "pipeline.worker")
+#: Code points of what a child says of its end that are told.
+MESSAGE_CHARS = 500
 #: What to do about an installation that does not work.
 CHECK = "Check the installation: `make test`."
 #: What to do when the machine refuses a process.
@@ -332,7 +334,7 @@ def _refused(error: OSError) -> WorkerError:
 def _said(work: Path) -> str:
     """What a child wrote about its end, "" when it could not."""
     try:
-        return (work / ERROR_FILE).read_text("utf-8").strip()
+        return (work / ERROR_FILE).read_text("utf-8", "replace").strip()
     except OSError:
         return ""
 
@@ -340,10 +342,11 @@ def _said(work: Path) -> str:
 def _raise_if_no_record_is_to_blame(code: int, work: Path) -> None:
     if code == EXIT_OUTPUT:
         raise OutputError(_said(work) or "The disk refused a worker process.", mend="The live snapshot is whole.")
+    what = printable(_said(work), limit=MESSAGE_CHARS)
     if code == EXIT_BROKEN:
-        raise WorkerError(f"A worker process cannot load what it needs: {_said(work)}.", mend=CHECK)
+        raise WorkerError(f"A worker process cannot load what it needs: {what}.", mend=CHECK)
     if code == EXIT_REFUSED:
-        raise WorkerError(f"The machine refuses a worker process what it needs: {_said(work)}.", mend=TOO_MANY)
+        raise WorkerError(f"The machine refuses a worker process what it needs: {what}.", mend=TOO_MANY)
 
 
 def _signal(number: int) -> str:
@@ -366,7 +369,7 @@ def _explain(status: int, killed: str, job: Job, work: Path) -> tuple[Reason, st
         return Reason.OUT_OF_MEMORY, f"It needed more than {job.memory_mb} MB of memory (memory_mb)."
     if code == EXIT_BUG:
         last = (_said(work) or "it could not say why").splitlines()[-1]
-        return Reason.PARSER_CRASH, f"The parser failed: {printable(last, limit=500)}"
+        return Reason.PARSER_CRASH, f"The parser failed: {printable(last, limit=MESSAGE_CHARS)}"
     if code < 0 and -code not in CRASHES:
         return Reason.KILLED, f"Its process was killed ({_signal(-code)}) {_BY_WHOM}."
     return Reason.PARSER_CRASH, f"The parser's process died ({_signal(-code) if code < 0 else code})."

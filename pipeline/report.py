@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.disk import write_synced
 from pipeline.marks import is_file
-from pipeline.outcomes import FailedRun, LeftOut, RunReport, name_of
+from pipeline.outcomes import FailedRun, RunReport, by_reason, n_left_out, name_of, shown
 from pipeline.text_safety import printable
 
-MAX_SHOWN, MAX_ON_PAGE = 20, 200  # quarantined records in the terminal, on a page
+MAX_SHOWN, MAX_ON_PAGE = 20, 200  # records left out in the terminal, on a page
 MAX_NOTICE = 1_000  # characters
 #: The page about a run that failed, in the output folder until the next run begins.
 FAILED = "failed.html"
@@ -31,15 +31,20 @@ def print_report(report: RunReport, console: Console) -> None:
     """Print notices, one line a quarantined record, counts, and where the snapshot lies."""
     for sentence in report.notices:
         console.print(Text(f"note: {printable(sentence, limit=MAX_NOTICE)}", style="cyan"))
-    quarantined = [one for one in report.left_out if one.outcome == "quarantine"]
-    for one in quarantined[:MAX_SHOWN]:
-        console.print(Text(f"quarantine: {name_of(one)}: {one.reason}: {printable(one.message)}", style="yellow"))
-    if len(quarantined) > MAX_SHOWN:
-        console.print(f"... and {len(quarantined) - MAX_SHOWN} more in the quarantine dataset")
+    print_left_out(report.left_out, "quarantine", console)
     console.print(_counts_table(report))
     what = "published" if report.published else "nothing new, still"
     where = printable(str(report.snapshot.path), limit=MAX_NOTICE)
     console.print(Text(f"{what} snapshot {report.snapshot.name} in {where}"))
+
+
+def print_left_out(left_out: pa.Table, outcome: str, console: Console) -> None:
+    """Print a line each of the first rows of LEFT_OUT with this outcome, and how many records more there are."""
+    rows = shown(left_out, MAX_SHOWN, outcome)
+    for one in rows:
+        console.print(Text(f"{outcome}: {name_of(one)}: {one.reason}: {printable(one.message)}", style="yellow"))
+    if more := n_left_out(left_out, outcome) - len(rows):
+        console.print(f"... and {more:,} more records")
 
 
 def _counts_table(report: RunReport) -> Table:
@@ -85,8 +90,8 @@ td.path { word-break: break-all; }
 <h2>Left out, by reason</h2>
 {% if reasons %}
 <table><tr><th>outcome</th><th>reason</th><th class="n">records</th></tr>
-{% for (outcome, reason), n in reasons %}
-<tr><td>{{ outcome }}</td><td>{{ reason }}</td><td class="n">{{ n }}</td></tr>
+{% for outcome, reason, n in reasons %}
+<tr><td>{{ outcome }}</td><td>{{ reason }}</td><td class="n">{{ "{:,}".format(n) }}</td></tr>
 {% endfor %}
 </table>
 {% else %}<p>Nothing.</p>{% endif %}
@@ -134,12 +139,12 @@ def html_failure(failed: FailedRun) -> str:
     )
 
 
-def _left_out(left_out: Sequence[LeftOut]) -> dict[str, Any]:
-    quarantined = [one for one in left_out if one.outcome == "quarantine"]
+def _left_out(left_out: pa.Table) -> dict[str, Any]:
+    reasons, quarantined = by_reason(left_out), shown(left_out, MAX_ON_PAGE)
     return {
-        "reasons": Counter((one.outcome, one.reason) for one in left_out).most_common(),
-        "quarantined": [(name_of(one), one) for one in quarantined[:MAX_ON_PAGE]],
-        "more": len(quarantined) > MAX_ON_PAGE,
+        "reasons": reasons[:MAX_ON_PAGE],
+        "quarantined": [(name_of(one), one) for one in quarantined],
+        "more": n_left_out(left_out, "quarantine") > len(quarantined),
     }
 
 
@@ -150,9 +155,10 @@ def decided_by(report: RunReport, limit: int = 60) -> Sequence[tuple[str, str, i
     query = f"select decided_by, label, count(*) n from blocks group by all order by n desc, 1, 2 limit {limit:d}"
     with report.snapshot.duckdb() as connection:
         try:
-            return connection.sql(query).fetchall()
+            rows = connection.sql(query).fetchall()
         except duckdb.Error as error:
             raise report.snapshot.damaged(error) from None
+    return [(printable(by), label, n) for by, label, n in rows]
 
 
 def write_report(report: RunReport, folder: Path) -> Path:

@@ -15,25 +15,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.rules import load_choices, load_rules
-from pipeline.boilerplate.site_choices import apply_choices
+from pipeline.boilerplate.site_choices import apply_choices, choices_of
 from pipeline.collection import Finished, deduplicate, verdict_fingerprints
 from pipeline.errors import WinnowError
 from pipeline.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs, given_up_names, set_apart
 from pipeline.learning import Learned, learn, load_learned, save_learned
 from pipeline.machine import fitted
 from pipeline.outcomes import (
-    PASSING,
     FailedRun,
-    LeftOut,
     Outcomes,
     RunReport,
     changing_files,
-    lasting,
     left_out_by_scan,
     left_out_in,
+    passing,
     quarantined_before,
     settle,
     stop_if_broken,
@@ -45,12 +44,13 @@ from pipeline.retry import done, files_to_retry, pending
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.shards.chunks import DamagedError, chunk_names, complete
+from pipeline.shards.left_out import LEFT_OUT, gathered
 from pipeline.shards.plan import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
 from pipeline.store.check import check_parts, in_place
 from pipeline.store.lock import locked
 from pipeline.store.memory import Memory, recall
 from pipeline.store.packs import Pack, drop_others, forget, seal, sites_in, take_packs
-from pipeline.store.snapshots import Snapshot, drop_old, live_or_salvaged, publish, tidy
+from pipeline.store.snapshots import Snapshot, drop_old, live_or_salvaged, publish, same_schema, tidy
 from pipeline.store.stage import (
     RunFacts,
     Staged,
@@ -76,8 +76,8 @@ class _Clock:
     seconds: dict[str, float] = field(default_factory=dict)  # wall clock, by stage
     begun: list[tuple[str, Path]] = field(default_factory=list)  # stage and folder of each job
     results: list[JobResult] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)  # by the scan
     notices: list[str] = field(default_factory=list)  # sentences for people
+    left_out: pa.Table = field(default_factory=LEFT_OUT.empty_table)  # by the scan
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -122,9 +122,9 @@ class _Clock:
         done = [(stage, folder) for stage, folder in self.begun if complete(folder)]
         n_done = Counter(stage for stage, _ in done)
         shards = {stage: (n_done[stage], n) for stage, n in Counter(stage for stage, _ in self.begun).items()}
-        found = [one for stage, folder in done if stage != "assemble" for one in left_out_in(folder)]
+        found = (left_out_in(folder) for stage, folder in done if stage != "assemble")
         what = str(error) if isinstance(error, WinnowError) else f"{type(error).__name__}: {error}"
-        return FailedRun(what, started, self.seconds, shards, (*self.left_out, *found))
+        return FailedRun(what, started, self.seconds, shards, gathered([self.left_out, *found]))
 
 
 def run(
@@ -149,6 +149,7 @@ def run(
         for sentence in (*said, *tidy(out)):
             clock.say(sentence)
         before = live_or_salvaged(out)
+        reusable = before is not None and same_schema(before)  # else its parts lack columns: all are made again
         work = Work(raw.absolute(), out.absolute(), settings, datetime.now(UTC), fitted(settings), before)
         for sentence in work.fitted.notices:
             clock.say(sentence)
@@ -160,7 +161,7 @@ def run(
                     known = work.known_inputs()
                 most = settings.max_file_mb << 20
                 scanned = list(scan(raw, known, copies=work.copies(), max_file_bytes=most))
-            report = _run(work, scanned, clock, parent=None if full else before)
+            report = _run(work, scanned, clock, parent=before if reusable and not full else None)
             work.end()
     return report
 
@@ -184,12 +185,11 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
     inputs = [one for one in scanned if isinstance(one, RawInput)]
     left_out = clock.left_out = left_out_by_scan(scanned)
     recipe, settings = recipe_of(work.settings), work.settings
-    collection = collection_fingerprint(inputs, [(one.path, one.reason) for one in left_out], recipe, settings)
+    collection = collection_fingerprint(inputs, _names_and_reasons(left_out), recipe, settings)
     again = files_to_retry(parent, work.limits, pending(work.state)) if parent else frozenset()
     if parent is not None and parent.manifest["collection"] == collection and in_place(parent) and not again:
         _clear_up(work, parent, inputs)
-        left_out = [*left_out, *quarantined_before(parent)]
-        return _report(work, parent, False, parent.manifest["counts"], clock, left_out)
+        return _report(parent, False, parent.manifest["counts"], clock, quarantined_before(parent))
     with clock.stage("clean"):
         forget(work.packs, again)
         packs, failed = _clean(work, inputs, recipe, clock)
@@ -197,11 +197,13 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
         learned = _learn(work, packs, clock)
     with clock.stage("finish"):
         finished = _finish(work, packs, learned, clock)
-        failed += [x for pack, one in zip(packs, finished, strict=True) for x in left_out_in(one.folder, pack.live)]
+        later = (left_out_in(one.folder, pack.live) for pack, one in zip(packs, finished, strict=True))
+        failed = gathered([failed, *later])
         _stop_if_broken(failed, packs)
         copied = [path for path, copy in work.copies().items() if copy.exists()]
-        changing, notices = changing_files([*left_out, *failed], work.changing, copied)
-        left_out = with_runs([*left_out, *failed], changing)
+        left_out = gathered([left_out, failed])
+        changing, notices = changing_files(left_out, work.changing, copied)
+        left_out = with_runs(left_out, changing)
         for sentence in notices:
             clock.say(sentence)
     with clock.stage("dedup"):
@@ -222,13 +224,13 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
         check_parts(by_dataset(staged), new, threads=work.fitted.workers, spill=work.scratch)
     with clock.stage("publish"):
         facts = RunFacts(work.started, outcomes.counts, settings)
-        manifest = manifest_head(facts, collection=collection if lasting(left_out) else "", assembled=assembled)
+        manifest = manifest_head(facts, collection="" if passing(left_out) else collection, assembled=assembled)
         manifest["changing"] = changing
         manifest["limits"] = work.limits
         manifest["state"] = {"packs": [one.name for one in packs], "finished": [one.folder.name for one in finished]}
         snapshot = publish(work.out, staged, manifest=manifest, keep=settings.keep_snapshots)
         _clear_up(work, snapshot, inputs)
-    return _report(work, snapshot, True, outcomes.counts, clock, left_out)
+    return _report(snapshot, True, outcomes.counts, clock, left_out)
 
 
 def _clear_up(work: Work, snapshot: Snapshot, inputs: Sequence[RawInput]) -> None:
@@ -242,10 +244,10 @@ def _clear_up(work: Work, snapshot: Snapshot, inputs: Sequence[RawInput]) -> Non
             drop_others(folder, state[name])
 
 
-def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock) -> tuple[list[Pack], list[LeftOut]]:
+def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock) -> tuple[list[Pack], pa.Table]:
     """Packs with the cleaned records of every input, those of earlier runs and new ones, and what they left out."""
     drop_doubtful(work)
-    packs, rest, damaged = take_packs(work.packs, inputs, made_with=recipe.made_with, rules_of=recipe.rules_of)
+    packs, rest, damaged = take_packs(work.packs, inputs, made_with=recipe.made_with, site_rules=recipe.site_rules)
     clock.say_damaged(damaged)
     jobs, shards = clean_jobs(work, rest, recipe)
     fresh = []
@@ -253,13 +255,12 @@ def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock
         files = {one.path: one.sha256 for one in shard.inputs}
         fresh.append(Pack(set_apart(folder), files, frozenset(files)))
     packs = sorted([*packs, *fresh], key=lambda pack: pack.name)
-    left_out = [one for pack in packs for one in left_out_in(pack.folder, pack.live)]
+    left_out = gathered(left_out_in(pack.folder, pack.live) for pack in packs)
     _stop_if_broken(left_out, packs)
-    passing = {one.path for one in left_out if one.reason in PASSING}
+    again = passing(left_out)
     for pack in fresh:
-        rules = {site: recipe.rules_of(site) for site in sites_in(pack.folder)}
-        files = {path: "" if path in passing else sha256 for path, sha256 in pack.files.items()}
-        seal(pack.folder, made_with=recipe.made_with, rules=rules, files=files)
+        files = {path: "" if path in again else sha256 for path, sha256 in pack.files.items()}
+        seal(pack.folder, made_with=recipe.made_with, site_rules=recipe.site_rules, files=files)
     return packs, left_out
 
 
@@ -278,7 +279,8 @@ def _learn(work: Work, packs: Sequence[Pack], clock: _Clock) -> Learned:
     )
     save_learned(learned, work.state, made_with)
     choices = load_choices(settings.rules)
-    return replace(learned, templates=apply_choices(learned.templates, learned.sites, choices))
+    sites = {site for pack in packs for site in sites_in(pack.folder) if choices_of(choices, site)} if choices else ()
+    return replace(learned, templates=apply_choices(learned.templates, sites, choices))
 
 
 def _finish(work: Work, packs: Sequence[Pack], learned: Learned, clock: _Clock) -> list[Finished]:
@@ -297,20 +299,25 @@ def _assembly_keys(finished: Sequence[Finished], verdicts: Sequence[str]) -> lis
 def _settle(
     work: Work,
     inputs: Sequence[RawInput],
-    left_out: Sequence[LeftOut],
+    left_out: pa.Table,
     assembled: Mapping[str, Sequence[Staged]],
     memory: Memory,
 ) -> Outcomes:
-    def paths(dataset: str) -> Iterator[str]:
+    def by_path(dataset: str) -> Counter[str]:
+        found: Counter[str] = Counter()
         for part, file in _parts(assembled):
             if part.dataset == dataset:
-                yield from pq.read_table(file, columns=["path"])["path"].to_pylist()
+                counted = pc.value_counts(pq.read_table(file, columns=["path"])["path"])
+                found.update(
+                    dict(zip(*(counted.field(name).to_pylist() for name in ("values", "counts")), strict=True))
+                )
+        return found
 
     return settle(
         inputs=inputs,
         left_out=left_out,
-        documents=paths("documents"),
-        duplicates=paths("duplicates"),
+        documents=by_path("documents"),
+        duplicates=by_path("duplicates"),
         memory=memory,
         started_at=work.started_at,
     )
@@ -333,25 +340,24 @@ def _stage(
     return [*staged, *stage_small(small, work.scratch / "parts")]
 
 
-def _stop_if_broken(left_out: Sequence[LeftOut], packs: Sequence[Pack]) -> None:
+def _names_and_reasons(left_out: pa.Table) -> list[tuple[str, str]]:
+    return list(zip(left_out["path"].to_pylist(), left_out["reason"].to_pylist(), strict=True))
+
+
+def _stop_if_broken(left_out: pa.Table, packs: Sequence[Pack]) -> None:
     chunks = (chunk for one in packs for chunk in chunk_names(one.folder, "records"))
     stop_if_broken(left_out, sum(pq.read_metadata(chunk).num_rows for chunk in chunks))
 
 
 def _report(
-    work: Work,
-    snapshot: Snapshot,
-    published: bool,
-    counts: Mapping[str, int],
-    clock: _Clock,
-    left_out: Sequence[LeftOut],
+    snapshot: Snapshot, published: bool, counts: Mapping[str, int], clock: _Clock, left_out: pa.Table
 ) -> RunReport:
     return RunReport(
         snapshot=snapshot,
         published=published,
         counts=counts,
         seconds=dict(clock.seconds),
-        left_out=tuple(left_out),
+        left_out=left_out,
         cpu_seconds=sum(one.cpu_seconds for one in clock.results),
         peak_mb=max((one.peak_mb for one in clock.results), default=0.0),
         notices=tuple(clock.notices),

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.quality import QUALITY_FIELDS
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -33,6 +33,20 @@ _SHARES = pa.list_(
         [
             _field("lang", pa.string(), "BCP 47 tag"),
             _field("share", pa.float64(), "share of the letters of the content, 0 to 1"),
+        ]
+    )
+)
+
+_SKIPPED = pa.list_(
+    pa.struct(
+        [
+            _field("member", pa.string(), "record of the file; null for the file itself", nullable=True),
+            _field("reason", pa.string(), "why it was skipped"),
+            _field(
+                "n_records",
+                pa.int64(),
+                "records it stands for: 1, or after the first hundred of a file all the rest of its sort",
+            ),
         ]
     )
 )
@@ -169,6 +183,11 @@ QUARANTINE = pa.schema(
         _field("message", pa.string(), "the cause and the mend, for people"),
         _field("attempts", pa.int32(), "how often it was tried"),
         _FIRST_SEEN,
+        _field(
+            "n_records",
+            pa.int64(),
+            "records it stands for: 1, or after the first hundred of a file all the rest with its stage and reason",
+        ),
     ]
 )
 
@@ -181,10 +200,11 @@ INPUTS = pa.schema(
         _field("n_records", pa.int64(), "records found in it: the sum of the next four"),
         _field("n_documents", pa.int64(), "records that are documents"),
         _field("n_duplicates", pa.int64(), "records left out as duplicates"),
-        _field("n_quarantined", pa.int64(), "records (or the file) in quarantine"),
+        _field("n_quarantined", pa.int64(), "records (or the file) in quarantine: the sum of n_records there"),
         _field("n_skipped", pa.int64(), "records (or the file) that are no documents by their type"),
         _field("outcome", pa.string(), "documents, duplicates, quarantined or skipped when all are alike, else mixed"),
-        _field("reason", pa.string(), "why it, or a record of it, was skipped", nullable=True),
+        _field("reason", pa.string(), "why it, or the first record of it that was skipped, was skipped", nullable=True),
+        _field("skipped", _SKIPPED, "what of it was skipped; n_skipped is the sum of n_records"),
     ]
 )
 

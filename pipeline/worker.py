@@ -55,6 +55,8 @@ MEMORY, REFUSED = frozenset({errno.ENOMEM}), frozenset({errno.EAGAIN})
 RETRY_SECONDS = (0.1, 0.5, 2.0)
 #: Where our own modules and data lie, and those of what we need: what cannot be read there is no record's fault.
 INSTALLED = tuple(f"{folder}{os.sep}" for folder in (Path(__file__).parent, sysconfig.get_path("platlib")))
+#: Characters of an error that are written there, its end: a document may choose what its parser says.
+MAX_SAID = 10_000
 #: The variable that tells a nursery whose it is: that process may be gone before the nursery has imported anything.
 PARENT = "NURSERY_PARENT"
 #: Blocks are made by the thousand and hold no cycles: looking for some less often saves a seventh of ``finish``.
@@ -113,7 +115,8 @@ def _child(request: Mapping[str, Any], stages: Mapping[str, Stage], parent: int)
     except BaseException as error:  # noqa: BLE001  # whatever it is, it costs this record: the supervisor reads the file
         code = _exit_code(error)
         said = f"{type(error).__name__}: {error}" if code == EXIT_BROKEN else f"{error}"
-        (work / ERROR_FILE).write_text(traceback.format_exc() if code == EXIT_BUG else said, "utf-8", "replace")
+        said = traceback.format_exc() if code == EXIT_BUG else said
+        (work / ERROR_FILE).write_text(said[-MAX_SAID:], "utf-8", "replace")
     finally:
         os._exit(code)
 

@@ -52,6 +52,8 @@ def act(name, work):
             os._exit(3)
         case "raise":
             raise ValueError("what a parser says when it gives up")
+        case "curse":  # a document chose what its parser says
+            raise ValueError("\x1b[2J\u202e\x07坏" * 1_000_000)
         case "import":
             import a_module_that_is_missing  # noqa: F401
         case "starved":

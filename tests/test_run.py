@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from pipeline.errors import InvariantError, OutputError, RawFolderError, RuleError
+from pipeline.errors import InvariantError, OutputError, RawFolderError, RuleError, SnapshotError
 from pipeline.local import local_runner
 from pipeline.report import html_report, print_report
 from pipeline.run import run
@@ -144,6 +145,77 @@ def test_first_seen_is_kept_from_run_to_run(raw, tmp_path):
     assert {doc_id: after[doc_id] for doc_id in before} == before
     (new,) = set(after) - set(before)
     assert after[new] > max(before.values())
+
+
+def test_a_file_of_bad_records_is_bounded_and_every_one_of_them_is_counted(raw, tmp_path):
+    lines = [json.dumps({"text": article("zh", 50)}), *["{坏", '{"text": ""}'] * 150, "{last"]
+    (raw / "bad.jsonl").write_text("\n".join(lines), "utf-8")
+    with zipfile.ZipFile(raw / "litter.zip", "w") as archive:
+        archive.writestr("a.txt", article("en", 51))
+        for n in range(130):
+            archive.writestr(f"{n:03d}/.隐藏", "x")
+    first = do(raw, tmp_path / "out")
+    rows = [row for row in first.snapshot.table("quarantine").to_pylist() if row["path"] == "bad.jsonl"]
+    assert (len(rows), sum(row["n_records"] for row in rows)) == (102, 301)
+    rest = {(row["stage"], row["reason"]): row for row in rows if row["n_records"] > 1}
+    assert {kind: (row["member"], row["n_records"]) for kind, row in rest.items()} == {
+        ("read", "broken_json"): ("102", 101),
+        ("read", "empty"): ("103", 100),
+    }
+    assert all(f"{row['n_records'] - 1} more records" in row["message"] for row in rest.values())
+    assert len({row["doc_id"] for row in rows}) == len(rows)
+    inputs = {row["path"]: row for row in first.snapshot.table("inputs").to_pylist()}
+    assert (inputs["bad.jsonl"]["n_quarantined"], inputs["bad.jsonl"]["n_documents"]) == (301, 1)
+    skipped = inputs["litter.zip"]["skipped"]
+    assert [one["member"] for one in skipped] == [f"{n:03d}/.隐藏" for n in range(101)]
+    assert [one["n_records"] for one in skipped] == [1] * 100 + [30]
+    assert {one["reason"] for one in skipped} == {inputs["litter.zip"]["reason"]} == {"hidden"}
+    assert first.left_out.num_rows < 230
+    assert first.counts["quarantined"] == 2 + 301 and first.counts["skipped"] == 2 + 130
+
+    (raw / "bad.jsonl").rename(raw / "bad2.jsonl")
+    (raw / "new.txt").write_text(article("en", 60), "utf-8")
+    again = do(raw, tmp_path / "out", settings={"workers": 1, "shard_files": 3}).snapshot
+    assert content(again) == content(do(raw, tmp_path / "fresh").snapshot)
+
+    def first_seen(snapshot):
+        return {(row["path"], row["member"]): row["first_seen_at"] for row in snapshot.table("quarantine").to_pylist()}
+
+    before, after = first_seen(first.snapshot), first_seen(again)
+    kept = before.keys() & after.keys()
+    assert kept == {("d.jsonl", "3"), ("empty.txt", None)} and all(before[one] == after[one] for one in kept)
+    assert min(after[one] for one in after.keys() - kept) > max(before.values())
+
+
+def as_schema(out, version, drop):
+    """The live snapshot as a version of another schema would have left it."""
+    snapshot = latest_or_none(out)
+    for name, columns in drop.items():
+        for file in snapshot.files(name):
+            table = pq.read_table(file).drop_columns(columns)
+            file.unlink()
+            pq.write_table(table, file)
+    manifest = {**snapshot.manifest, "schema_version": version}
+    (snapshot.path / "_manifest.json").write_text(json.dumps(manifest))
+
+
+def test_an_output_folder_of_an_older_schema_is_rebuilt_and_of_a_newer_one_refused(raw, tmp_path):
+    out = tmp_path / "out"
+    before = do(raw, out).snapshot
+    expected = content(before)
+    seen = {row["doc_id"]: row["first_seen_at"] for row in before.table("documents").to_pylist()}
+    as_schema(out, "1", {"quarantine": ["n_records"], "inputs": ["skipped"]})
+    with pytest.raises(SnapshotError, match="older Winnow"):
+        check_snapshot(latest_or_none(out))
+    report = do(raw, out)
+    assert report.published and content(report.snapshot) == expected
+    assert {row["doc_id"]: row["first_seen_at"] for row in report.snapshot.table("documents").to_pylist()} == seen
+    assert len(report.snapshot.table("runs")) == 2
+    assert check_snapshot(report.snapshot)
+    as_schema(out, "99", {})
+    with pytest.raises(SnapshotError, match="newer Winnow"):
+        do(raw, out)
+    assert latest_or_none(out).name == report.snapshot.name
 
 
 def test_a_page_of_nothing_but_navigation_is_quarantined_with_its_blocks(raw, tmp_path):

@@ -63,6 +63,14 @@ def test_a_poisoned_record_costs_itself_alone(nursery, tmp_path, poison, reason)
     assert given_up[poison].attempts == 2
 
 
+def test_what_a_parser_says_of_its_end_is_short_and_safe_to_print(nursery, tmp_path):
+    _, given_up, _ = do(["a", "curse", "b"], tmp_path, nursery)
+    message = given_up["curse"].message
+    assert message.isprintable() and len(message) < 600
+    assert "\\x1b[2J" in message
+    assert (tmp_path / "result" / "error.txt").stat().st_size < 50_000
+
+
 def test_a_record_that_dies_once_is_retried_and_kept(nursery, tmp_path):
     done, given_up, result = do(["a", "once", "b"], tmp_path, nursery)
     assert (done, given_up, result.n_deaths) == (["a", "once", "b"], {}, 1)

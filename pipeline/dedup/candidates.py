@@ -17,37 +17,47 @@ BAND = 3  # values of a MinHash in a band; 28 bands of 3 find 98 % of pairs at J
 BUCKET = 32  # texts in a bucket that are all compared with one another
 FIRST = 8  # in a larger one: each is compared with the first of the bucket and with the next
 _SLACK = 3.0  # standard deviations that an estimate may lie below what is needed
-_CHUNK = 1 << 16  # pairs estimated at a time
+_CHUNK = 1 << 14  # pairs estimated at a time, 700 bytes each
 
 Ints = npt.NDArray[np.int64]
-_Longs = npt.NDArray[np.uint64]
+Longs = npt.NDArray[np.uint64]
 
 
-def candidates(minhash: Words, sizes: Ints, *, jaccard: float, containment: float) -> Ints:
-    """Pairs (i, j), i < j, ascending, that may reach a Jaccard or a containment. Rows must be in rank order.
+def candidates(minhash: Words, sizes: Ints, *, jaccard: float, containment: float) -> Longs:
+    """Pairs (i, j), i < j, that may reach a Jaccard or a containment, as ascending codes. Rows must be in rank order.
 
     ``sizes``: number of shingles of each row. Time and memory are linear in the rows, whatever the buckets: one of more
     than ``BUCKET`` gives at most ``FIRST`` + 1 pairs a member, of which the first is its highest in rank.
     """
-    n = np.uint64(max(len(minhash), 1))
-    found: list[_Longs] = []
+    codes = np.empty(0, np.uint64)
     for band in range(0, N_HASHES, BAND):
-        pairs = _bucket_pairs(_band_keys(minhash[:, band : band + BAND]))
+        pairs, found = _bucket_pairs(_band_keys(minhash[:, band : band + BAND])), []
         for begin in range(0, len(pairs), _CHUNK):
             chunk = pairs[begin : begin + _CHUNK]
-            likely = chunk[_possible(minhash, sizes, chunk, jaccard, containment)].astype(np.uint64)
-            found.append(likely[:, 0] * n + likely[:, 1])
-    codes = distinct(np.concatenate(found)) if found else np.empty(0, np.uint64)
-    return np.stack([codes // n, codes % n], axis=1).astype(np.int64)
+            likely = chunk[_possible(minhash, sizes, chunk, jaccard, containment)]
+            found.append(codes_of(likely[:, 0], likely[:, 1], len(minhash)))
+        codes = distinct(np.concatenate([codes, *found]))
+    return codes
 
 
-def distinct(values: _Longs) -> _Longs:
+def codes_of(left: Ints, right: Ints, n: int) -> Longs:
+    """A number for each pair of places among ``n``: it ascends with the left one, then the right one."""
+    codes: Longs = left.astype(np.uint64) * np.uint64(n) + right.astype(np.uint64)
+    return codes
+
+
+def pairs_of(codes: Longs, n: int) -> Ints:
+    """The way back: a row a pair."""
+    return np.stack(np.divmod(codes, np.uint64(max(n, 1))), axis=1).astype(np.int64)
+
+
+def distinct(values: Longs) -> Longs:
     """Distinct values, ascending: several times as fast as ``np.unique``, which builds a hash table."""
     values = np.sort(values)
     return values[np.concatenate([[True], values[1:] != values[:-1]])] if values.size else values
 
 
-def _band_keys(band: Words) -> _Longs:
+def _band_keys(band: Words) -> Longs:
     """One 64-bit key a row for the values of a band; each step is a bijection for given earlier values."""
     keys = np.zeros(len(band), np.uint64)
     for column in band.T:
@@ -56,7 +66,7 @@ def _band_keys(band: Words) -> _Longs:
     return keys
 
 
-def _bucket_pairs(keys: _Longs) -> Ints:
+def _bucket_pairs(keys: Longs) -> Ints:
     """Pairs of rows with equal keys: all of a small bucket, the first and the next in a large one."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]

@@ -12,7 +12,6 @@ edited copies even where one of them is a little longer, and no text is left out
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -21,13 +20,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dedup.candidates import Ints, candidates
+from pipeline.dedup.candidates import Ints, Longs, candidates, codes_of, distinct, pairs_of
 from pipeline.dedup.signature import N_HASHES, Signature, Words
-from pipeline.dedup.verify import LoadShingles, measure, passes
+from pipeline.dedup.verify import Bools, Floats, LoadShingles, measure, passes
 
 MIN_SHINGLES = 8  # texts with fewer are duplicates only when equal
 SHARE = 2 / 3  # of a text's shingles that its representative must have at least, where it is not the longer
 _ROUNDS = 3  # of pairs that banding missed, found through a common neighbour
+_BLOCK = 8192  # pairs looked at at a time: bounds the memory that is not kept
 _EMPTY = sha256(b"").hexdigest()
 
 
@@ -55,13 +55,42 @@ class Duplicate:
     cluster_id: str  # doc_id of the representative
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
-    """A text's likeness to its representative; places are ranks."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """Pairs of texts that were compared, ascending: 12 bytes a pair, so that a site full of one page costs little."""
 
-    of: int
-    jaccard: float
-    containment: float
+    codes: Longs  # as ``candidates`` gives them; places are ranks
+    shared: npt.NDArray[np.int32]  # shingles in both; -1 where they are no duplicates
+
+    def plus(self, codes: Longs, shared: npt.NDArray[np.int32]) -> _Pairs:
+        codes, shared = np.concatenate([self.codes, codes]), np.concatenate([self.shared, shared])
+        order = np.argsort(codes, kind="stable")
+        return _Pairs(codes[order], shared[order])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Likeness:
+    """The duplicates among the pairs, in parallel columns, ascending by ``left``, then ``right``; left is before right.
+
+    The left text may stand for the right one, and where ``mutual`` the right one for the left one.
+    """
+
+    left: npt.NDArray[np.int32]
+    right: npt.NDArray[np.int32]
+    mutual: Bools
+    shared: npt.NDArray[np.int32]
+
+    def filter(self, mask: Bools) -> _Likeness:
+        return _Likeness(self.left[mask], self.right[mask], self.mutual[mask], self.shared[mask])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stars:
+    """By text, its representative and the likeness to it."""
+
+    of: Ints  # -1 for a text that stays
+    jaccard: Floats
+    containment: Floats
 
 
 def make_index(doc_id: Sequence[str], signatures: Sequence[Signature], day: Sequence[int] | None = None) -> Index:
@@ -89,15 +118,16 @@ def find_duplicates(
     same = _equal(index)  # row -> the row with the same text and the smallest doc_id
     kept = [row for row in sorted(set(same)) if index.n_shingles[row] >= MIN_SHINGLES]
     kept.sort(key=lambda row: (-int(index.n_shingles[row]), index.doc_id[row]))
-    rank = {row: place for place, row in enumerate(kept)}
-    matches = _matches(index, np.array(kept, np.int64), load_shingles, jaccard, containment)
+    rank = np.full(len(same) + 1, -1, np.int64)
+    rank[kept] = np.arange(len(kept))
+    stars = _matches(index, np.array(kept, np.int64), load_shingles, jaccard, containment)
     found = []
     for row, first in enumerate(same):
-        match = matches.get(rank.get(first, -1))
-        if match is not None:
-            target = kept[match.of]
-            method: Literal["near", "contained"] = "near" if match.jaccard >= jaccard else "contained"
-            found.append(Duplicate(row, target, method, match.jaccard, match.containment, index.doc_id[target]))
+        place = int(rank[first])
+        if place >= 0 and stars.of[place] >= 0:
+            target, j, c = kept[stars.of[place]], float(stars.jaccard[place]), float(stars.containment[place])
+            method: Literal["near", "contained"] = "near" if j >= jaccard else "contained"
+            found.append(Duplicate(row, target, method, j, c, index.doc_id[target]))
         elif row != first:
             found.append(Duplicate(row, first, "exact", 1.0, 1.0, index.doc_id[first]))
     return found
@@ -113,68 +143,95 @@ def _equal(index: Index) -> list[int]:
     return [row if digest == _EMPTY else first[digest] for row, digest in enumerate(index.text_sha256)]
 
 
-def _matches(
-    index: Index, rows: Ints, load_shingles: LoadShingles, jaccard: float, containment: float
-) -> dict[int, _Match]:
-    """By rank: each text that is left out, and its representative."""
+def _matches(index: Index, rows: Ints, load_shingles: LoadShingles, jaccard: float, containment: float) -> _Stars:
+    """By rank: which texts are left out, and their representatives."""
     sizes = np.asarray(index.n_shingles)[rows].astype(np.int64)
     days = np.asarray(index.day)[rows].astype(np.int64)
-    pairs = candidates(index.minhash[rows], sizes, jaccard=jaccard, containment=containment)
-    tested = {(left, right) for left, right in pairs.tolist()}
-    covers: dict[int, dict[int, _Match]] = defaultdict(dict)  # text -> the texts it may stand for
-    stars: dict[int, _Match] = {}
+
+    def compare(codes: Longs) -> npt.NDArray[np.int32]:
+        shared = np.empty(len(codes), np.int32)
+        for begin in range(0, len(codes), _BLOCK):
+            pairs = pairs_of(codes[begin : begin + _BLOCK], len(rows))
+            overlap = measure(pairs, rows, load_shingles)
+            good = passes(overlap, days[pairs], sizes[pairs], jaccard=jaccard, containment=containment)
+            shared[begin : begin + _BLOCK] = np.where(good, overlap.shared, -1)
+        return shared
+
+    compared = _Pairs(np.empty(0, np.uint64), np.empty(0, np.int32))
+    codes = candidates(index.minhash[rows], sizes, jaccard=jaccard, containment=containment)
     for _ in range(_ROUNDS + 1):
-        overlap = measure(pairs, rows, load_shingles)
-        good = passes(overlap, days[pairs], sizes[pairs], jaccard=jaccard, containment=containment)
-        figures = zip(overlap.jaccard[good].tolist(), overlap.containment[good].tolist(), strict=True)
-        for (left, right), (j, c) in zip(pairs[good].tolist(), figures, strict=True):
-            covers[left][right] = _Match(left, j, c)
-            if j >= jaccard and sizes[right] >= SHARE * sizes[left]:
-                covers[right][left] = _Match(right, j, c)
-        stars = _stars(covers)
-        missed = sorted(_missed(covers, stars) - tested)
-        if not missed:
+        compared = compared.plus(codes, compare(codes))
+        alike = _likeness(compared, sizes, jaccard)
+        stars = _stars(alike, sizes)
+        codes = _missed(alike, stars, compared)
+        if not codes.size:
             break
-        tested.update(missed)
-        pairs = np.array(missed, np.int64)
     return stars
 
 
-def _stars(covers: dict[int, dict[int, _Match]]) -> dict[int, _Match]:
+def _likeness(compared: _Pairs, sizes: Ints, jaccard: float) -> _Likeness:
+    good = compared.shared >= 0
+    codes, shared = compared.codes[good], compared.shared[good]
+    n = np.uint64(max(len(sizes), 1))
+    left, right = (codes // n).astype(np.int32), (codes % n).astype(np.int32)
+    mutual = (_jaccard(left, right, shared, sizes) >= jaccard) & (sizes[right] >= SHARE * sizes[left])
+    return _Likeness(left, right, mutual, shared)
+
+
+def _jaccard(
+    left: npt.NDArray[np.int32], right: npt.NDArray[np.int32], shared: npt.NDArray[np.int32], sizes: Ints
+) -> Floats:
+    found: Floats = shared / (sizes[left] + sizes[right] - shared)
+    return found
+
+
+def _stars(alike: _Likeness, sizes: Ints) -> _Stars:
     """Representatives are chosen in turn; then each other text goes to the one it is most like.
 
     A text that another covers without being covered by it comes after all that are not so, and then by rank: so no two
     representatives ever match, and what stays has no duplicates left.
     """
-    below = {b for a, others in covers.items() for b in others if a not in covers.get(b, {})}
-    texts = {*covers, *below}
-    above = sorted(texts - below, key=lambda text: (-len(covers[text]), text))
-    heads: list[int] = []
-    covered: set[int] = set()
-    for text in (*above, *sorted(below)):
-        if text not in covered:
-            heads.append(text)
-            covered.update(covers.get(text, {}))
-    stars: dict[int, _Match] = {}
-    for head in heads:
-        for text, match in covers.get(head, {}).items():
-            best = stars.get(text)
-            if best is None or _key(match) > _key(best):
-                stars[text] = match
+    head = _heads(alike, len(sizes))
+    one, other = alike.filter(head[alike.left]), alike.filter(head[alike.right] & alike.mutual)
+    of, text = np.concatenate([one.left, other.right]), np.concatenate([one.right, other.left])
+    shared = np.concatenate([one.shared, other.shared])
+    j, c = _jaccard(of, text, shared, sizes), shared / np.minimum(sizes[of], sizes[text])
+    best = np.lexsort((of, -c, -j, text))
+    best = best[np.concatenate([[True], text[best][1:] != text[best][:-1]])[: len(best)]]
+    stars = _Stars(np.full(len(sizes), -1, np.int64), np.zeros(len(sizes)), np.zeros(len(sizes)))
+    stars.of[text[best]], stars.jaccard[text[best]], stars.containment[text[best]] = of[best], j[best], c[best]
     return stars
 
 
-def _key(match: _Match) -> tuple[float, float, int]:
-    return match.jaccard, match.containment, -match.of
+def _heads(alike: _Likeness, n_texts: int) -> Bools:
+    """Which texts are representatives."""
+    below = np.zeros(n_texts, bool)
+    below[alike.right[~alike.mutual]] = True
+    n_covered = np.bincount(alike.left, minlength=n_texts)
+    n_covered += np.bincount(alike.right[alike.mutual], minlength=n_texts)
+    above = np.flatnonzero((n_covered > 0) & ~below)
+    order = np.concatenate([above[np.lexsort((above, -n_covered[above]))], np.flatnonzero(below)])
+    back = np.argsort(alike.right[alike.mutual], kind="stable")
+    back_of, back_text = alike.right[alike.mutual][back], alike.left[alike.mutual][back]
+    head, covered = np.zeros(n_texts, bool), np.zeros(n_texts, bool)
+    for text in order.tolist():
+        if not covered[text]:
+            head[text] = True
+            for of, texts in ((alike.left, alike.right), (back_of, back_text)):
+                begin, end = np.searchsorted(of, (text, text + 1))
+                covered[texts[begin:end]] = True
+    return head
 
 
-def _missed(covers: dict[int, dict[int, _Match]], stars: dict[int, _Match]) -> set[tuple[int, int]]:
-    """Pairs of a text and a representative that have a neighbour in common."""
-
-    def head(text: int) -> int:
-        return stars[text].of if text in stars else text
-
-    pairs = {(a, head(b)) for a, others in covers.items() for b in others}
-    pairs |= {(head(a), b) for a, others in covers.items() for b in others}
-    pairs |= {(head(a), head(b)) for a, others in covers.items() for b in others}
-    return {(min(a, b), max(a, b)) for a, b in pairs if a != b}
+def _missed(alike: _Likeness, stars: _Stars, compared: _Pairs) -> Longs:
+    """Pairs of a text and a representative that have a neighbour in common and were not compared."""
+    head = np.where(stars.of >= 0, stars.of, np.arange(len(stars.of)))
+    found = np.empty(0, np.uint64)
+    for begin in range(0, len(alike.left), _BLOCK):
+        left, right = alike.left[begin : begin + _BLOCK], alike.right[begin : begin + _BLOCK]
+        a = np.concatenate([left, head[left], head[left]])
+        b = np.concatenate([head[right], right, head[right]])
+        codes = distinct(codes_of(np.minimum(a, b)[a != b], np.maximum(a, b)[a != b], len(head)))
+        at = np.minimum(np.searchsorted(compared.codes, codes), len(compared.codes) - 1)
+        found = distinct(np.concatenate([found, codes[compared.codes[at] != codes]]))
+    return found

@@ -30,6 +30,7 @@ Bools = npt.NDArray[np.bool_]
 class Overlap:
     """Of each pair of texts, parallel: how much they share, and how much of their numbers."""
 
+    shared: Ints  # shingles in both
     jaccard: Floats
     containment: Floats
     conflict: Floats  # share of the numbers of one text that the other has not, and the reverse: the lesser share
@@ -51,6 +52,7 @@ def measure(pairs: Ints, rows: Ints, load_shingles: LoadShingles) -> Overlap:
     size, shared = counts[:, :2], counts[:, 4]
     with np.errstate(invalid="ignore", divide="ignore"):
         return Overlap(
+            shared=shared,
             jaccard=shared / (size.sum(axis=1) - shared),
             containment=shared / size.min(axis=1),
             conflict=1 - counts[:, 5] / counts[:, 2:4].min(axis=1),

@@ -90,6 +90,7 @@ _FILE_SUFFIXES = frozenset({"zip", "md", "py", "sh", "rs", "pl", "so", "cc", "mo
 
 _MIN_FOOTER = 12  # blocks: a footer of a page is seldom longer in plain text
 _FOOTER_SHARE = 5  # or a fifth of a long page, whose link lists are blocks of their own
+_MAX_HOST = 253  # characters: RFC 1035, 2.3.4, 255 octets with the lengths of the labels
 _MAX_LINE = 600  # characters: a longer block is prose
 
 
@@ -112,6 +113,8 @@ def site_of_url(url: str | None) -> str | None:
     'mee.gov.cn'
     >>> site_of_url("http://127.0.0.1:8000/a")
     '127.0.0.1'
+    >>> site_of_url(f"http://{'a' * 1000}.cn/") is None
+    True
     """
     if not url or _NO_HOST.match(url):
         return None
@@ -120,7 +123,7 @@ def site_of_url(url: str | None) -> str | None:
     except ValueError:  # a broken IPv6 address
         return None
     host = (host or "").strip(". \t\r\n").lower()
-    if not host or any(sign.isspace() for sign in host):
+    if not host or len(host) > _MAX_HOST or any(sign.isspace() for sign in host):
         return None
     try:
         return str(ip_address(host))

@@ -1,16 +1,15 @@
-"""What ``clean`` hands to ``finish``, as Arrow tables: records, their blocks, and what was left out."""
+"""What ``clean`` hands to ``finish``, as Arrow tables: records and their blocks."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
 
-from pipeline.errors import Reason, Rejection
 from pipeline.recipe import Cleaned
 from pipeline.shards.columns import add_row, new_columns
 from pipeline.tokens import count_tokens
@@ -59,19 +58,6 @@ CLEANED_BLOCKS = pa.schema(
         ("score", pa.float64()),
         ("key", pa.uint64()),
         ("n_tokens", pa.int32()),
-    ]
-)
-
-#: A file or record that did not become a document: quarantined (reason from errors.Reason) or skipped.
-LEFT_OUT = pa.schema(
-    [
-        ("path", pa.string()),
-        ("member", pa.string()),
-        ("outcome", pa.string()),  # "quarantine" or "skipped"
-        ("stage", pa.string()),
-        ("reason", pa.string()),
-        ("message", pa.string()),
-        ("attempts", pa.int32()),
     ]
 )
 
@@ -190,12 +176,3 @@ def _blocks(part: Mapping[str, list[Any]]) -> Iterator[Block]:
 def _decisions(part: Mapping[str, list[Any]]) -> Iterator[Decision | None]:
     for label, by, score in zip(part["rule_label"], part["rule_by"], part["rule_score"], strict=True):
         yield None if label is None else Decision(Label(label), by, score)
-
-
-def left_out_table(rows: Iterable[tuple[Rejection, str]]) -> pa.Table:
-    """Rejections with their outcome, "quarantine" or "skipped", as a LEFT_OUT table."""
-    columns = new_columns(LEFT_OUT)
-    for one, outcome in rows:
-        reason = one.reason.value if isinstance(one.reason, Reason) else one.reason
-        add_row(columns, {**asdict(one), "reason": reason, "outcome": outcome})
-    return pa.table(columns, schema=LEFT_OUT)

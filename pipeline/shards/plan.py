@@ -44,12 +44,6 @@ class Recipe:
     made_with: str  # code, model, general rules, limits
     site_rules: Mapping[str, str]  # by domain
 
-    def rules_of(self, site: str) -> str:
-        """The fingerprint of the rules that speak for a site alone: those of its domain and the ones above."""
-        parts = site.split(".")
-        domains = (".".join(parts[start:]) for start in range(len(parts)))
-        return fingerprint([self.site_rules[domain] for domain in domains if domain in self.site_rules])
-
 
 def make_shards(inputs: Sequence[RawInput], *, max_bytes: int, max_files: int) -> list[Shard]:
     """Cut the files, in path order, into shards of at most so many bytes and files (one file at least)."""

@@ -30,7 +30,8 @@ from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish
 from pipeline.schema import DATASETS
 from pipeline.shards.assemble import assemble_parts, said_of_shard
 from pipeline.shards.chunks import chunk_name, chunk_names, write_table
-from pipeline.shards.handover import cleaned_tables, cleaned_values, left_out_table
+from pipeline.shards.handover import cleaned_tables, cleaned_values
+from pipeline.shards.left_out import LEFT_OUT, SLICE, LeftOut, bounded, left_out_table, quarantined, skipped
 from pipeline.shards.reuse import Earlier, chosen, earlier_result, merged, note_hits, outdated, pieces_of, take_chunk
 from pipeline.shards.rows import finished_tables
 from pipeline.types import RawInput, Record
@@ -50,21 +51,29 @@ class _Chunk:
 
     first: Place
     done: list[tuple[Any, str]] = field(default_factory=list)  # (a recipe value, raw_sha256)
-    left_out: list[tuple[Rejection, str]] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)  # after those of ``bounded``
+    bounded: pa.Table = field(default_factory=LEFT_OUT.empty_table)
     chars: int = 0
 
     def full(self) -> bool:
-        return max(len(self.done), len(self.left_out)) >= CHUNK_RECORDS or self.chars >= CHUNK_CHARS
+        return len(self.done) >= CHUNK_RECORDS or self.chars >= CHUNK_CHARS or self.bounded.num_rows >= SLICE
+
+    def leave_out(self, one: LeftOut) -> None:
+        self.left_out.append(one)
+        if len(self.left_out) >= SLICE:
+            self.bounded, self.left_out = self.all_left_out(), []
+
+    def all_left_out(self) -> pa.Table:
+        return bounded(pa.concat_tables([self.bounded, left_out_table(self.left_out)]))
 
     def take(self, result: Cleaned | Finished | Contentless | Rejection | Skipped, raw_sha256: str) -> None:
         if isinstance(result, Rejection):
-            self.left_out.append((result, "quarantine"))
+            self.leave_out(quarantined(result))
         elif isinstance(result, Skipped):
-            skipped = Rejection(result.path, result.member, "read", Reason.UNSUPPORTED_TYPE, result.reason)
-            self.left_out.append((skipped, "skipped"))
+            self.leave_out(skipped(result, "read"))
         else:
             if isinstance(result, Contentless):
-                self.left_out.append((result.rejection, "quarantine"))
+                self.leave_out(quarantined(result.rejection))
             self.done.append((result, raw_sha256))
             cleaned = result if isinstance(result, Cleaned) else result.cleaned
             self.chars += sum(len(block.text) + BLOCK_CHARS for block in cleaned.extracted.blocks)
@@ -148,12 +157,12 @@ def _read_places(
 
 def _write_cleaned(chunk: _Chunk, work: Path, journal: Journal, after: Place) -> _Chunk:
     records, blocks = cleaned_tables([one for one, _ in chunk.done], [sha256 for _, sha256 in chunk.done])
-    tables = {"records": records, "blocks": blocks, "left_out": left_out_table(chunk.left_out)}
+    tables = {"records": records, "blocks": blocks, "left_out": chunk.all_left_out()}
     return _write_chunk(tables, chunk, work, journal, after)
 
 
 def _write_chunk(tables: Mapping[str, pa.Table], chunk: _Chunk, work: Path, journal: Journal, after: Place) -> _Chunk:
-    if chunk.done or chunk.left_out:
+    if chunk.done or tables["left_out"].num_rows:
         _write_tables(tables, chunk_name(chunk.first), work)
     journal.safe(after)
     return _Chunk(after)
@@ -211,7 +220,8 @@ def _finish_chunk(
         hits = match_templates(templates, cleaned.site, cleaned.keys)
         done = finish_record(cleaned, template_hits=hits, backend=spec["backend"], seed=spec["seed"])
         chunk.take(done, raw_sha256)
-    tables = {**finished_tables(chunk.done, version=spec["version"]), "left_out": left_out_table(chunk.left_out)}
+    left_out = left_out_table(chunk.left_out)  # a row each: a later run may take over some of them
+    tables = {**finished_tables(chunk.done, version=spec["version"]), "left_out": left_out}
     if earlier and pieces:
         tables = merged(earlier, pieces, tables, records=records, again=again)
     if any(table.num_rows for table in tables.values()):

@@ -21,7 +21,7 @@ from pipeline.store.claim import check_marker
 from pipeline.store.layout import LATEST, STATE, pointed
 from pipeline.store.packs import damaged_in, results_in, sealed
 from pipeline.store.parts import Part, holds, in_size, staged_part
-from pipeline.store.snapshots import LOST, Snapshot, literal, live_name
+from pipeline.store.snapshots import LOST, Snapshot, literal, live_name, same_schema
 from pipeline.text_safety import printable
 
 #: Characters that must not be in a text: C0 controls but tab and line feed, DEL, C1, bidi controls.
@@ -38,13 +38,17 @@ WHOLE: Mapping[str, str] = {
     "every row of documents, duplicates and quarantine belongs to a file of inputs": """
         select path from (select path from documents union all select path from duplicates
         union all select path from quarantine) anti join inputs using (path)""",
+    "a row of quarantine stands for one record or more": "select path, member, n_records from quarantine where n_records < 1",
     "the counts of a file equal its rows": """
         with rows as (
-            select path, count(*) filter (what = 'd') d, count(*) filter (what = 'u') u, count(*) filter (what = 'q') q
-            from (select path, 'd' what from documents union all select path, 'u' from duplicates
-                  union all select path, 'q' from quarantine) group by path)
+            select path, count(*) filter (what = 'd') d, count(*) filter (what = 'u') u, sum(n) filter (what = 'q') q
+            from (select path, 'd' what, 1 n from documents union all select path, 'u', 1 from duplicates
+                  union all select path, 'q', n_records from quarantine) group by path)
         select path, n_documents, d, n_duplicates, u, n_quarantined, q from inputs left join rows using (path)
         where n_documents <> coalesce(d, 0) or n_duplicates <> coalesce(u, 0) or n_quarantined <> coalesce(q, 0)""",
+    "what was skipped of a file is said of as many records": """
+        select path, n_skipped, skipped from inputs
+        where n_skipped <> coalesce(list_sum([one.n_records for one in skipped]), 0)""",
     "document ids are unique over documents and duplicates": """
         select doc_id, count(*) n from (select doc_id from documents union all select doc_id from duplicates)
         group by doc_id having n > 1""",
@@ -133,9 +137,13 @@ def _hold(
 def check_snapshot(snapshot: Snapshot) -> int:
     """Re-read and re-hash every part of a published snapshot, then check the invariants; how many there are.
 
-    Raises SnapshotError for a part that is missing or not as it was written, or a file that is no part but would
-    be read with them; InvariantError otherwise.
+    Raises SnapshotError for datasets of another version of the schema, for a part that is missing or not as it was
+    written, or a file that is no part but would be read with them; InvariantError otherwise.
     """
+    if not same_schema(snapshot):
+        raise SnapshotError(
+            f"The snapshot {snapshot.name} was written by an older Winnow.", mend="Run again: it is rebuilt."
+        )
     for part in snapshot.parts:
         file = snapshot.path / part.dataset / part.name
         if not _as_published(part, file):

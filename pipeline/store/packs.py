@@ -1,13 +1,13 @@
 """Cleaned records kept from run to run: a *pack* is what one ``clean`` job made, and stays as it was made.
 
 A later run takes from each pack the files that are still the same and cleans the rest into new packs. A pack
-notes what it was made with, in total and for each site, so that a change of one site's rules is felt by that
-site's files alone. Packs may be deleted at any time at the cost of work.
+notes what it was made with, and the rules of each site there were, so that a change of one site's rules is felt by
+that site's files alone. Packs may be deleted at any time at the cost of work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,12 +54,13 @@ class Pack:
         return sorted(rows["doc_id"].filter(gone).to_pylist())
 
 
-def seal(folder: Path, *, made_with: str, rules: Mapping[str, str], files: Mapping[str, str]) -> None:
+def seal(folder: Path, *, made_with: str, site_rules: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Note what a pack was made with and its files; one under "" is not for a later run to take.
 
-    ``rules`` has the fingerprint of the rules that speak for each site among its records ("" for none).
+    ``site_rules`` has the fingerprint of the rules of each domain: as many as there are rule files, however many sites
+    its records name.
     """
-    about = {"made_with": made_with, "rules": dict(rules), "files": dict(files)}
+    about = {"made_with": made_with, "site_rules": dict(site_rules), "files": dict(files)}
     write_text(as_sealed(about), folder / ABOUT)
 
 
@@ -85,11 +86,11 @@ def sites_in(folder: Path) -> list[str]:
 
 
 def take_packs(
-    root: Path, inputs: Sequence[RawInput], *, made_with: str, rules_of: Callable[[str], str]
+    root: Path, inputs: Sequence[RawInput], *, made_with: str, site_rules: Mapping[str, str]
 ) -> tuple[list[Pack], list[RawInput], list[Path]]:
     """The packs that hold cleaned files of these inputs, the inputs that have to be cleaned, and what is damaged.
 
-    ``rules_of`` gives the fingerprint of the rules that speak for a site now. Of a damaged pack nothing is taken.
+    ``site_rules`` has the fingerprint of the rules of each domain now. Of a damaged pack nothing is taken.
     """
     folders = [folder for folder in results_in(root) if sealed(folder)]
     with ThreadPoolExecutor() as threads:
@@ -98,7 +99,7 @@ def take_packs(
     wanted = {one.path: one.sha256 for one in inputs}
     packs: list[Pack] = []
     for folder in (one for one in folders if one not in damaged):
-        found = _usable(folder, made_with, rules_of)
+        found = _usable(folder, made_with, site_rules)
         live = frozenset(path for path, sha256 in found.items() if wanted.get(path) == sha256)
         if live:
             packs.append(Pack(folder, found, live))
@@ -132,18 +133,25 @@ def _worth_keeping(packs: list[Pack]) -> list[Pack]:
     return whole if len(small) <= MAX_SMALL else [pack for pack in whole if len(pack.live) >= SMALL_FILES]
 
 
-def _usable(folder: Path, made_with: str, rules_of: Callable[[str], str]) -> dict[str, str]:
+def _usable(folder: Path, made_with: str, site_rules: Mapping[str, str]) -> dict[str, str]:
     """The files of a pack, each with its SHA-256 if it was cleaned as this run would clean it, else with ""."""
     about = read_sealed(folder / ABOUT)
     if about["made_with"] != made_with or not complete(folder):
         return {}
     files: dict[str, str] = about["files"]
-    other = [site for site, rules in about["rules"].items() if rules_of(site) != rules]
-    if not other:
+    changed = {domain for domain, _ in site_rules.items() ^ about["site_rules"].items()}
+    if not changed:
         return files
-    rows = read_columns(chunk_names(folder, "records"), ["path", "site"]).to_pylist()
-    stale = {row["path"] for row in rows if (row["site"] or "") in other}
+    rows = read_columns(chunk_names(folder, "records"), ["path", "site"])
+    other = [site for site in pc.unique(rows["site"]).to_pylist() if site and not changed.isdisjoint(_domains(site))]
+    stale = frozenset(rows.filter(pc.is_in(rows["site"], value_set=pa.array(other, pa.string())))["path"].to_pylist())
     return {path: "" if path in stale else sha256 for path, sha256 in files.items()}
+
+
+def _domains(site: str) -> list[str]:
+    """The domains whose rules speak for a site: its own and the ones above."""
+    parts = site.split(".")
+    return [".".join(parts[start:]) for start in range(len(parts))]
 
 
 def drop_others(root: Path, keep: Iterable[str]) -> None:

@@ -199,6 +199,22 @@ def latest_or_none(out: Path) -> Snapshot | None:
     return None if live_name(out) is None else open_snapshot(out)
 
 
+def same_schema(snapshot: Snapshot) -> bool:
+    """True when the datasets of a snapshot have the columns that this version writes, False when they are older.
+
+    Raises SnapshotError when they are newer.
+    """
+    theirs = str(snapshot.manifest.get("schema_version"))
+    if theirs == SCHEMA_VERSION:
+        return True
+    if theirs.isdecimal() and int(theirs) > int(SCHEMA_VERSION):
+        raise SnapshotError(
+            f"The snapshot {snapshot.name} was written by a newer Winnow (schema {theirs}, this one has {SCHEMA_VERSION}).",
+            mend="Use that version, or another output folder.",
+        )
+    return False
+
+
 def list_snapshots(out: Path) -> list[Snapshot]:
     """The snapshots of an output folder that can be read, oldest first."""
     found = []

@@ -1,13 +1,20 @@
 """The flow, once, against Prefect's own test harness; the logic is tested on plain functions elsewhere."""
 
+import io
+import json
+import logging
 import time
 import warnings
 
 import pytest
+from rich.console import Console
 
+import pipeline.report
 from pipeline.errors import OutputError, SettingsError
+from pipeline.outcomes import RunReport
 from pipeline.settings import Settings
-from pipeline.store.snapshots import open_snapshot
+from pipeline.shards.left_out import LeftOut, left_out_table
+from pipeline.store.snapshots import Snapshot, open_snapshot
 
 ARTICLE = "The council met on Monday and agreed on a plan for the river.\n" * 3
 
@@ -92,3 +99,53 @@ class TestIngest:
         with pytest.raises(SettingsError, match="workers"):
             ingest(str(tmp_path / "missing"), str(tmp_path / "out"))
         assert not (tmp_path / "out").exists()
+
+
+def left_out_by_a_hostile_file(n):
+    name = "\x1b[2J" + "长" * 10_000
+    rows = [
+        LeftOut(name, f"{at}|`<b>" + name, "quarantine", "read", "broken_json", "\u202e坏" * 5000, 1) for at in range(n)
+    ]
+    return left_out_table([*rows, LeftOut("a.jsonl", "9", "quarantine", "read", "empty", "empty", 1, 399_000)])
+
+
+def reported(tmp_path, left_out):
+    (tmp_path / "snap").mkdir()
+    counts = dict.fromkeys(("files", "records", "documents", "duplicates", "quarantined", "skipped"), 402_000)
+    snapshot = Snapshot("000001", tmp_path / "snap", {"created_at": "2024-01-01T00:00:00"}, ())
+    return RunReport(snapshot, True, counts, {}, left_out, 0.0, 0.0)
+
+
+def test_log_artifacts_and_report_are_bounded_whatever_a_file_is_called_and_holds(tmp_path, monkeypatch):
+    import flows.artifacts
+    import flows.ingest
+    from pipeline.report import html_report, print_report
+
+    report, tables = reported(tmp_path, left_out_by_a_hostile_file(3000)), {}
+    for module in (flows.artifacts, pipeline.report):
+        monkeypatch.setattr(module, "decided_by", lambda *_: [("template:" + "x" * 250, "content", 7)] * 100)
+    monkeypatch.setattr(flows.artifacts, "create_markdown_artifact", lambda *_, **__: None)
+    monkeypatch.setattr(
+        flows.artifacts,
+        "create_table_artifact",
+        lambda rows, key, description: tables.update({key: (rows, description)}),
+    )
+    said = io.StringIO()
+    logger = logging.Logger("test")
+    logger.addHandler(logging.StreamHandler(said))
+    flows.ingest._tell(report, logger)
+    lines = said.getvalue().splitlines()
+    assert 20 < len(lines) < 50 and sum(map(len, lines)) < 20_000
+    assert "quarantine: empty: 399000 records" in lines and "quarantine: broken_json: 3000 records" in lines
+    rows, description = tables["winnow-quarantine"]
+    assert "402,000" in description
+    assert 20 <= len(rows) <= 100
+    for table, _ in tables.values():
+        assert len(json.dumps(table, ensure_ascii=False)) < 80_000
+    console = Console(file=io.StringIO(), width=200)
+    print_report(report, console)
+    shown = console.file.getvalue()
+    page = html_report(report)
+    assert len(shown) < 40_000 and "401,980 more" in shown
+    assert len(page) < 400_000
+    assert not [text for text in (*lines, str(tables), shown, page) if "\x1b" in text or "\u202e" in text]

@@ -46,7 +46,7 @@ def rows():
         ],
         "blocks": [block(0, first, 0), block(1, second, start)],
         "duplicates": [{"doc_id": "d2", "path": "b.txt", "duplicate_of": "d1"}],
-        "quarantine": [{"doc_id": "d3", "path": "c.txt"}],
+        "quarantine": [{"doc_id": "d3", "path": "c.txt", "n_records": 1}],
         "inputs": [file("a.txt", n_documents=1), file("b.txt", n_duplicates=1), file("c.txt", n_quarantined=1)],
         "runs": [],
     }
@@ -87,6 +87,8 @@ def change(tables, name, number, **values):
 BREAKS = {
     "every record of a file is in exactly one of": lambda t: change(t, "inputs", 0, n_records=2),
     "every row of documents, duplicates and quarantine belongs": lambda t: change(t, "quarantine", 0, path="z.txt"),
+    "a row of quarantine stands for one record or more": lambda t: change(t, "quarantine", 0, n_records=0),
+    "what was skipped of a file": lambda t: change(t, "inputs", 0, n_skipped=1, n_records=2),
     "the counts of a file equal its rows": lambda t: t["documents"].append({**t["documents"][0], "doc_id": "d9"}),
     "document ids are unique": lambda t: change(t, "duplicates", 0, doc_id="d1"),
     "every duplicate points at a live document": lambda t: change(t, "duplicates", 0, duplicate_of="d7"),
