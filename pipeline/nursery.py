@@ -22,10 +22,11 @@ from typing import Any
 
 from pipeline.errors import OutputError, Reason, WinnowError
 from pipeline.journal import Follower, Span
+from pipeline.safe_path import safe_environment
 
 #: Wall-clock seconds without a word from the child, as a multiple of the CPU budget of a record.
 PATIENCE = 4
-WORKER = (sys.executable, "-m", "pipeline.worker")
+WORKER = (sys.executable, "-P", "-m", "pipeline.worker")
 #: What to do about an installation that does not work.
 CHECK = "Check the installation: `make test`."
 
@@ -128,9 +129,18 @@ class Nursery:
         return self._process
 
     def _start(self) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+        environment = safe_environment(os.environ)
+        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
         environment["NURSERY_PARENT"] = str(os.getpid())
-        return subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment)
+        return subprocess.Popen(
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env=environment,
+            cwd="/",  # raw files may lie in ours, and libraries look for files of theirs in the working folder
+            process_group=0,  # ^C is for the parent, which ends its nurseries
+        )
 
 
 class _Gone(Exception):
