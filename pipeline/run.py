@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from pipeline.boilerplate.rules import load_choices, load_rules
 from pipeline.boilerplate.site_choices import apply_choices
 from pipeline.collection import Finished, deduplicate, verdict_fingerprints
-from pipeline.errors import WinnowError
+from pipeline.errors import OutputError, WinnowError
 from pipeline.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs
 from pipeline.learning import Learned, learn, load_learned, save_learned
 from pipeline.outcomes import (
@@ -37,8 +37,10 @@ from pipeline.outcomes import (
     settle,
     stop_if_broken,
 )
+from pipeline.read.rawfile import portable_path
 from pipeline.read.scan import ScannedFile, scan
 from pipeline.report import FAILED, write_failure
+from pipeline.safe_path import inside, take_nothing_from
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.shards.chunks import chunk_names, complete
@@ -46,7 +48,7 @@ from pipeline.shards.plan import Recipe, code_fingerprint, collection_fingerprin
 from pipeline.store.check import check_parts, intact
 from pipeline.store.lock import locked
 from pipeline.store.packs import Pack, drop_others, seal, sites_in, take_packs
-from pipeline.store.snapshots import Snapshot, drop_old, latest_or_none, publish, tidy
+from pipeline.store.snapshots import SNAPSHOTS, Snapshot, drop_old, latest_or_none, publish, tidy
 from pipeline.store.stage import (
     RunFacts,
     Staged,
@@ -58,6 +60,7 @@ from pipeline.store.stage import (
     stage_small,
 )
 from pipeline.supervise import Job, JobResult
+from pipeline.text_safety import printable
 from pipeline.types import RawInput
 
 StageRunner = Callable[[Sequence[Job]], list[JobResult]]
@@ -117,6 +120,8 @@ def run(
     lies in ``failed.html`` in the output folder until the next run.
     """
     clock = _Clock(runner, on_stage)
+    _keep_apart(raw, out)
+    take_nothing_from(raw)
     load_rules(settings.rules)  # a broken rule stops the run before anything is read
     next(scan(raw, max_file_bytes=0))  # so does a raw folder that is missing or empty; nothing is hashed yet
     with locked(out):
@@ -131,6 +136,27 @@ def run(
             report = _run(work, scanned, clock, parent=None if full else before)
             shutil.rmtree(work.scratch)
     return report
+
+
+def _keep_apart(raw: Path, out: Path) -> None:
+    """Raise OutputError where a run would read what runs write, or nothing could be written under the name."""
+    if inside(out, raw):
+        raise OutputError(
+            f"The output folder {printable(str(out))} is, or lies in, the raw folder {printable(str(raw))}.",
+            mend="Choose one elsewhere: the next run would read what this one writes.",
+        )
+    for ours in (out / ".state", out / SNAPSHOTS):
+        if inside(raw, ours):
+            raise OutputError(
+                f"The raw folder {printable(str(raw))} lies in {printable(str(ours))}, which a run writes.",
+                mend="Name a folder of raw files.",
+            )
+    try:
+        str(out.absolute()).encode()
+    except UnicodeEncodeError:
+        raise OutputError(
+            f"The path of the output folder {printable(str(out))} is not valid UTF-8.", mend="Choose another folder."
+        ) from None
 
 
 @contextmanager
@@ -182,6 +208,7 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
     with clock.stage("publish"):
         facts = RunFacts(work.started, outcomes.counts, settings)
         manifest = manifest_head(facts, collection=collection if lasting(left_out) else "", assembled=assembled)
+        manifest["raw"] = portable_path(str(work.raw))  # what lies there is no setting of anybody's
         manifest["state"] = {"packs": [one.name for one in packs], "finished": [one.folder.name for one in finished]}
         snapshot = publish(work.out, staged, manifest=manifest, keep=settings.keep_snapshots)
         _clear_up(work, snapshot, inputs)

@@ -49,7 +49,7 @@ def safe_environment(environment: Mapping[str, str], raw: Path | None = None) ->
     what lies in ``raw``; what else the user named stays.
     """
     named = environment.get(_MODULES, "").split(os.pathsep)
-    kept = [one for one in named if os.path.isabs(one) and not (raw and inside(one, raw))]
+    kept = [one for one in named if Path(one).is_absolute() and not (raw and inside(one, raw))]
     rest = {name: value for name, value in environment.items() if name != _MODULES}
     return {**rest, **({_MODULES: os.pathsep.join(kept)} if kept else {}), "PYTHONSAFEPATH": "1"}
 
