@@ -29,6 +29,7 @@ class Stopped(BaseException):
 
 def main() -> None:
     """The ``winnow`` command."""
+    _speak_utf8()
     _prepare_streams()
     try:
         code = end_of(_command)
@@ -38,14 +39,15 @@ def main() -> None:
 
 
 def end_of(command: Callable[[], object]) -> int:
-    """Call a command and return the exit code of its end; what is to be said of it is said on stderr."""
+    """Call a command and return the exit code of its end; what is to be said of it is said on stderr.
+
+    The process is to end then: signals are ignored from there on.
+    """
     got: list[int] = []
     with _heeding(got):
         try:
             command()
         except SystemExit as end:
-            if isinstance(end.__context__, BrokenPipeError):  # click calls that 1
-                return 0
             return end.code if isinstance(end.code, int) else 0
         except (Exception, Stopped, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, no traceback
             code, said = _stopped(got[0]) if got else _failed(error)
@@ -58,11 +60,14 @@ def _command() -> None:
     from pipeline.safe_path import take_nothing_from
 
     take_nothing_from(None)
+    from click.shell_completion import shell_complete
+
     from pipeline.cli import winnow
 
-    code = winnow.main(prog_name="winnow", standalone_mode=False)
-    if isinstance(code, int):  # of --help and the like
-        sys.exit(code)
+    if wanted := os.environ.get("_WINNOW_COMPLETE"):
+        sys.exit(shell_complete(winnow, {}, "winnow", "_WINNOW_COMPLETE", wanted))
+    with winnow.make_context("winnow", sys.argv[1:]) as context:  # main() would have ends of its own
+        winnow.invoke(context)
 
 
 def _stopped(number: int) -> tuple[int, str]:
@@ -79,6 +84,8 @@ def _failed(error: BaseException) -> tuple[int, str]:
 
     if isinstance(error, WinnowError):
         return REFUSED, str(error)
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code, ""
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return _stopped(signal.SIGINT)
     if isinstance(error, click.ClickException):
@@ -139,7 +146,8 @@ def _heeding(got: list[int]) -> Iterator[None]:
     try:
         yield
     finally:
-        got = got or [0]  # from here on there is nothing left to stop
+        for one in _SIGNALS:
+            signal.signal(one, signal.SIG_IGN)  # there is nothing left to stop
 
 
 class _Unheard(io.TextIOWrapper):
@@ -153,6 +161,13 @@ class _Unheard(io.TextIOWrapper):
     def flush(self) -> None:
         with contextlib.suppress(OSError):
             super().flush()
+
+
+def _speak_utf8() -> None:
+    """Begin again in UTF-8 mode where names of files are encoded otherwise: Arrow, DuckDB and our children know no other."""
+    if sys.getfilesystemencoding() != "utf-8":
+        os.environ.setdefault("PYTHONIOENCODING", f"{getattr(sys.stdout, 'encoding', 'utf-8')}:backslashreplace")
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def _prepare_streams() -> None:

@@ -16,7 +16,7 @@ from pipeline.cli_kit import PATH, Screen, raw_of, say, say_path, settings_besid
 from pipeline.cli_rules import rules
 from pipeline.errors import WinnowError
 from pipeline.safe_path import inside
-from pipeline.settings import ENV_PREFIX, SETTINGS_FILE, Settings, load_settings, surroundings
+from pipeline.settings import ENV_PREFIX, SETTINGS_FILE, Settings
 
 PROCESSED = Path("processed")
 OUT = click.argument("out", type=PATH, default=PROCESSED)
@@ -128,8 +128,9 @@ def sql(query: str, out: Path) -> None:
     from pipeline.store.snapshots import open_snapshot
 
     try:
-        relation = open_snapshot(out).duckdb().sql(query)
-        say("" if relation is None else str(relation))
+        with open_snapshot(out).duckdb() as connection:
+            relation = connection.sql(query)
+            say("" if relation is None else str(relation))
     except (duckdb.Error, UnicodeEncodeError) as error:  # a query that is no Unicode
         raise WinnowError(f"The query failed: {error}") from None
 
@@ -147,12 +148,10 @@ def report(out: Path) -> None:
 @click.argument("raw", type=PATH, required=False)
 def settings(raw: Path | None) -> None:
     """List the settings as a run on RAW has them here and now, and what each means."""
-    values = load_settings(raw=raw)
+    values = settings_beside({}, PROCESSED) if raw is None else settings_for_run({}, raw)
     say(f"# option --NAME-WITH-DASHES, variable {ENV_PREFIX}NAME, or a line of {SETTINGS_FILE}:")
     for name, field in Settings.model_fields.items():
         say(f"{name} = {getattr(values, name)!r}  # {field.description}")
-    if told := str(surroundings(raw=raw)):
-        say(f"# {told}")
 
 
 @winnow.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -185,11 +184,12 @@ def _say_effect(pages: Path, rule_id: str | None, out: Path, settings: Settings)
     from pipeline.nursery import WORKER, Nursery
     from pipeline.rule_effect import labelled_pages, measure_effect
     from pipeline.site_lines import learned_templates
+    from pipeline.trial import scratch_folder
 
     found = labelled_pages(pages)
-    with contextlib.closing(Nursery(WORKER)) as nursery, tempfile.TemporaryDirectory(prefix="winnow-") as scratch:
+    with contextlib.closing(Nursery(WORKER)) as nursery, scratch_folder() as scratch:
         effects = measure_effect(
-            found, Path(scratch), nursery, settings=settings, rule_id=rule_id, learned=learned_templates(out)
+            found, scratch, nursery, settings=settings, rule_id=rule_id, learned=learned_templates(out)
         )
     _say_effects(effects, "the site files" if rule_id is None else f"rule {rule_id}", all_pages=rule_id is None)
 

@@ -29,7 +29,8 @@ def print_report(report: RunReport, console: Console) -> None:
         console.print(f"... and {len(quarantined) - MAX_SHOWN} more in the quarantine dataset")
     console.print(_counts_table(report))
     what = "published" if report.published else "nothing new, still"
-    console.print(f"{what} snapshot {report.snapshot.name} in {report.snapshot.path}", highlight=False)
+    where = printable(str(report.snapshot.path), limit=4096)
+    console.print(Text(f"{what} snapshot {report.snapshot.name} in {where}"))
 
 
 def _counts_table(report: RunReport) -> Table:

@@ -74,14 +74,15 @@ class Surroundings:
     variables: Mapping[str, str] = field(default_factory=dict)  # by the name of the setting
     file: Path | None = None  # the winnow.toml that counts
     in_file: Mapping[str, Any] = field(default_factory=dict)  # what it says, by the name of the setting
-    refused: Path | None = None  # a winnow.toml that does not count: it may be a raw file
+    refused: Path | None = None  # a winnow.toml that does not count
+    why: str = ""  # it does not
 
     def __str__(self) -> str:
         sources = [f"{printable(str(self.file))} ({', '.join(self.in_file) or 'nothing'})"] if self.file else []
         sources += [ENV_PREFIX + name.upper() for name in self.variables]
         said = [f"Settings from {', '.join(sources)}."] if sources else []
         if self.refused:
-            said.append(f"{printable(str(self.refused))} was not obeyed: it may be one of the raw files.")
+            said.append(f"{printable(str(self.refused))} was not obeyed: {self.why}.")
         return " ".join(said)
 
 
@@ -100,8 +101,11 @@ def surroundings(values: Mapping[str, Any] | None = None, *, raw: Path | None, t
     if not os.path.lexists(file):
         return Surroundings(variables)
     file = file.absolute()
-    if not trusted or (raw is not None and (inside(file.parent, raw) or inside(file, raw))):
-        return Surroundings(variables, refused=file)
+    if raw is not None and (inside(file.parent, raw) or inside(file, raw)):
+        return Surroundings(variables, refused=file, why="it lies among the raw files")
+    if not trusted:
+        why = f"it may be a raw file, for all that is known here; options and {ENV_PREFIX}* variables count"
+        return Surroundings(variables, refused=file, why=why)
     in_file = {name: value for name, value in _read(file).items() if name not in given | set(variables)}
     return Surroundings(variables, file, in_file)
 

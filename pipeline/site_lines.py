@@ -19,6 +19,7 @@ from pipeline.boilerplate.templates import NO_LETTERS, TEMPLATES_SCHEMA
 from pipeline.errors import SnapshotError
 from pipeline.shards.chunks import chunk_names
 from pipeline.store.snapshots import Snapshot, open_snapshot
+from pipeline.text_safety import printable
 
 #: Documents of a site that are looked through for its lines: enough to see what recurs, few enough to wait for.
 MAX_DOCUMENTS = 1000
@@ -72,12 +73,20 @@ class _Tally:
 
 
 def learned_templates(out: Path, site: str | None = None) -> pa.Table | None:
-    """The templates (TEMPLATES_SCHEMA) that the last run learned, of one site or all; None before the first run."""
+    """The templates (TEMPLATES_SCHEMA) that the last run learned, of one site or all; None before the first run.
+
+    Raises SnapshotError when they cannot be read.
+    """
     try:
         filters = None if site is None else [("site", "=", site)]
         return pq.read_table(out / _STATE / "learned.parquet", filters=filters).cast(TEMPLATES_SCHEMA)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, UnicodeEncodeError):  # no run writes to a name that is no Unicode
         return None
+    except (OSError, pa.ArrowException) as error:
+        raise SnapshotError(
+            f"What {printable(str(out))} learned cannot be read: {printable(str(error))}.",
+            mend="Check its permissions, or run `winnow run RAW OUT --full`.",
+        ) from None
 
 
 def sites_of(out: Path) -> list[tuple[str, int]]:

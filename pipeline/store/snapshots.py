@@ -8,9 +8,12 @@ snapshot whatever a later run does.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import re
+import secrets
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,7 +59,7 @@ class Snapshot:
     def glob(self, dataset: str) -> str:
         """A glob over the files of a dataset, for DuckDB, Polars, pandas and Spark."""
         self.files(dataset)
-        return str(self.path / dataset / "*.parquet")
+        return str(Path(glob.escape(str(self.path / dataset)), "*.parquet"))
 
     def dataset(self, name: str) -> Dataset:
         """The dataset for pyarrow; nothing is read yet."""
@@ -72,13 +75,14 @@ class Snapshot:
             raise SnapshotError(f"The snapshot {self.name} has lost a part: {error}.", mend=LOST) from None
 
     def duckdb(self) -> DuckDBPyConnection:
-        """A DuckDB connection with one view a dataset."""
+        """A DuckDB connection with one view a dataset; what it spills lies with temporary files until it is closed."""
         import duckdb  # a fifth of a second that children and other readers need not spend
 
-        connection = duckdb.connect()
+        spill = Path(tempfile.gettempdir(), f"winnow-{secrets.token_hex(8)}")  # by itself: .tmp in the working folder
+        connection = duckdb.connect(config={"temp_directory": str(spill)})
         for name in DATASETS:
-            files = [str(file) for file in self.files(name)]
-            connection.from_parquet(files).create_view(name)
+            files = [glob.escape(str(file)) for file in self.files(name)]
+            connection.from_parquet(files, hive_partitioning=False).create_view(name)
         return connection
 
 
