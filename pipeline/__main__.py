@@ -50,7 +50,7 @@ def end_of(command: Callable[[], object]) -> int:
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else 0
         except (Exception, Stopped, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, no traceback
-            code, said = _stopped(got[0]) if got else _failed(error)
+            code, said = _stopped(got[0]) if got else verdict(error)
             _say(said)
             return code
     return 0
@@ -75,7 +75,7 @@ def _stopped(number: int) -> tuple[int, str]:
     return (STOPPED, "Stopped.") if number == signal.SIGINT else (REFUSED, f"Stopped by {name}.")
 
 
-def _failed(error: BaseException) -> tuple[int, str]:
+def verdict(error: BaseException) -> tuple[int, str]:
     """The exit code of an error, and the sentence that it comes to."""
     import click
 
