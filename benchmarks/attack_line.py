@@ -396,11 +396,11 @@ def _no_room(ground: Ground) -> str:
 ATTACKS: Sequence[Attack] = (
     Attack("command", "every argument of every command, wrong", _arguments, quick=False),
     Attack("command", "names with brackets, globs, line ends and bytes", _names, quick=False),
-    Attack("command", "output and raw folder in one another", _apart, quick=False),
+    Attack("command", "output and raw folder in one another", _apart),
     Attack("command", "streams that are closed, full or odd, and locales", _streams, quick=False),
     Attack("command", "what may not be read, written or entered", _permissions, quick=False),
     Attack("command", "signals at any time", _stopped, quick=False),
-    Attack("command", "what a terminal acts on", _terminal),
+    Attack("command", "what a terminal acts on", _terminal, quick=False),
     Attack("command", "results that are damaged", _damaged, quick=False),
     Attack("command", "a temporary folder without room", _no_room, quick=False),
 )

@@ -82,7 +82,7 @@ def learned_templates(out: Path, site: str | None = None) -> pa.Table | None:
         return pq.read_table(out / _STATE / "learned.parquet", filters=filters).cast(TEMPLATES_SCHEMA)
     except (FileNotFoundError, NotADirectoryError, UnicodeEncodeError):  # no run writes to a name that is no Unicode
         return None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: a table of something else
         raise SnapshotError(
             f"What {printable(str(out))} learned cannot be read: {printable(str(error))}.",
             mend="Check its permissions, or run `winnow run RAW OUT --full`.",
