@@ -81,9 +81,7 @@ def _pss_mb(pid: int) -> float:
 
 
 def run_winnow(raw: Path, out: Path) -> Cost:
-    return measure(
-        [sys.executable, "-c", "from pipeline.cli import main; main()", "run", str(raw), str(out), "--workers", "1"]
-    )
+    return measure([sys.executable, "-m", "pipeline", "run", str(raw), str(out), "--workers", "1"])
 
 
 def run_script(raw: Path, out: Path) -> Cost:

@@ -23,7 +23,7 @@ from benchmarks.faults_trials import Bench, Result
 from pipeline.store.snapshots import list_snapshots, open_snapshot
 
 #: The command line in a fresh process.
-COMMAND = (sys.executable, "-c", "from pipeline.cli import main; main()")
+COMMAND = (sys.executable, "-m", "pipeline")
 
 
 def signals(bench: Bench) -> Iterator[Result]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import pipeline.cli
+import pipeline.__main__
 import pipeline.local
 import pipeline.nursery
 import pipeline.report
@@ -143,7 +143,7 @@ def winnow_run(raw: Path, out: Path, *options: str, fault: Fault | None = None, 
     shim.install()
     sys.argv = ["winnow", "run", str(raw), str(out), *OPTIONS, *options]
     try:
-        pipeline.cli.main()
+        pipeline.__main__.main()
     except SystemExit as error:
         if error.code:
             raise

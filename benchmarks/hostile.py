@@ -152,14 +152,14 @@ def _run_apart(work: Path, record_seconds: int) -> str:
     """Run the pipeline in a process of its own, to which permissions apply; return all that it printed."""
     command = [sys.executable, "-m", "benchmarks.hostile", "--inside", str(work)]
     command += ["--record-seconds", str(record_seconds)]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=_obey_permissions)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", preexec_fn=obey_permissions)
     log = done.stdout + done.stderr
     if done.returncode:
         sys.exit(f"The run failed with {done.returncode}:\n{log[-5000:]}")
     return log
 
 
-def _obey_permissions() -> None:
+def obey_permissions() -> None:
     """Give up root's power over permissions for good, the next program's included (capabilities(7))."""
     if os.geteuid() == 0:
         for capability in _CAPABILITIES:

@@ -80,7 +80,7 @@ def _mb(file: Path, field: str) -> float:
 
 def run_winnow(raw: Path, out: Path) -> Row:
     """Run on a raw folder and publish. Raises SystemExit with what the run said when it fails."""
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+    command = [sys.executable, "-m", "pipeline"]
     command += ["run", str(raw), str(out), "--workers", "1"]
     peaks, done = Peaks(), threading.Event()
     with tempfile.TemporaryFile() as said:

@@ -5,20 +5,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from pipeline.store.snapshots import Snapshot, open_snapshot
 
 if TYPE_CHECKING:
     from pipeline.api import CleanBlock, CleanDocument, CleanSection, clean
+    from pipeline.store.snapshots import Snapshot, open_snapshot
 
 __all__ = ["CleanBlock", "CleanDocument", "CleanSection", "Snapshot", "clean", "open_snapshot"]
 
+_HOMES = {"Snapshot": "pipeline.store.snapshots", "open_snapshot": "pipeline.store.snapshots"}
+
 
 def __getattr__(name: str) -> Any:
-    """What parses documents is loaded at first use: half a second that readers of snapshots need not spend."""
+    """What is exported, loaded when it is asked for: who reads snapshots needs no parser, who only starts no pyarrow."""
     if name in __all__:
-        from pipeline import api
-
-        return getattr(api, name)
+        return getattr(import_module(_HOMES.get(name, "pipeline.api")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

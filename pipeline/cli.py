@@ -1,7 +1,6 @@
 """The ``winnow`` command. Each command is one function; what it does lives elsewhere.
 
-Exit codes: 0 all well (records in quarantine included); 1 records in quarantine under --strict; 2 the command
-could not be done: a wrong setting, folder, rule or snapshot, or a run whose counts do not add up.
+Exit codes are told in ``__main__``, where a command's errors end.
 """
 
 from __future__ import annotations
@@ -12,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
+from pipeline.cli_kit import PATH, Screen, raw_of, say, say_path, settings_beside, settings_for_run
 from pipeline.cli_rules import rules
 from pipeline.errors import WinnowError
-from pipeline.settings import ENV_PREFIX, SETTINGS_FILE, Settings, load_settings
+from pipeline.safe_path import inside
+from pipeline.settings import ENV_PREFIX, SETTINGS_FILE, Settings
 
-OUT = click.argument("out", type=click.Path(path_type=Path), default=Path("processed"))
+PROCESSED = Path("processed")
+OUT = click.argument("out", type=PATH, default=PROCESSED)
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -37,7 +38,7 @@ def winnow() -> None:
 
 
 @winnow.command()
-@click.argument("raw", type=click.Path(path_type=Path))
+@click.argument("raw", type=PATH)
 @OUT
 @click.option("--full", is_flag=True, help="Forget what earlier runs kept and do everything anew.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when anything is in quarantine.")
@@ -50,8 +51,8 @@ def run(raw: Path, out: Path, full: bool, strict: bool, **values: Any) -> None:
     from pipeline.report import print_report, write_report
     from pipeline.run import run as run_pipeline
 
-    console = Console(stderr=True)
-    settings = load_settings(values)
+    console = Screen(stderr=True)
+    settings = settings_for_run(values, raw)
     with local_runner(fitted(settings).workers, console) as (runner, on_stage):
         report = run_pipeline(raw, out, settings=settings, runner=runner, full=full, on_stage=on_stage)
     with disk_errors(out):
@@ -62,29 +63,37 @@ def run(raw: Path, out: Path, full: bool, strict: bool, **values: Any) -> None:
 
 
 @winnow.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.option("--kept", is_flag=True, help="Show only what is kept.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
-    default=Path("processed"),
-    show_default=True,
-    help="Whose learned site templates to use.",
+    type=PATH,
+    help="Whose learned site templates to use.  [default: processed, where FILE is of its raw folder]",
 )
 @settings_options
-def explain(file: Path, kept: bool, out: Path, **values: Any) -> None:
+def explain(file: Path, kept: bool, out: Path | None, **values: Any) -> None:
     """Show each block of FILE with its label and what decided it, then language, metadata and sections."""
     import contextlib
 
     from pipeline.journal import COLD
     from pipeline.nursery import WORKER, Nursery
 
-    settings = load_settings(values)
+    settings = settings_beside(values, out or PROCESSED, file)
     with contextlib.closing(Nursery((*WORKER, COLD))) as nursery:
         nursery.start()  # while this process loads the rest
         from pipeline.explain import explain_file
 
-        explain_file(file, nursery, settings=settings, console=Console(), kept_only=kept, out=out)
+        explain_file(file, nursery, settings=settings, console=Screen(), kept_only=kept, out=out or _made_from(file))
+
+
+def _made_from(file: Path) -> Path | None:
+    """The usual output folder if it was made from the folder that the file is in."""
+    raw = raw_of(PROCESSED)
+    if raw is not None and inside(file, raw):
+        return PROCESSED
+    if PROCESSED.exists():
+        say(f"{file} is not of the raw folder of {PROCESSED}: for its templates add --out {PROCESSED}.", aside=True)
+    return None
 
 
 @winnow.command()
@@ -98,7 +107,7 @@ def retry(out: Path, paths: tuple[str, ...], reasons: tuple[str, ...]) -> None:
 
     given = [path if "\\" in path else portable_path(path) for path in paths]  # as listed in quarantine, or as it is
     n_records = ask(out, reasons=reasons, paths=given)
-    click.echo(f"The next run will try {n_records:,} records again." if n_records else "There is nothing to try again.")
+    say(f"The next run will try {n_records:,} records again." if n_records else "There is nothing to try again.")
 
 
 @winnow.command()
@@ -111,10 +120,10 @@ def check(out: Path, state: bool) -> None:
 
     snapshot = open_snapshot(out)
     n_invariants = check_snapshot(snapshot)
-    click.echo(f"Snapshot {snapshot.name}: {len(snapshot.parts)} parts as published, {n_invariants} invariants hold.")
+    say(f"Snapshot {snapshot.name}: {len(snapshot.parts)} parts as published, {n_invariants} invariants hold.")
     check_folder(out)
     if state:
-        click.echo(f"State: {check_state(out)} folders and tables as they were written.")
+        say(f"State: {check_state(out)} folders and tables as they were written.")
 
 
 @winnow.command()
@@ -124,7 +133,7 @@ def path(dataset: str, out: Path) -> None:
     """Print a glob over the Parquet files of DATASET in the live snapshot of OUT."""
     from pipeline.store.snapshots import open_snapshot
 
-    click.echo(open_snapshot(out).glob(dataset))
+    say_path(open_snapshot(out).glob(dataset))
 
 
 @winnow.command()
@@ -138,10 +147,15 @@ def sql(query: str, out: Path) -> None:
 
     snapshot = open_snapshot(out)
     try:
-        relation = snapshot.duckdb().sql(query)
-        click.echo("" if relation is None else str(relation))
-    except duckdb.Error as error:
-        if not isinstance(error, duckdb.ProgrammingError) and snapshot.damaged_part():
+        with snapshot.duckdb() as connection:
+            relation = connection.sql(query)
+            say("" if relation is None else str(relation))
+    except (duckdb.Error, UnicodeEncodeError) as error:  # a query that is no Unicode
+        if (
+            isinstance(error, duckdb.Error)
+            and not isinstance(error, duckdb.ProgrammingError)
+            and snapshot.damaged_part()
+        ):
             raise snapshot.damaged(error) from None
         raise WinnowError(f"The query failed: {error}") from None
 
@@ -152,16 +166,17 @@ def report(out: Path) -> None:
     """Print where the HTML report of the live snapshot of OUT lies."""
     from pipeline.store.snapshots import open_snapshot
 
-    click.echo(open_snapshot(out).path / "report.html")
+    say_path(open_snapshot(out).path / "report.html")
 
 
 @winnow.command()
-def settings() -> None:
-    """List the settings: value here and now, and what each means."""
-    values = load_settings()
-    click.echo(f"# option --NAME-WITH-DASHES, variable {ENV_PREFIX}NAME, or a line of {SETTINGS_FILE}:")
+@click.argument("raw", type=PATH, required=False)
+def settings(raw: Path | None) -> None:
+    """List the settings as a run on RAW has them here and now, and what each means."""
+    values = settings_beside({}, PROCESSED) if raw is None else settings_for_run({}, raw)
+    say(f"# option --NAME-WITH-DASHES, variable {ENV_PREFIX}NAME, or a line of {SETTINGS_FILE}:")
     for name, field in Settings.model_fields.items():
-        click.echo(f"{name} = {getattr(values, name)!r}  # {field.description}")
+        say(f"{name} = {getattr(values, name)!r}  # {field.description}")
 
 
 @winnow.command()
@@ -190,36 +205,27 @@ def list_all(out: Path) -> None:
     for one in list_snapshots(out):
         counts = one.manifest["counts"]
         mark = "*" if one.name == live else " "
-        click.echo(
+        say(
             f"{mark} {one.name}  {one.manifest['created_at'][:19]}  {counts['documents']} documents, "
             f"{counts['duplicates']} duplicates, {counts['quarantined']} quarantined"
         )
 
 
 @snapshots.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=PATH)
 @click.argument("name")
 def rollback(out: Path, name: str) -> None:
     """Make the snapshot NAME of OUT the live one. The next run with new raw files publishes after the newest."""
     from pipeline.store.snapshots import rollback as roll_back
 
-    click.echo(f"Snapshot {roll_back(out, name).name} is live.")
+    say(f"Snapshot {roll_back(out, name).name} is live.")
 
 
 @snapshots.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=PATH)
 @click.option("--keep", type=click.IntRange(min=1), required=True, help="How many of the newest stay.")
 def prune(out: Path, keep: int) -> None:
     """Delete old snapshots of OUT; the live one always stays."""
     from pipeline.store.snapshots import prune as prune_old
 
-    click.echo(f"Deleted: {', '.join(prune_old(out, keep)) or 'nothing'}.")
-
-
-def main() -> None:
-    """Entry point: a WinnowError is one clear sentence, not a traceback."""
-    try:
-        winnow(standalone_mode=True)
-    except WinnowError as error:
-        click.echo(f"winnow: {error}", err=True)
-        sys.exit(2)
+    say(f"Deleted: {', '.join(prune_old(out, keep)) or 'nothing'}.")

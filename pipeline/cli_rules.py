@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli_kit import PATH, say, settings_beside
 from pipeline.errors import RuleError, SettingsError
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from pipeline.boilerplate.rules import Rule
     from pipeline.rule_effect import PageEffect
     from pipeline.site_lines import SiteLine, SiteLines
 
-RULES = click.option("--rules", "folder", type=click.Path(path_type=Path), help="A folder with rule files of your own.")
-OUT = click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("processed"), show_default=True, help="Where runs publish."
-)
+RULES = click.option("--rules", "folder", type=PATH, help="A folder with rule files of your own.")
+OUT = click.option("--out", type=PATH, default=Path("processed"), show_default=True, help="Where runs publish.")
 _SHOWN_CANDIDATES = 20
 
 
@@ -38,7 +36,7 @@ def list_rules(site: str | None, out: Path, folder: Path | None) -> None:
     """List the rules: id, label, file, why."""
     from pipeline.boilerplate.rules import all_rules, load_rules
 
-    settings = _settings(folder)
+    settings = _settings(folder, out)
     loaded = all_rules(load_rules(settings.rules))
     if site is None:
         _say_rules(loaded)
@@ -56,8 +54,7 @@ def new_rules(site: str, out: Path, folder: Path | None, write: bool) -> None:
     from pipeline.site_draft import draft
     from pipeline.site_lines import lines_of
 
-    settings = load_settings()
-    folder = folder or settings.rules
+    folder = _settings(folder, out).rules
     if write and folder is None:
         raise SettingsError(
             "There is no folder of rules to write to.", mend="Name one, new or old, with --rules FOLDER."
@@ -65,7 +62,7 @@ def new_rules(site: str, out: Path, folder: Path | None, write: bool) -> None:
     domain = _domain(site)
     text = draft(lines_of(out, domain))
     if not write or folder is None:
-        click.echo(text, nl=False)
+        say(text.removesuffix("\n"))
         return
     file = folder / "sites" / f"{domain}.toml"
     try:
@@ -76,11 +73,11 @@ def new_rules(site: str, out: Path, folder: Path | None, write: bool) -> None:
         raise RuleError(f"{file} is there already.", mend="Without --write the draft is only shown.") from None
     except OSError as error:
         raise RuleError(f"{file} cannot be written: {error.strerror}.", mend="Check its folder.") from None
-    click.echo(f"Wrote {file}. Go through it, then: winnow rules test --rules {folder}")
+    say(f"Wrote {file}. Go through it, then: winnow rules test --rules {folder}")
 
 
 @rules.command("test")
-@click.argument("pages", required=False, type=click.Path(path_type=Path))
+@click.argument("pages", required=False, type=PATH)
 @click.option("--rule", "rule_id", help="Of labelled PAGES: the effect of this rule alone.")
 @OUT
 @RULES
@@ -96,20 +93,20 @@ def check_rules(pages: Path | None, rule_id: str | None, out: Path, folder: Path
 
     if rule_id is not None and pages is None:
         raise SettingsError("--rule needs labelled pages.", mend="winnow rules test PAGES --rule ID.")
-    settings = _settings(folder)
+    settings = _settings(folder, out)
     loaded = load_rules(settings.rules)
     failures = check_all(loaded)
     for failure in failures:
-        click.echo(f"{failure.file}: {failure.rule_id}: {failure.why}: {failure.example}", err=True)
-    click.echo(f"{len(all_rules(loaded))} rules, {len(failures)} failures.")
+        say(f"{failure.file}: {failure.rule_id}: {failure.why}: {failure.example}", aside=True)
+    say(f"{len(all_rules(loaded))} rules, {len(failures)} failures.")
     if failures:
         sys.exit(2)
     if pages is not None:
         _say_effect(pages, rule_id, out, settings)
 
 
-def _settings(folder: Path | None) -> Settings:
-    return load_settings({"rules": folder})
+def _settings(folder: Path | None, out: Path) -> Settings:
+    return settings_beside({"rules": folder}, out)
 
 
 def _domain(site: str) -> str:
@@ -120,13 +117,13 @@ def _domain(site: str) -> str:
     if domain is None:
         raise SettingsError(f"{site!r} is no site.", mend="Name a domain, like example.org.")
     if domain != site.strip().lower():
-        click.echo(f"# {site} belongs to {domain}", err=True)
+        say(f"# {site} belongs to {domain}", aside=True)
     return domain
 
 
 def _say_rules(found: Iterable[Rule]) -> None:
     for rule in found:
-        click.echo(f"{rule.id:<34} {rule.label.value:<12} {rule.file:<28} {rule.why}")
+        say(f"{rule.id:<34} {rule.label.value:<12} {rule.file:<28} {rule.why}")
 
 
 def _say_site(site: str, out: Path, loaded: Iterable[Rule], settings: Settings) -> None:
@@ -136,21 +133,21 @@ def _say_site(site: str, out: Path, loaded: Iterable[Rule], settings: Settings) 
 
     by_id = {rule.id: rule for rule in loaded}
     own = [rule for rule in by_id.values() if rule.file == f"sites/{site}.toml"]
-    click.echo(f"Rules of sites/{site}.toml: {len(own) or 'none'}")
+    say(f"Rules of sites/{site}.toml: {len(own) or 'none'}")
     _say_rules(own)
     choices = choices_of(load_choices(settings.rules), site)
     for choice in choices.values():
-        click.echo(f"{'pinned' if choice.pinned else 'vetoed':<8} {choice.file:<28} {choice.text}")
+        say(f"{'pinned' if choice.pinned else 'vetoed':<8} {choice.file:<28} {choice.text}")
     general = [rule for rule in by_id.values() if not rule.file.startswith("sites/")]
     if learned_templates(out) is None:
-        click.echo(f"General rules: {len(general)} (`winnow rules list` shows them)")
-        click.echo(f"There is nothing learned in {out}; --out names the folder that your runs write.")
+        say(f"General rules: {len(general)} (`winnow rules list` shows them)")
+        say(f"There is nothing learned in {out}; --out names the folder that your runs write.")
         return
     found = lines_of(out, site)
     fired = [(by_id[rule_id], n) for rule_id, n in found.rules if rule_id in by_id and by_id[rule_id] in general]
-    click.echo(f"\nGeneral rules: {len(general)}, of them at work in {found.n_documents} documents of this site:")
+    say(f"\nGeneral rules: {len(general)}, of them at work in {found.n_documents} documents of this site:")
     for rule, n in fired:
-        click.echo(f"{n:>6}  {rule.id:<34} {rule.label.value:<12} {rule.file:<10} {rule.why}")
+        say(f"{n:>6}  {rule.id:<34} {rule.label.value:<12} {rule.file:<10} {rule.why}")
     _say_template(found, settings, {key for key, choice in choices.items() if not choice.pinned}, set(choices))
 
 
@@ -158,21 +155,21 @@ def _say_template(found: SiteLines, settings: Settings, vetoed: set[int], chosen
     from pipeline.site_lines import DOUBTFUL
 
     if found.learned:
-        click.echo(f"\nTemplate: {len(found.learned)} lines, learned from {found.n_learned_from} different documents:")
+        say(f"\nTemplate: {len(found.learned)} lines, learned from {found.n_learned_from} different documents:")
     else:
-        click.echo(
+        say(
             f"\nTemplate: nothing learned from {found.n_documents} documents. A line must recur in "
             f"{settings.template_documents} different documents and {settings.template_share:.0%} of them."
         )
     for line in sorted(found.learned, key=lambda line: (-line.n_documents, line.place)):
         notes = [f"rule {rule} goes before" for rule in line.rules] + (["vetoed"] if line.key in vetoed else [])
         notes += [f"content score {line.score:.2f}: veto it if it is content"] if line.score >= DOUBTFUL else []
-        click.echo(f"{line.n_documents:>6} of {found.n_learned_from}  {_shown(line, notes)}")
+        say(f"{line.n_documents:>6} of {found.n_learned_from}  {_shown(line, notes)}")
     open_ = [one for one in found.lines if not (one.n_documents or one.rules or one.key in chosen)]
     if open_:
-        click.echo(f"\nLines that recur, left to the model; pin those that are never content ({len(open_)}):")
+        say(f"\nLines that recur, left to the model; pin those that are never content ({len(open_)}):")
     for line in open_[:_SHOWN_CANDIDATES]:
-        click.echo(f"{line.n_seen:>6} of {found.n_documents}  {_shown(line, [f'content score {line.score:.2f}'])}")
+        say(f"{line.n_seen:>6} of {found.n_documents}  {_shown(line, [f'content score {line.score:.2f}'])}")
 
 
 def _shown(line: SiteLine, notes: list[str]) -> str:
@@ -187,11 +184,12 @@ def _say_effect(pages: Path, rule_id: str | None, out: Path, settings: Settings)
     from pipeline.nursery import WORKER, Nursery
     from pipeline.rule_effect import labelled_pages, measure_effect
     from pipeline.site_lines import learned_templates
+    from pipeline.trial import scratch_folder
 
     found = labelled_pages(pages)
-    with contextlib.closing(Nursery(WORKER)) as nursery, tempfile.TemporaryDirectory(prefix="winnow-") as scratch:
+    with contextlib.closing(Nursery(WORKER)) as nursery, scratch_folder() as scratch:
         effects = measure_effect(
-            found, Path(scratch), nursery, settings=settings, rule_id=rule_id, learned=learned_templates(out)
+            found, scratch, nursery, settings=settings, rule_id=rule_id, learned=learned_templates(out)
         )
     _say_effects(effects, "the site files" if rule_id is None else f"rule {rule_id}", all_pages=rule_id is None)
 
@@ -199,12 +197,12 @@ def _say_effect(pages: Path, rule_id: str | None, out: Path, settings: Settings)
 def _say_effects(effects: list[PageEffect], what: str, *, all_pages: bool) -> None:
     from pipeline.text_safety import printable
 
-    click.echo(f"\n4-gram F1 without and with {what}:\nwithout   with")
+    say(f"\n4-gram F1 without and with {what}:\nwithout   with")
     for one in effects:
         if one.changed or all_pages:
             mark = "" if one.before == one.after else " better" if one.after > one.before else " WORSE"
-            click.echo(f"  {one.before:.3f}  {one.after:.3f}  {printable(one.name)}{mark}")
+            say(f"  {one.before:.3f}  {one.after:.3f}  {printable(one.name)}{mark}")
     before = sum(one.before for one in effects) / len(effects)
     after = sum(one.after for one in effects) / len(effects)
     n_changed = sum(one.changed for one in effects)
-    click.echo(f"  {before:.3f}  {after:.3f}  mean of {len(effects)} pages, {n_changed} changed")
+    say(f"  {before:.3f}  {after:.3f}  mean of {len(effects)} pages, {n_changed} changed")

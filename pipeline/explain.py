@@ -5,7 +5,7 @@ The file is untrusted, so it goes the same supervised road as in a run (``trial`
 
 from __future__ import annotations
 
-import tempfile
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from pipeline.shards.left_out import gathered
 from pipeline.site_lines import learned_templates
 from pipeline.supervise import Nursery
 from pipeline.text_safety import printable
-from pipeline.trial import Tried, try_files
+from pipeline.trial import Tried, scratch_folder, try_files
 from pipeline.types import KEPT_LABELS, Label
 
 #: Colour of a label; what is left out is dim.
@@ -55,8 +55,10 @@ def explain_file(
     Site templates are those that the output folder ``out`` has learned, if it has, with the pins and vetoes of the
     site files. Raises RawFolderError when there is no such file.
     """
-    if not file.exists():
+    if not os.path.lexists(file):
         raise RawFolderError(f"There is no file {printable(str(file))}.", mend="Give the path of one raw file.")
+    if file.is_dir():
+        raise RawFolderError(f"{printable(str(file))} is a folder.", mend="Give the path of one raw file.")
     file = file.absolute()
     with RawFolder(file.parent) as folder:
         scanned = hash_file(folder, portable_path(file.name))
@@ -64,8 +66,8 @@ def explain_file(
         print_left_out(left_out_by_scan([scanned]), "quarantine", console)
         return
     learned = None if out is None else learned_templates(out)
-    with tempfile.TemporaryDirectory(prefix="winnow-") as scratch:
-        tried = try_files([scanned], file.parent, Path(scratch), nursery, settings=settings, learned=learned)
+    with scratch_folder() as scratch:
+        tried = try_files([scanned], file.parent, scratch, nursery, settings=settings, learned=learned)
         evidence = _evidence(tried.templates, load_choices(settings.rules))
         for document in _documents(tried):
             _show(document, evidence, console, kept_only=kept_only)

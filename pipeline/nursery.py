@@ -33,6 +33,7 @@ from pipeline.journal import (
     Follower,
     Span,
 )
+from pipeline.safe_path import safe_environment
 from pipeline.text_safety import printable
 
 #: Seconds without a word from the child, as a multiple of the CPU budget of a record.
@@ -43,7 +44,7 @@ START_SECONDS, ANSWER_SECONDS = 180, 20
 STOPPED_SECONDS = 5
 #: Between two looks, seconds. Waiting is counted in looks, so that a run that was itself stopped blames nobody.
 TICK = 0.2
-WORKER = (sys.executable, "-m", "pipeline.worker")
+WORKER = (sys.executable, "-P", "-m", "pipeline.worker")
 #: Code points of what a child says of its end that are told.
 MESSAGE_CHARS = 500
 #: What to do about an installation that does not work.
@@ -165,7 +166,8 @@ class Nursery:
         return self._process
 
     def _start(self) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+        environment = safe_environment(os.environ)
+        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
         environment["NURSERY_PARENT"] = str(os.getpid())
         return subprocess.Popen(
             self.command,
@@ -173,6 +175,7 @@ class Nursery:
             stdout=subprocess.PIPE,
             bufsize=0,
             env=environment,
+            cwd="/",  # raw files may lie in ours, and libraries look for files of theirs in the working folder
             start_new_session=True,  # ^C is for the run, which ends its nurseries
         )
 

@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 from pipeline.disk import write_text
 from pipeline.errors import Reason, WinnowError
 from pipeline.outcomes import PASSING
+from pipeline.store.claim import claim_state
+from pipeline.store.layout import STATE
 from pipeline.store.lock import locked
 from pipeline.store.snapshots import Snapshot, open_snapshot
 from pipeline.text_safety import printable
@@ -76,7 +78,7 @@ def ask(out: Path, *, reasons: Sequence[str], paths: Sequence[str]) -> int:
         raise WinnowError(f"There is no reason {printable(unknown[0])!r}.", mend=f"There are: {', '.join(Reason)}.")
     open_snapshot(out)  # before the lock, which would make a folder of a slip of the pen
     with locked(out):
-        quarantine = open_snapshot(out).table("quarantine", ["path", "reason"])
+        quarantine = open_snapshot(out).table("quarantine", ["path", "reason", "n_records"])
         known = set(quarantine["path"].to_pylist())
         if strange := [path for path in paths if path not in known]:
             raise WinnowError(
@@ -84,10 +86,10 @@ def ask(out: Path, *, reasons: Sequence[str], paths: Sequence[str]) -> int:
                 mend="`winnow sql 'select distinct path from quarantine' OUT` shows what is.",
             )
         wanted = Request(tuple(reasons) if reasons or paths else tuple(Reason), tuple(paths))
-        n_records: int = _asked(quarantine, wanted.reasons, wanted.paths).num_rows
+        n_records: int = pc.sum(_asked(quarantine, wanted.reasons, wanted.paths)["n_records"]).as_py() or 0
         if n_records:
-            state = out / ".state"
-            state.mkdir(exist_ok=True)
+            state = out / STATE
+            claim_state(state)
             both = [one for one in (pending(state), wanted) if one]
             reasons, paths = (sorted({x for one in both for x in asdict(one)[name]}) for name in ("reasons", "paths"))
             write_text(json.dumps({"reasons": reasons, "paths": paths}), state / REQUEST)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from pipeline.boilerplate.rules import load_choices, load_rules
 from pipeline.boilerplate.site_choices import apply_choices, choices_of
 from pipeline.collection import Finished, deduplicate, verdict_fingerprints
-from pipeline.errors import WinnowError
+from pipeline.errors import OutputError, WinnowError
 from pipeline.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs, given_up_names, set_apart
 from pipeline.learning import Learned, learn, load_learned, save_learned
 from pipeline.machine import fitted
@@ -38,15 +38,18 @@ from pipeline.outcomes import (
     stop_if_broken,
     with_runs,
 )
+from pipeline.read.rawfile import portable_path
 from pipeline.read.scan import ScannedFile, scan
 from pipeline.report import drop_failure, write_failure
 from pipeline.retry import done, files_to_retry, pending
+from pipeline.safe_path import inside, take_nothing_from
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.shards.chunks import DamagedError, chunk_names, complete
 from pipeline.shards.left_out import LEFT_OUT, gathered
 from pipeline.shards.plan import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
 from pipeline.store.check import check_parts, in_place
+from pipeline.store.layout import SNAPSHOTS, STATE
 from pipeline.store.lock import locked
 from pipeline.store.memory import Memory, recall
 from pipeline.store.packs import Pack, drop_others, forget, seal, sites_in, take_packs
@@ -62,6 +65,7 @@ from pipeline.store.stage import (
     stage_small,
 )
 from pipeline.supervise import Job, JobResult
+from pipeline.text_safety import printable
 from pipeline.types import RawInput
 
 StageRunner = Callable[[Sequence[Job]], list[JobResult]]
@@ -143,6 +147,8 @@ def run(
     lies in ``failed.html`` in the output folder until the next run.
     """
     clock = _Clock(runner, on_stage)
+    _keep_apart(raw, out)
+    take_nothing_from(raw)
     load_rules(settings.rules)  # a broken rule stops the run before anything is read
     next(scan(raw, max_file_bytes=0))  # so does a raw folder that is missing or empty; nothing is hashed yet
     with locked(out, like=raw) as said:
@@ -164,6 +170,27 @@ def run(
             report = _run(work, scanned, clock, parent=before if reusable and not full else None)
             work.end()
     return report
+
+
+def _keep_apart(raw: Path, out: Path) -> None:
+    """Raise OutputError where a run would read what runs write, or nothing could be written under the name."""
+    if inside(out, raw):
+        raise OutputError(
+            f"The output folder {printable(str(out))} is, or lies in, the raw folder {printable(str(raw))}.",
+            mend="Choose one elsewhere: the next run would read what this one writes.",
+        )
+    for ours in (out / STATE, out / SNAPSHOTS):
+        if inside(raw, ours):
+            raise OutputError(
+                f"The raw folder {printable(str(raw))} lies in {printable(str(ours))}, which a run writes.",
+                mend="Name a folder of raw files.",
+            )
+    try:
+        str(out.absolute()).encode()
+    except UnicodeEncodeError:
+        raise OutputError(
+            f"The path of the output folder {printable(str(out))} is not valid UTF-8.", mend="Choose another folder."
+        ) from None
 
 
 @contextmanager
@@ -227,6 +254,7 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
         manifest = manifest_head(facts, collection="" if passing(left_out) else collection, assembled=assembled)
         manifest["changing"] = changing
         manifest["limits"] = work.limits
+        manifest["raw"] = portable_path(str(work.raw))  # what lies there is no setting of anybody's
         manifest["state"] = {"packs": [one.name for one in packs], "finished": [one.folder.name for one in finished]}
         snapshot = publish(work.out, staged, manifest=manifest, keep=settings.keep_snapshots)
         _clear_up(work, snapshot, inputs)

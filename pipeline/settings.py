@@ -2,25 +2,23 @@
 
 A new setting is one field here with its description; every surface shows it by itself. Values are taken
 from, first wins: what is passed in (command line, flow form), ``WINNOW_*`` environment variables, the
-``winnow.toml`` in the working folder, the default.
+``winnow.toml`` in the working folder unless raw files may lie there, the default.
 """
 
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import SettingsError
+from pipeline.safe_path import inside
+from pipeline.text_safety import printable
 
 ENV_PREFIX = "WINNOW_"
 SETTINGS_FILE = "winnow.toml"
@@ -55,46 +53,108 @@ class Settings(BaseModel):
     )
     keep_snapshots: int = Field(10, ge=1, description="Old snapshots that are kept.")
 
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _named(cls, rules: object) -> object:
+        """An empty name is a variable of a script that was not set; to a file system it is the working folder."""
+        if rules == "":
+            raise ValueError("the name of the folder is empty")
+        return rules
+
     @property
     def n_workers(self) -> int:
         """Child processes at once: ``workers``, or the cores this process may use."""
         return self.workers or len(os.sched_getaffinity(0))
 
 
-class _Surroundings(Settings, BaseSettings):
-    """The same model, filled from the environment and winnow.toml where nothing is passed in."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What settings there are beside those that are passed in; ``str`` says it in a sentence or two, or "" for none."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, toml_file=SETTINGS_FILE)
+    variables: Mapping[str, str] = field(default_factory=dict)  # by the name of the setting
+    file: Path | None = None  # the winnow.toml that counts
+    in_file: Mapping[str, Any] = field(default_factory=dict)  # what it says, by the name of the setting
+    refused: Path | None = None  # a winnow.toml that does not count
+    why: str = ""  # it does not
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Passed-in values before the environment before winnow.toml."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+    def __str__(self) -> str:
+        sources = [f"{printable(str(self.file))} ({', '.join(self.in_file) or 'nothing'})"] if self.file else []
+        sources += [ENV_PREFIX + name.upper() for name in self.variables]
+        said = [f"Settings from {', '.join(sources)}."] if sources else []
+        if self.refused:
+            said.append(f"{printable(str(self.refused))} was not obeyed: {self.why}.")
+        return " ".join(said)
 
 
-def load_settings(values: Mapping[str, Any] | None = None) -> Settings:
+def surroundings(values: Mapping[str, Any] | None = None, *, raw: Path | None, trusted: bool = True) -> Surroundings:
+    """What counts beside the ``values`` that are passed in (None values count as silent).
+
+    ``raw`` is the folder of raw files: a winnow.toml in it is no setting of anybody's. ``trusted`` False: it is not
+    known that the working folder holds no raw files. Raises SettingsError for an unknown variable or a file that
+    cannot be read.
+    """
+    given = {name for name, value in (values or {}).items() if value is not None}
+    _refuse_unknown_variables()
+    said = ((name, os.environ.get(ENV_PREFIX + name.upper())) for name in Settings.model_fields)
+    variables = {name: value for name, value in said if value and name not in given}
+    file = Path(SETTINGS_FILE)
+    if not os.path.lexists(file):
+        return Surroundings(variables)
+    file = file.absolute()
+    if raw is not None and (inside(file.parent, raw) or inside(file, raw)):
+        return Surroundings(variables, refused=file, why="it lies among the raw files")
+    if not trusted:
+        why = f"it may be a raw file, for all that is known here; options and {ENV_PREFIX}* variables count"
+        return Surroundings(variables, refused=file, why=why)
+    in_file = {name: value for name, value in _read(file).items() if name not in given | set(variables)}
+    return Surroundings(variables, file, in_file)
+
+
+def load_settings(
+    values: Mapping[str, Any] | None = None, *, raw: Path | None = None, trusted: bool = True
+) -> Settings:
     """Settings from what is passed in (None values count as silent), environment and winnow.toml.
 
+    ``raw`` and ``trusted`` as for ``surroundings``, which tells what was taken from where.
     Raises SettingsError naming the setting, what is wrong with it and where it can be mended.
     """
     given = {name: value for name, value in (values or {}).items() if value is not None}
-    _refuse_unknown_variables()
+    around = surroundings(values, raw=raw, trusted=trusted)
     try:
-        return Settings(**_Surroundings(**given).model_dump())
+        settings = Settings(**{**around.in_file, **around.variables, **given})
     except ValidationError as error:
         problems = "; ".join(_problem(one) for one in error.errors())
         raise SettingsError(f"Wrong setting: {problems}.", mend=_MEND) from None
-    except ValueError as error:  # winnow.toml is not TOML
-        raise SettingsError(f"{SETTINGS_FILE} cannot be read: {error}.", mend=_MEND) from None
+    if settings.rules is None:
+        return settings
+    return settings.model_copy(update={"rules": _rules_folder(settings.rules, raw)})
 
 
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        if not file.is_file():  # a FIFO would have us wait for ever
+            raise SettingsError(f"{printable(str(file))} is no file.", mend=_MEND)
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: not TOML, or not UTF-8
+        raise SettingsError(f"{printable(str(file))} cannot be read: {error}.", mend=_MEND) from None
+
+
+def _rules_folder(rules: Path, raw: Path | None) -> Path:
+    """The folder by its full name, so that it is the same wherever a process works. Raises SettingsError."""
+    shown = printable(str(rules))
+    if raw is not None:
+        files = (file for folder in (rules, rules / "sites") if folder.is_dir() for file in folder.glob("*.toml"))
+        for one in (rules, rules / "sites", *files):
+            if inside(one, raw):
+                raise SettingsError(f"rules = {shown}: {printable(str(one))} lies among the raw files.", mend=_RULES)
+    try:
+        str(rules.absolute()).encode()
+    except UnicodeEncodeError:
+        raise SettingsError(f"rules = {shown}: the path is not valid UTF-8.", mend=_RULES) from None
+    return rules.absolute()
+
+
+_RULES = "Keep rules in a folder of their own, outside the raw files."
 _MEND = (
     f"Settings come from the command line, {ENV_PREFIX}* variables and {SETTINGS_FILE}; `winnow settings` lists them."
 )

@@ -15,7 +15,7 @@ from pipeline.boilerplate.rule_engine import RuleSet, pack_rules
 from pipeline.boilerplate.rule_format import MAX_TOKENS, parse_rules
 from pipeline.errors import RuleError
 from pipeline.site_lines import DOUBTFUL, SiteLine, SiteLines
-from pipeline.text_safety import printable
+from pipeline.text_safety import printable, printable_lines
 from pipeline.types import Label
 
 MAX_CANDIDATES = 20  # lines offered to be pinned (recur, not learned) or vetoed (learned, may be content)
@@ -65,7 +65,7 @@ def _half(found: SiteLines, name: str, label: Label, why: str) -> str:
     unfit: list[SiteLine] = []
     for line in lines:
         if not line.rules and line.score < DOUBTFUL:
-            fits = len(line.text) <= _MAX_CHARS and _passes(found.site, _rule(rule_id, label, why, [line]))
+            fits = _can_be_shown(line) and _passes(found.site, _rule(rule_id, label, why, [line]))
             (usable if fits else unfit).append(line)
     parts = ["\n"]
     parts += [f"# {', '.join(line.rules)} takes {_shown(line)}\n" for line in covered]
@@ -86,6 +86,11 @@ def _rule(rule_id: str, label: Label, why: str, lines: Sequence[SiteLine]) -> st
     )
 
 
+def _can_be_shown(line: SiteLine) -> bool:
+    """Short enough for a file, and nothing in it that acts on who reads the file."""
+    return len(line.text) <= _MAX_CHARS and printable_lines(line.text) == line.text
+
+
 def _counted(line: SiteLine) -> str:
     return f"  # in {line.n_seen} documents"
 
@@ -101,7 +106,7 @@ def _passes(site: str, rule: str) -> bool:
 
 def _listed(lines: Iterable[SiteLine]) -> str:
     """Comments in a list: the maintainer uncomments those that are meant."""
-    short = [line for line in lines if len(line.text) <= _MAX_CHARS][:MAX_CANDIDATES]
+    short = [line for line in lines if _can_be_shown(line)][:MAX_CANDIDATES]
     shown = "".join(f"  # {_quoted(line.text)},{_counted(line)}\n" for line in short)
     return f"\n{shown}" if shown else ""
 

@@ -34,6 +34,19 @@ def printable(text: str, *, limit: int = 200) -> str:
     return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
 
 
+def printable_lines(text: str) -> str:
+    r"""Return ``text`` with unsafe characters escaped but for line feeds and tabs: for what has lines of its own.
+
+    Idempotent.
+
+    >>> printable_lines("a\tb\n\x9b2J\ud800")
+    'a\tb\n\\x9b2J\\ud800'
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    return text.translate({ord(c): _escape(c) for c in set(text) - {"\n", "\t"}})
+
+
 def clean_url(address: str) -> str:
     r"""An address without white space, controls, direction marks and surrogates, none of which may stand in one.
 

@@ -5,6 +5,9 @@ The templates are those that an output folder has learned, with the pins and vet
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,7 @@ import pyarrow.parquet as pq
 from pipeline.boilerplate.rules import load_choices
 from pipeline.boilerplate.site_choices import Choices, apply_choices
 from pipeline.boilerplate.templates import TEMPLATES_SCHEMA
+from pipeline.errors import OutputError
 from pipeline.settings import Settings
 from pipeline.shards.chunks import chunk_names, write_table
 from pipeline.shards.plan import Shard, clean_spec
@@ -38,6 +42,22 @@ class Tried:
         """The rows of a table that ``finish`` made: documents, sections, blocks."""
         for chunk in chunk_names(self.finished, table):
             yield from pq.read_table(chunk).to_pylist()
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for the results of trials, gone afterwards. Raises OutputError when there is no place for it."""
+    mend = "Name a folder that can be written to in TMPDIR."
+    try:
+        place = Path(tempfile.gettempdir())
+        str(place).encode()
+        if place == Path.cwd() and str(place) not in map(os.environ.get, ("TMPDIR", "TEMP", "TMP")):
+            raise FileNotFoundError  # the last resort of tempfile: raw files may lie here
+        scratch = tempfile.TemporaryDirectory(prefix="winnow-", ignore_cleanup_errors=True)
+    except (OSError, UnicodeEncodeError):
+        raise OutputError("There is no folder for temporary files.", mend=mend) from None
+    with scratch as folder:
+        yield Path(folder)
 
 
 def try_files(

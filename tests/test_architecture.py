@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 
 #: Packages and modules of ``pipeline`` from the bottom up; a layer imports from those before it, or from itself.
 LAYERS = (
-    ("types", "errors", "version", "tokens", "text_safety", "proof", "marks", "disk", "journal", "ids"),
+    ("types", "errors", "version", "tokens", "text_safety", "safe_path", "proof", "marks", "disk", "journal", "ids"),
     ("charset_sample", "text"),
     ("charset", "mojibake", "headings", "settings", "debris", "scores", "machine"),
     ("decode", "repair", "dates"),
@@ -27,7 +27,8 @@ LAYERS = (
     ("report",),
     ("run",),
     ("api", "local", "explain", "dictionary", "trial", "site_lines", "site_draft", "rule_effect"),
-    ("cli", "cli_rules"),
+    ("cli", "cli_kit", "cli_rules"),
+    ("__main__",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 

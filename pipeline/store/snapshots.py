@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -102,10 +104,11 @@ class Snapshot:
         return next((file for part, file in files if not holds(file, part)), None)
 
     def duckdb(self) -> DuckDBPyConnection:
-        """A DuckDB connection with one view a dataset."""
+        """A DuckDB connection with one view a dataset; what it spills lies with temporary files until it is closed."""
         import duckdb  # a fifth of a second that children and other readers need not spend
 
-        connection = duckdb.connect()
+        spill = Path(tempfile.gettempdir(), f"winnow-{secrets.token_hex(8)}")  # by itself: .tmp in the working folder
+        connection = duckdb.connect(config={"temp_directory": str(spill)})
         for name in DATASETS:
             files = [literal(file) for file in self.files(name)]
             try:  # a folder named COLUMN=VALUE above the output is no column of ours
