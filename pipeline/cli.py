@@ -16,7 +16,7 @@ from rich.console import Console
 
 from pipeline.cli_rules import rules
 from pipeline.errors import WinnowError
-from pipeline.settings import ENV_PREFIX, SETTINGS_FILE, Settings, load_settings
+from pipeline.settings import ENV_PREFIX, SETTINGS_FILE, Settings, load_roots, load_settings
 
 OUT = click.argument("out", type=click.Path(path_type=Path), default=Path("processed"))
 
@@ -47,10 +47,12 @@ def run(raw: Path, out: Path, full: bool, strict: bool, **values: Any) -> None:
     from pipeline.disk import disk_errors
     from pipeline.local import local_runner
     from pipeline.report import print_report, write_report
+    from pipeline.roots import within_roots
     from pipeline.run import run as run_pipeline
 
     console = Console(stderr=True)
     settings = load_settings(values)
+    raw, out = within_roots(load_roots(), raw, out, settings.rules)
     with local_runner(settings.n_workers, console) as (runner, on_stage):
         report = run_pipeline(raw, out, settings=settings, runner=runner, full=full, on_stage=on_stage)
     if report.published or not (report.snapshot.path / "report.html").exists():

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -61,10 +62,21 @@ class Settings(BaseModel):
         return self.workers or len(os.sched_getaffinity(0))
 
 
+def _folders(value: Any) -> Any:
+    return [one for one in value.split(os.pathsep) if one] if isinstance(value, str) else value
+
+
 class _Surroundings(Settings, BaseSettings):
-    """The same model, filled from the environment and winnow.toml where nothing is passed in."""
+    """The same model, filled from the environment and winnow.toml where nothing is passed in.
+
+    ``roots`` is said there alone: it limits what is passed in.
+    """
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, toml_file=SETTINGS_FILE)
+
+    roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_folders)] = Field(
+        (), description="Folders that raw, out and rules must lie in; a list, in a variable with a colon between two."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -85,9 +97,18 @@ def load_settings(values: Mapping[str, Any] | None = None) -> Settings:
     Raises SettingsError naming the setting, what is wrong with it and where it can be mended.
     """
     given = {name: value for name, value in (values or {}).items() if value is not None}
+    return Settings(**_surroundings(given).model_dump(exclude={"roots"}))
+
+
+def load_roots() -> tuple[Path, ...]:
+    """The folders that the operator allows raw, out and rules to lie in, () for no limit. Raises SettingsError."""
+    return tuple(root.absolute() for root in _surroundings({}).roots)
+
+
+def _surroundings(given: Mapping[str, Any]) -> _Surroundings:
     _refuse_unknown_variables()
     try:
-        return Settings(**_Surroundings(**given).model_dump())
+        return _Surroundings(**given)
     except ValidationError as error:
         problems = "; ".join(_problem(one) for one in error.errors())
         raise SettingsError(f"Wrong setting: {problems}.", mend=_MEND) from None
@@ -108,7 +129,7 @@ def _problem(error: Mapping[str, Any]) -> str:
 
 
 def _refuse_unknown_variables() -> None:
-    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
+    known = {ENV_PREFIX + name.upper() for name in _Surroundings.model_fields}
     unknown = sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
     if unknown:
         raise SettingsError(f"Wrong setting: the variable {unknown[0]} is not a setting.", mend=_MEND)

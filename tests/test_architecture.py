@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("types", "errors", "version", "tokens", "text_safety", "disk", "journal", "ids"),
     ("charset_sample",),
-    ("charset", "mojibake", "headings", "settings", "debris", "scores"),
+    ("charset", "mojibake", "headings", "settings", "roots", "debris", "scores"),
     ("decode", "repair", "dates"),
     ("extract", "boilerplate", "language", "dedup", "quality", "rules"),
     ("metadata",),
