@@ -20,7 +20,6 @@ from pathlib import Path
 import httpx
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectException
 from prefect.futures import PrefectFuture, as_completed, wait
 from prefect.runtime import deployment
@@ -68,14 +67,11 @@ def ingest(
     try:
         return _ingest(raw, out, settings, full=full, strict=strict)
     except WinnowError as error:
-        with suppress(httpx.HTTPError, PrefectException):  # why the run failed is told even if the server is gone
-            publish_failure(str(error))
-        return _failed(error)  # type: ignore[return-value]  # whoever calls the flow has the error raised
-
-
-def _failed(error: WinnowError) -> State[WinnowError]:
-    """The end of a run that a user can mend: a sentence, where an error that is raised is logged with its traceback."""
-    return Failed(message=str(error), data=error)
+        if not isinstance(error, StrictError):
+            with suppress(httpx.HTTPError, PrefectException):  # why the run failed is told even if the server is gone
+                publish_failure(str(error))
+        # An error that is raised is logged with its traceback; whoever calls the flow has this one raised all the same.
+        return Failed(message=str(error), data=error)  # type: ignore[return-value]
 
 
 def _ingest(raw: str, out: str, settings: Settings, *, full: bool, strict: bool) -> dict[str, int]:

@@ -108,6 +108,7 @@ def use(server: PrivateServer) -> None:
     direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     os.environ["no_proxy"] = f"{direct},{HOST}" if direct else HOST  # a proxy is not to see the secret
     os.environ |= {"PREFECT_API_URL": server.url, "PREFECT_API_AUTH_STRING": server.secret}
+    os.environ["PREFECT_UI_URL"] = ""  # it has none to point at
     refresh_global_settings_context()
     del os.environ["PREFECT_API_AUTH_STRING"]  # Prefect has it: children that parse raw files need not
 
