@@ -73,17 +73,20 @@ def connect() -> Callable[[], None]:
     """
     at_exit = contextlib.ExitStack()
     atexit.register(at_exit.close)  # before Prefect registers its own: theirs, which still tell the server, come first
-    from prefect.settings import get_current_settings
-
-    if url := get_current_settings().api.url:
-        return lambda: _find(url)
+    if configured():
+        return lambda: None
     click.echo("Starting a private Prefect server, which takes some seconds.", err=True)
     server = at_exit.enter_context(private_server())
     use(server)
     return server.wait
 
 
-def _find(url: str) -> None:
+def configured() -> bool:
+    """Whether the operator named a Prefect server. Raises WinnowError when it does not answer."""
+    from prefect.settings import get_current_settings
+
+    if not (url := get_current_settings().api.url):
+        return False
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
@@ -93,6 +96,7 @@ def _find(url: str) -> None:
             f"The Prefect server at {url} does not answer: {error}.",
             mend="Start it, or unset PREFECT_API_URL to run with a private one.",
         )
+    return True
 
 
 @contextlib.contextmanager

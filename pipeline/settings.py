@@ -7,6 +7,7 @@ from, first wins: what is passed in (command line, flow form), ``WINNOW_*`` envi
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,7 +64,10 @@ class Settings(BaseModel):
 
 
 def _folders(value: Any) -> Any:
-    return [one for one in value.split(os.pathsep) if one] if isinstance(value, str) else value
+    """Folders out of a variable: JSON, or with a colon between two."""
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.startswith("[") else [one for one in value.split(os.pathsep) if one]
 
 
 class _Surroundings(Settings, BaseSettings):

@@ -91,6 +91,12 @@ def test_roots_come_from_the_environment_or_the_settings_file_and_from_nothing_e
     assert load_settings().workers == 3
     monkeypatch.setenv("WINNOW_ROOTS", f"/data/a:{tmp_path}:")
     assert [str(one) for one in load_roots()] == ["/data/a", str(tmp_path)]
+    monkeypatch.setenv("WINNOW_ROOTS", '["/data/with:colon"]')
+    assert [str(one) for one in load_roots()] == ["/data/with:colon"]
+    monkeypatch.setenv("WINNOW_ROOTS", "[broken")
+    with pytest.raises(SettingsError, match="roots"):
+        load_roots()
+    monkeypatch.delenv("WINNOW_ROOTS")
     assert "roots" not in load_settings().model_dump()
 
 
