@@ -7,9 +7,8 @@
 
 It listens on a free port of 127.0.0.1 alone, on a socket that is bound here, so that nobody can be there first. A secret
 that is new each time goes to it through a pipe: it is in no argument, file or log. The pipe's end is the end of the
-server, however the process that holds it ends. ``Guard`` stands before Prefect's application and lets nothing pass
-without the secret, for another host's name or from a web page; web sockets give the secret in their first message, as
-Prefect's protocol has it.
+server, however the process that holds it ends. ``Guard`` stands before Prefect's application and lets nothing pass, web
+sockets included, without the secret, for another host's name or from a web page.
 """
 
 from __future__ import annotations
@@ -145,8 +144,6 @@ class Guard:
         host, origin = said.get(b"host", []), said.get(b"origin", [])
         if len(host) != 1 or host[0] not in hosts or not set(origin) <= {b"http://" + one for one in hosts}:
             return 403
-        if scope["type"] == "websocket":
-            return 200
         basic = b"Basic " + base64.b64encode(self.secret.encode())
         given = said.get(b"authorization", [])
         return 200 if len(given) == 1 and hmac.compare_digest(given[0], basic) else 401
