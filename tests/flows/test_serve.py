@@ -15,7 +15,7 @@ from trap import lay
 
 from pipeline.store.snapshots import open_snapshot
 
-PATIENCE = 120  # seconds, on a machine that is busy; some 25 are usual
+PATIENCE = 240  # seconds, on a machine that is busy; some 25 are usual
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +29,7 @@ def server(tmp_path_factory):
         "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_UI_ENABLED": "false",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
         "WINNOW_WORKERS": "1",
@@ -61,7 +62,7 @@ def until(true, said):
     end = time.monotonic() + PATIENCE
     while not (found := true()):
         assert time.monotonic() < end, said.read_text("utf-8", "replace")[-3000:]
-        time.sleep(0.2)
+        time.sleep(1)
     return found
 
 
@@ -78,7 +79,7 @@ def ask(environment, method, path, body):
 
 def test_a_scheduled_run_of_a_served_deployment_publishes_and_one_that_names_other_folders_is_refused(server, tmp_path):
     lay(tmp_path / "raw", tmp_path / "marks")
-    words = ["-m", "flows.serve", ".", "../out", "--interval", "5"]
+    words = ["-m", "flows.serve", ".", "../out", "--interval", "30"]
     with started(words, server, tmp_path / "raw", "serve") as (process, said):
 
         def run_that(**wanted):
