@@ -16,6 +16,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 from prefect import flow, get_run_logger, task
@@ -47,8 +48,18 @@ def run_shard(stage: str, shard: str, job: Job, pool: Pool) -> JobResult:
     nursery = pool.get()
     try:
         return run_job(job, nursery)
+    except WinnowError as error:
+        return _failed(error)
     finally:
         pool.put(nursery)
+
+
+def _failed(error: WinnowError) -> Any:
+    """The end of a flow or task in an error that a user can mend: one that is raised is logged with its traceback.
+
+    Whoever asks for the result has the error raised, or returned, all the same.
+    """
+    return Failed(message=str(error), data=error)
 
 
 @flow(name="winnow-ingest", persist_result=False)
@@ -70,8 +81,7 @@ def ingest(
         if not isinstance(error, StrictError):
             with suppress(httpx.HTTPError, PrefectException):  # why the run failed is told even if the server is gone
                 publish_failure(str(error))
-        # An error that is raised is logged with its traceback; whoever calls the flow has this one raised all the same.
-        return Failed(message=str(error), data=error)  # type: ignore[return-value]
+        return _failed(error)
 
 
 def _ingest(raw: str, out: str, settings: Settings, *, full: bool, strict: bool) -> dict[str, int]:
