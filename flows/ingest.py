@@ -10,7 +10,7 @@ can be reused lies in the output's own state, and task states are never trusted,
 if __name__ == "__main__":
     from flows.start import ingest as command
 
-    command()  # Prefect, imported below, reads settings where we are: this leaves the raw folder first, and never returns
+    command()  # never returns; it leaves the raw folder before it imports this module anew, and with it Prefect
 
 import logging
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
-from flows.artifacts import publish_artifacts, publish_failure
+from flows.artifacts import MAX_ROWS, publish_artifacts, publish_failure
 from flows.start import Given, StrictError, inside
 from pipeline.errors import SettingsError, WinnowError
 from pipeline.nursery import Job, Pool, nurseries
@@ -49,7 +49,7 @@ def run_shard(stage: str, shard: str, job: Job, pool: Pool) -> JobResult:
     try:
         return run_job(job, nursery)
     except WinnowError as error:
-        return _failed(error)
+        return _failed(error)  # type: ignore[no-any-return]
     finally:
         pool.put(nursery)
 
@@ -81,7 +81,7 @@ def ingest(
         if not isinstance(error, StrictError):
             with suppress(httpx.HTTPError, PrefectException):  # why the run failed is told even if the server is gone
                 publish_failure(str(error))
-        return _failed(error)
+        return _failed(error)  # type: ignore[no-any-return]
 
 
 def _ingest(raw: str, out: str, settings: Settings, *, full: bool, strict: bool) -> dict[str, int]:
@@ -146,9 +146,11 @@ def _tell(report: RunReport, logger: logging.Logger | logging.LoggerAdapter[logg
     if report.published:
         write_report(report, report.snapshot.path)
     publish_artifacts(report)
-    for one in report.left_out:
-        if one.outcome == "quarantine":
-            logger.warning("quarantine: %s: %s", name_of(one), one.reason)
+    quarantine = [one for one in report.left_out if one.outcome == "quarantine"]
+    for one in quarantine[:MAX_ROWS]:
+        logger.warning("quarantine: %s: %s", name_of(one), one.reason)
+    if len(quarantine) > MAX_ROWS:
+        logger.warning("quarantine: %s more, which the dataset names", f"{len(quarantine) - MAX_ROWS:,}")
     what = "published" if report.published else "nothing new, still"
     logger.info("%s snapshot %s: %s", what, report.snapshot.name, dict(report.counts))
 
