@@ -144,7 +144,9 @@ def settings() -> None:
     for name, field in Settings.model_fields.items():
         click.echo(f"{name} = {getattr(values, name)!r}  # {field.description}")
     roots = [str(one) for one in load_roots()]
-    click.echo(f"roots = {roots!r}  # Folders that raw, out and rules must lie in, if any; a variable or {SETTINGS_FILE}.")
+    click.echo(
+        f"roots = {roots!r}  # Folders that raw, out and rules must lie in, if any; a variable or {SETTINGS_FILE}."
+    )
 
 
 @winnow.command()
