@@ -8,14 +8,12 @@ OUT ?= processed
 BIN := .venv/bin
 
 export PREFECT_HOME ?= $(CURDIR)/.prefect
-export DO_NOT_TRACK = 1
-export PREFECT_SERVER_ANALYTICS_ENABLED = false
-export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS ?= 180
 
 .PHONY: run test check bench-setup lock clean
 
 run: .venv/.run
-	@$(BIN)/python -m flows.ingest $(RAW) $(OUT)
+	@install -d -m 700 "$(PREFECT_HOME)"
+	@$(BIN)/winnow-ingest "$(RAW)" "$(OUT)"
 	@echo "Datasets:  $$($(BIN)/winnow path documents $(OUT))"
 	@echo "Report:    $$($(BIN)/winnow report $(OUT))"
 	@echo "Ask:       $(BIN)/winnow sql 'select path, kind, lang, title from documents' $(OUT)"

@@ -1,46 +1,50 @@
 """The ingest flow: the run of ``pipeline.run`` with a Prefect task a shard.
 
-    python -m flows.ingest RAW OUT
+    winnow-ingest RAW OUT        or    python -P -m flows.ingest RAW OUT
 
 Without PREFECT_API_URL a private server on SQLite starts for the run. Results are not cached by Prefect: what
 can be reused lies in the output's own state, and task states are never trusted, outputs are counted.
 """
 
-from __future__ import annotations
+# No `from __future__ import annotations`: where a served run begins, Prefect cannot look its names up.
+if __name__ == "__main__":
+    from flows.start import ingest as command
+
+    command()  # never returns; it leaves the raw folder before it imports this module anew, and with it Prefect
 
 import logging
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import click
 import httpx
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 from prefect.futures import PrefectFuture, as_completed, wait
-from prefect.settings import PREFECT_API_URL
+from prefect.runtime import deployment
+from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
 from flows.artifacts import publish_artifacts, publish_failure
-from pipeline.errors import WinnowError
+from flows.start import Given, StrictError
+from pipeline.errors import SettingsError, WinnowError
 from pipeline.machine import fitted
 from pipeline.nursery import Job, Pool, nurseries
 from pipeline.outcomes import RunReport, by_reason, name_of, shown
 from pipeline.report import MAX_NOTICE, write_report
+from pipeline.roots import within_roots
 from pipeline.run import run
-from pipeline.settings import Settings, load_settings
+from pipeline.safe_path import inside
+from pipeline.settings import Settings, load_roots, load_settings, surroundings
 from pipeline.supervise import JobResult, failure, run_job
 from pipeline.text_safety import printable
 
 DEFAULTS = Settings()
 #: Quarantined records, and reasons with their counts, that are lines of the log.
 MAX_LOGGED = 20
-#: What to do when the server is lost: the run may have gone on to its end.
-LOST = "The live snapshot is whole; `winnow snapshots list` shows which it is. Start the server, then run again."
 
 
 @task(task_run_name="{stage} {shard}", persist_result=False, cache_policy=NO_CACHE)
@@ -49,8 +53,18 @@ def run_shard(stage: str, shard: str, job: Job, pool: Pool) -> JobResult:
     nursery = pool.get()
     try:
         return run_job(job, nursery)
+    except WinnowError as error:
+        return _failed(error)  # type: ignore[no-any-return]
     finally:
         pool.put(nursery)
+
+
+def _failed(error: WinnowError) -> Any:
+    """The end of a flow or task in an error that a user can mend: one that is raised is logged with its traceback.
+
+    Whoever asks for the result has the error raised, or returned, all the same.
+    """
+    return Failed(message=str(error), data=error)
 
 
 @flow(name="winnow-ingest", persist_result=False)
@@ -66,31 +80,58 @@ def ingest(
         full: forget what earlier runs kept and do everything anew.
         strict: fail when anything is in quarantine.
     """
+    try:
+        return _ingest(raw, out, settings, full=full, strict=strict)
+    except WinnowError as error:
+        if not isinstance(error, StrictError):
+            with suppress(httpx.HTTPError, PrefectException):  # why the run failed is told even if the server is gone
+                publish_failure(str(error))
+        return _failed(error)  # type: ignore[no-any-return]
+
+
+def _ingest(raw: str, out: str, settings: Settings, *, full: bool, strict: bool) -> dict[str, int]:
     logger = get_run_logger()
-    given = load_settings(settings.model_dump(exclude_unset=True))
+    real_raw, real_out = _places(raw, out, settings.rules)
+    passed = settings.model_dump(exclude_unset=True)
+    given = load_settings(passed, raw=real_raw)
+    if told := str(surroundings(passed, raw=real_raw)):
+        logger.info("%s", told)
     with nurseries(fitted(given).workers) as pool:
 
         def runner(jobs: Sequence[Job]) -> list[JobResult]:
             futures = [run_shard.submit(job.stage, job.name, quote(job), quote(pool)) for job in jobs]  # type: ignore[call-overload]  # quote() keeps Prefect from walking through the values
             return _results(jobs, futures, pool)
 
-        try:
-            report = run(
-                Path(raw),
-                Path(out),
-                settings=given,
-                runner=runner,
-                full=full,
-                on_stage=lambda name: logger.info("stage %s", name),
-            )
-        except WinnowError as error:
-            with suppress(httpx.HTTPError, PrefectException):  # why the run failed is told even if the server is gone
-                publish_failure(str(error))
-            raise
+        report = run(
+            real_raw,
+            real_out,
+            settings=given,
+            runner=runner,
+            full=full,
+            on_stage=lambda name: logger.info("stage %s", name),
+        )
     _tell(report, logger)
     if strict and report.counts["quarantined"]:
-        raise WinnowError(f"{report.counts['quarantined']} records are in quarantine and the run is strict.")
+        raise StrictError(f"{report.counts['quarantined']} records are in quarantine and the run is strict.")
     return dict(report.counts)
+
+
+def _places(raw: str, out: str, rules: Path | None) -> tuple[Path, Path]:
+    """The raw and the output folder, if this run may use them, and ``rules`` where the caller names some.
+
+    Whoever may start runs of a deployment chooses its parameters, so what they may name is limited: by the roots that
+    the operator set where runs are executed, else to the working folder there.
+    """
+    roots = load_roots(raw=Path(raw))
+    if deployment.id:
+        here = Path.cwd()
+        if inside(here, Path(raw)):
+            raise SettingsError(
+                f"The working folder {here} is the raw folder or lies in it, and settings could be taken from it.",
+                mend="Serve the deployment from another folder.",
+            )
+        roots = roots or (here,)
+    return within_roots(roots, Path(raw), Path(out), rules)
 
 
 def _results(jobs: Sequence[Job], futures: list[PrefectFuture[JobResult]], pool: Pool) -> list[JobResult]:
@@ -123,40 +164,8 @@ def _tell(report: RunReport, logger: logging.Logger | logging.LoggerAdapter[logg
     logger.info("%s snapshot %s: %s", what, report.snapshot.name, dict(report.counts))
 
 
-@click.command()
-@click.argument("raw", default="raw")
-@click.argument("out", default="processed")
-@click.option("--full", is_flag=True, help="Forget what earlier runs kept and do everything anew.")
-@click.option("--strict", is_flag=True, help="Fail when anything is in quarantine.")
-def main(raw: str, out: str, full: bool, strict: bool) -> None:
-    """Run the ingest flow once; settings come from the environment and winnow.toml."""
-    try:
-        settings = load_settings()
-        _find_server()
-        threads = ThreadPoolTaskRunner[JobResult](max_workers=fitted(settings).workers)
-        configured = ingest.with_options(task_runner=threads)  # type: ignore[arg-type]  # Prefect declares it invariant
-        configured(raw, out, settings, full, strict)
-    except WinnowError as error:
-        click.echo(f"winnow: {error}", err=True)
-        sys.exit(2)
-    except (httpx.HTTPError, PrefectException) as error:
-        click.echo(
-            f"winnow: The Prefect server was lost during the run: {error or type(error).__name__}. {LOST}", err=True
-        )
-        sys.exit(2)
-
-
-def _find_server() -> None:
-    """Raise WinnowError when a server is configured and does not answer."""
-    if url := PREFECT_API_URL.value():
-        with get_client(sync_client=True) as client:
-            error = client.api_healthcheck()
-        if error:
-            raise WinnowError(
-                f"The Prefect server at {url} does not answer: {error}.",
-                mend="Start it, or unset PREFECT_API_URL to run with a private one.",
-            )
-
-
-if __name__ == "__main__":
-    main()
+def run_once(this: Given, *, full: bool, strict: bool) -> None:
+    """Run the flow here and now, with as many tasks at once as there are workers. Raises WinnowError."""
+    threads = ThreadPoolTaskRunner[JobResult](max_workers=fitted(this.settings).workers)
+    configured = ingest.with_options(task_runner=threads)  # type: ignore[arg-type]  # Prefect declares it invariant
+    configured(str(this.raw), str(this.out), this.settings, full, strict)

@@ -16,7 +16,7 @@ from pipeline.cli_kit import PATH, Screen, raw_of, say, say_path, settings_besid
 from pipeline.cli_rules import rules
 from pipeline.errors import WinnowError
 from pipeline.safe_path import inside
-from pipeline.settings import ENV_PREFIX, SETTINGS_FILE, Settings
+from pipeline.settings import ENV_PREFIX, SETTINGS_FILE, Settings, load_roots
 
 PROCESSED = Path("processed")
 OUT = click.argument("out", type=PATH, default=PROCESSED)
@@ -49,10 +49,12 @@ def run(raw: Path, out: Path, full: bool, strict: bool, **values: Any) -> None:
     from pipeline.local import local_runner
     from pipeline.machine import fitted
     from pipeline.report import print_report, write_report
+    from pipeline.roots import within_roots
     from pipeline.run import run as run_pipeline
 
     console = Screen(stderr=True)
     settings = settings_for_run(values, raw)
+    raw, out = within_roots(load_roots(raw=raw), raw, out, settings.rules)
     with local_runner(fitted(settings).workers, console) as (runner, on_stage):
         report = run_pipeline(raw, out, settings=settings, runner=runner, full=full, on_stage=on_stage)
     with disk_errors(out):
@@ -177,6 +179,8 @@ def settings(raw: Path | None) -> None:
     say(f"# option --NAME-WITH-DASHES, variable {ENV_PREFIX}NAME, or a line of {SETTINGS_FILE}:")
     for name, field in Settings.model_fields.items():
         say(f"{name} = {getattr(values, name)!r}  # {field.description}")
+    roots = [str(one) for one in load_roots(raw=raw or raw_of(PROCESSED))]
+    say(f"roots = {roots!r}  # Folders that raw, out and rules must lie in, if any; a variable or {SETTINGS_FILE}.")
 
 
 @winnow.command()

@@ -7,14 +7,15 @@ from, first wins: what is passed in (command line, flow form), ``WINNOW_*`` envi
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from pipeline.errors import SettingsError
 from pipeline.safe_path import inside
@@ -22,6 +23,8 @@ from pipeline.text_safety import printable
 
 ENV_PREFIX = "WINNOW_"
 SETTINGS_FILE = "winnow.toml"
+#: Folders that raw, out and rules must lie in: said by the operator alone, since it limits what is passed in.
+ROOTS = "roots"
 
 
 class Settings(BaseModel):
@@ -95,7 +98,7 @@ def surroundings(values: Mapping[str, Any] | None = None, *, raw: Path | None, t
     """
     given = {name for name, value in (values or {}).items() if value is not None}
     _refuse_unknown_variables()
-    said = ((name, os.environ.get(ENV_PREFIX + name.upper())) for name in Settings.model_fields)
+    said = ((name, os.environ.get(ENV_PREFIX + name.upper())) for name in (*Settings.model_fields, ROOTS))
     variables = {name: value for name, value in said if value and name not in given}
     file = Path(SETTINGS_FILE)
     if not os.path.lexists(file):
@@ -120,14 +123,35 @@ def load_settings(
     """
     given = {name: value for name, value in (values or {}).items() if value is not None}
     around = surroundings(values, raw=raw, trusted=trusted)
+    beside = {name: value for name, value in {**around.in_file, **around.variables}.items() if name != ROOTS}
     try:
-        settings = Settings(**{**around.in_file, **around.variables, **given})
+        settings = Settings(**{**beside, **given})
     except ValidationError as error:
         problems = "; ".join(_problem(one) for one in error.errors())
         raise SettingsError(f"Wrong setting: {problems}.", mend=_MEND) from None
     if settings.rules is None:
         return settings
     return settings.model_copy(update={"rules": _rules_folder(settings.rules, raw)})
+
+
+def load_roots(*, raw: Path | None = None, trusted: bool = True) -> tuple[Path, ...]:
+    """The folders that the operator allows raw, out and rules to lie in, () for no limit. Raises SettingsError."""
+    around = surroundings(raw=raw, trusted=trusted)
+    said = around.variables.get(ROOTS) or around.in_file.get(ROOTS, [])
+    try:
+        return tuple(root.absolute() for root in _FOLDERS.validate_python(said))
+    except (ValidationError, ValueError) as error:
+        raise SettingsError(f"Wrong setting: {ROOTS} = {said!r} is no list of folders.", mend=_MEND) from error
+
+
+def _folders(value: Any) -> Any:
+    """Folders out of a variable: JSON, or with a colon between two."""
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.startswith("[") else [one for one in value.split(os.pathsep) if one]
+
+
+_FOLDERS = TypeAdapter[list[Path]](Annotated[list[Path], BeforeValidator(_folders)])
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -168,7 +192,7 @@ def _problem(error: Mapping[str, Any]) -> str:
 
 
 def _refuse_unknown_variables() -> None:
-    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
+    known = {ENV_PREFIX + name.upper() for name in (*Settings.model_fields, ROOTS)}
     unknown = sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
     if unknown:
         raise SettingsError(f"Wrong setting: the variable {unknown[0]} is not a setting.", mend=_MEND)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("types", "errors", "version", "tokens", "text_safety", "safe_path", "proof", "marks", "disk", "journal", "ids"),
     ("charset_sample", "text"),
-    ("charset", "mojibake", "headings", "settings", "debris", "scores", "machine"),
+    ("charset", "mojibake", "headings", "settings", "roots", "debris", "scores", "machine"),
     ("decode", "repair", "dates"),
     ("extract", "boilerplate", "language", "dedup", "quality", "rules"),
     ("metadata",),

@@ -1,0 +1,188 @@
+"""Prefect's API server in a child process, for its own run and nobody else.
+
+    with private_server() as server:      # begins to start
+        ...                               # what can be done meanwhile
+        server.wait()
+        use(server)
+
+It listens on a free port of 127.0.0.1 alone, on a socket that is bound here, so that nobody can be there first. A secret
+that is new each time goes to it through a pipe: it is in no argument, file or log. The pipe's end is the end of the
+server, however the process that holds it ends. ``Guard`` stands before Prefect's application and lets nothing pass, web
+sockets included, without the secret, for another host's name or from a web page.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hmac
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from pipeline.errors import WinnowError
+
+HOST = "127.0.0.1"
+#: Seconds that a server may take to answer first; some ten are usual, a machine that is busy needs more.
+START_SECONDS = 180
+#: Seconds that it may take to end before it is killed.
+END_SECONDS = 5
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateServer:
+    """A server that was begun."""
+
+    port: int
+    secret: str = field(repr=False)  # user:password
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """Of the API."""
+        return f"http://{HOST}:{self.port}/api"
+
+    def wait(self) -> None:
+        """Return when the server answers. Raises WinnowError when it ended, or does not answer in START_SECONDS."""
+        import httpx
+
+        credentials = httpx.BasicAuth(*self.secret.split(":"))
+        try:  # the socket listens from the beginning: a request waits until the server is ready
+            with httpx.Client(auth=credentials, timeout=START_SECONDS, trust_env=False) as client:
+                client.get(f"{self.url}/health").raise_for_status()
+        except httpx.HTTPError as error:
+            raise WinnowError(
+                f"Prefect's private server did not start: {error or type(error).__name__}.",
+                mend="Run again; `winnow run` does the same work without Prefect.",
+            ) from None
+
+
+@contextlib.contextmanager
+def private_server() -> Iterator[PrivateServer]:
+    """Begin to start a server; it ends on leaving."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        listener.listen(128)
+        port = listener.getsockname()[1]
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "flows.server", str(listener.fileno())],
+            stdin=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,  # a ^C is for the run: it still has to tell the server how it ended
+        )
+    secret = f"winnow:{secrets.token_urlsafe(32)}"
+    assert process.stdin is not None
+    try:
+        with contextlib.suppress(BrokenPipeError):  # it ended at once: wait() says so
+            process.stdin.write(f"{secret}\n".encode())
+            process.stdin.flush()
+        yield PrivateServer(port, secret, process)
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def use(server: PrivateServer) -> None:
+    """Make the server the one that Prefect speaks to in this process, from now on."""
+    from prefect.context import refresh_global_settings_context
+
+    direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = f"{direct},{HOST}" if direct else HOST  # a proxy is not to see the secret
+    os.environ |= {"PREFECT_API_URL": server.url, "PREFECT_API_AUTH_STRING": server.secret}
+    os.environ["PREFECT_UI_URL"] = ""  # it has none to point at
+    refresh_global_settings_context()
+    del os.environ["PREFECT_API_AUTH_STRING"]  # Prefect has it: children that parse raw files need not
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """An ASGI application before another: nothing passes but requests of those who know the secret.
+
+    A web page in a browser of this machine is kept out by its ``Origin``, one whose name was made to point at this
+    machine by its ``Host``.
+    """
+
+    app: App
+    port: int
+    secret: str = field(repr=False)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Hand on what may pass; answer 401 or 403 to the rest, to a web socket before it is open."""
+        status = 200 if scope["type"] == "lifespan" else self._status(scope)
+        if status == 200:
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            headers = [(b"content-length", b"0"), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+
+    def _status(self, scope: Mapping[str, Any]) -> int:
+        said: dict[bytes, list[bytes]] = {}
+        for name, value in scope["headers"]:
+            said.setdefault(name.lower(), []).append(value)
+        hosts = [f"{name}:{self.port}".encode() for name in (HOST, "localhost")]
+        host, origin = said.get(b"host", []), said.get(b"origin", [])
+        if len(host) != 1 or host[0] not in hosts or not set(origin) <= {b"http://" + one for one in hosts}:
+            return 403
+        basic = b"Basic " + base64.b64encode(self.secret.encode())
+        given = said.get(b"authorization", [])
+        return 200 if len(given) == 1 and hmac.compare_digest(given[0], basic) else 401
+
+
+def main() -> None:
+    """The child: serve on the socket whose number is the argument, until standard input ends."""
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    secret = sys.stdin.buffer.readline().decode().strip()
+    if not secret:
+        return  # the parent ended before it said it
+    os.umask(0o077)
+    port = listener.getsockname()[1]
+    own = f"http://{HOST}:{port}"
+    os.environ |= {
+        "PREFECT_SERVER_API_AUTH_STRING": secret,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": own,
+        "PREFECT_UI_ENABLED": "0",
+        "PREFECT__SERVER_EPHEMERAL": "1",  # no schedules, no UI
+        "PREFECT__SERVER_FINAL": "1",
+    }
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    guard = Guard(create_app(), port, secret)
+    config = uvicorn.Config(guard, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    threading.Thread(target=_end_with, args=(sys.stdin.buffer, server), daemon=True).start()
+    server.run(sockets=[listener])
+
+
+def _end_with(pipe: IO[bytes], server: Any) -> None:
+    """Wait for the end of the pipe, then see to it that the server ends too."""
+    while pipe.read(1):
+        pass
+    server.should_exit = True
+    time.sleep(END_SECONDS)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

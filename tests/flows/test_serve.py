@@ -1,0 +1,147 @@
+"""Commands that are started in the raw folder take nothing from it; served runs run, and keep to the allowed folders."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from trap import lay
+
+from pipeline.store.snapshots import open_snapshot
+
+PATIENCE = 240  # seconds, on a machine that is busy; some 25 are usual
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The environment of commands that use a Prefect server as operators have it."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_UI_ENABLED": "false",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
+        "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+        "WINNOW_WORKERS": "1",
+    }
+    command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with started(command, environment, tmp_path_factory.getbasetemp(), "server") as (process, said):
+        until(lambda: process.poll() is not None or answers(environment), said)
+        yield environment
+
+
+@contextlib.contextmanager
+def started(words, environment, folder, name):
+    """A command in a folder, ended with all it started on leaving, and the file with what it says."""
+    said = Path(environment["PREFECT_HOME"]) / f"{name}.log"
+    with said.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-P", *words],
+            env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process, said
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def until(true, said):
+    """What ``true`` returns when it is true. Fails with what was said when that takes too long."""
+    end = time.monotonic() + PATIENCE
+    while not (found := true()):
+        assert time.monotonic() < end, said.read_text("utf-8", "replace")[-3000:]
+        time.sleep(1)
+    return found
+
+
+def answers(environment):
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(f"{environment['PREFECT_API_URL']}/health", trust_env=False).status_code == 200
+    return False
+
+
+def ask(environment, method, path, body):
+    answer = httpx.request(method, f"{environment['PREFECT_API_URL']}{path}", json=body, trust_env=False, timeout=60)
+    return answer.raise_for_status().json() if answer.content else None
+
+
+def test_a_scheduled_run_of_a_served_deployment_publishes_and_one_that_names_other_folders_is_refused(server, tmp_path):
+    lay(tmp_path / "raw", tmp_path / "marks")
+    words = ["-m", "flows.serve", ".", "../out", "--interval", "30"]
+    with started(words, server, tmp_path / "raw", "serve") as (process, said):
+
+        def run_that(**wanted):
+            assert process.poll() is None, said.read_text()
+            runs = ask(server, "POST", "/flow_runs/filter", {})
+            return next((one for one in runs if wanted.items() <= {**one, "is": one["state_type"]}.items()), None)
+
+        run = until(lambda: run_that(**{"is": "COMPLETED"}) or run_that(**{"is": "FAILED"}), said)
+        assert run["state_type"] == "COMPLETED", said.read_text()
+        assert run["auto_scheduled"]
+        assert open_snapshot(tmp_path / "out").table("documents", ["path"])["path"].to_pylist() == ["page.txt"]
+
+        deployment = f"/deployments/{run['deployment_id']}"
+        ask(server, "PATCH", deployment, {"paused": True})
+        asked = {"parameters": {"raw": "/etc"}, "state": {"type": "SCHEDULED"}}
+        asked = ask(server, "POST", f"{deployment}/create_flow_run", asked)["id"]
+        run = until(lambda: run_that(id=asked, **{"is": "FAILED"}) or run_that(id=asked, **{"is": "COMPLETED"}), said)
+        assert "raw = /etc does not lie in a folder that is allowed" in run["state"]["message"]
+    assert "Traceback" not in said.read_text()
+    assert list((tmp_path / "marks").iterdir()) == []
+
+
+def test_the_ingest_command_started_in_the_raw_folder_takes_nothing_from_it(server, tmp_path):
+    lay(tmp_path / "raw", tmp_path / "marks")
+    with started(["-m", "flows.ingest", ".", "../out"], server, tmp_path / "raw", "ingest") as (process, said):
+        assert process.wait(PATIENCE) == 0, said.read_text()
+    assert open_snapshot(tmp_path / "out").manifest["counts"]["documents"] == 1
+    assert list((tmp_path / "marks").iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore")  # Prefect's own
+class TestPlaces:
+    @pytest.fixture
+    def ground(self, tmp_path, monkeypatch):
+        (tmp_path / "here" / "raw").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path / "here")
+        monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "0" * 32)
+        return tmp_path
+
+    @staticmethod
+    def places(*given):
+        from flows.ingest import _places
+
+        return _places(*given)
+
+    def test_a_deployment_keeps_to_the_working_folder_when_no_roots_are_set(self, ground):
+        assert self.places("raw", "out", None) == (ground / "here" / "raw", ground / "here" / "out")
+        for outside in [("/etc", "out", None), ("raw", "../out", None), ("raw", "out", Path("/etc"))]:
+            with pytest.raises(Exception, match="does not lie in a folder that is allowed"):
+                self.places(*outside)
+
+    def test_to_the_roots_when_they_are(self, ground, monkeypatch):
+        monkeypatch.setenv("WINNOW_ROOTS", f"{ground / 'data'}:{ground / 'rules'}")
+        assert self.places(f"{ground}/data/raw", f"{ground}/data/out", ground / "rules")[0] == ground / "data" / "raw"
+        with pytest.raises(Exception, match="does not lie in a folder that is allowed"):
+            self.places("raw", f"{ground}/data/out", None)
+
+    def test_a_deployment_that_is_carried_out_in_its_raw_folder_is_refused(self, ground, monkeypatch):
+        monkeypatch.chdir("raw")
+        with pytest.raises(Exception, match="is the raw folder or lies in it"):
+            self.places("..", "../../out", None)
+
+    def test_a_run_that_is_no_deployment_may_use_any_folder(self, ground, monkeypatch):
+        monkeypatch.delenv("PREFECT__RUNTIME__DEPLOYMENT__ID")
+        assert self.places("/etc", "../out", None) == (Path("/etc"), Path("../out"))
