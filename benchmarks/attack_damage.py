@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,11 +29,11 @@ from pipeline.settings import Settings
 from pipeline.store.check import check_folder, check_snapshot, check_state, intact
 from pipeline.store.snapshots import Snapshot, open_snapshot
 
-SETTINGS = Settings(workers=1, shard_files=4, template_documents=2)
+SETTINGS = Settings(workers=1, shard_files=8, template_documents=2)
 #: Files whose damage changes no row and need not be noticed: pages for people, the lock, flags that are there or not.
 UNNOTICED = ("report.html", ".lock", "_published", "_once_live", ".winnow", "failed.html")
 
-Damage = Callable[[Path, random.Random], str]  # does it to an output folder; the file's place there, "" for none
+Damage = Callable[[Path, random.Random], list[str]]  # does it to an output folder; the places of the files there
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +104,16 @@ def survives(one: Field, damage: Damage, rng: random.Random, number: int) -> str
     """Damage a copy of the output, read, check, run without and with something new, and run again."""
     out = one.folder / "out" / str(number)
     shutil.copytree(one.base, out, symlinks=True)
-    name = damage(out, rng)
-    quiet = not name or name.endswith(UNNOTICED)
-    problem = commands(out) or _checks(out, name, quiet)
+    names = damage(out, rng)
+    problem = commands(out) or _checks(out, names)
     said: list[str] = []
     if not problem and rng.random() < 0.5:
-        problem = _runs(one, out, "raw-1", name, said)
-    problem = problem or _runs(one, out, "raw-2", name, said)
+        problem = _runs(one, out, "raw-1", names, said)
+    problem = problem or _runs(one, out, "raw-2", names, said)
     if not problem:
-        problem = _runs(one, out, "raw-2", name, said) or _well(out)
+        problem = _runs(one, out, "raw-2", names, said) or _well(out)
     shutil.rmtree(out)
-    return f"{name}: {problem}" if problem else ""
+    return f"{' and '.join(names)}: {problem}" if problem else ""
 
 
 def commands(out: Path) -> str:
@@ -127,25 +126,29 @@ def commands(out: Path) -> str:
     return ""
 
 
-def _checks(out: Path, name: str, quiet: bool) -> str:
+def _checks(out: Path, names: Sequence[str]) -> str:
     try:
         check_snapshot(open_snapshot(out))
         check_folder(out)
         check_state(out)
     except WinnowError as error:
-        return "" if Path(name).name in str(error) or name in str(error) else f"the check names another: {error}"
-    old = "snapshots/000001" in name
-    return "" if quiet or old else "the check finds nothing"
+        return "" if _named(names, error) else f"the check names another: {error}"
+    noticed = [name for name in names if not name.endswith(UNNOTICED) and "snapshots/000001" not in name]
+    return "the check finds nothing" if noticed else ""
 
 
-def _runs(one: Field, out: Path, raw: str, name: str, refused: list[str]) -> str:
+def _named(names: Sequence[str], error: WinnowError) -> bool:
+    return any(Path(name).name in str(error) for name in names)
+
+
+def _runs(one: Field, out: Path, raw: str, names: Sequence[str], refused: list[str]) -> str:
     """What is wrong with a run: it publishes what it should, or names the file, and not twice."""
     try:
         report = one.do(raw, out)
     except WinnowError as error:
         again = "" if not refused else "refused again: "
-        refused.append(name)
-        return f"{again}{error}" if again or Path(name).name not in str(error) else ""
+        refused.append(raw)
+        return f"{again}{error}" if again or not _named(names, error) else ""
     if not report.published and raw == "raw-1":
         return ""  # nothing new: nothing was read
     found = rows(report.snapshot)
@@ -169,45 +172,45 @@ def files(out: Path) -> list[Path]:
     return sorted(file for file in out.rglob("*") if file.is_file() and not file.is_symlink())
 
 
-def flip(out: Path, rng: random.Random, *, of: str = "") -> str:
+def flip(out: Path, rng: random.Random, *, of: str = "") -> list[str]:
     """Flip one bit of a file, each byte of the folder (or of the files with this in their names) as likely."""
     chosen = [file for file in files(out) if of in str(file.relative_to(out)) and file.stat().st_size]
     file = rng.choices(chosen, [one.stat().st_size for one in chosen])[0]
     content = bytearray(file.read_bytes())
     content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
     file.write_bytes(content)
-    return str(file.relative_to(out))
+    return [str(file.relative_to(out))]
 
 
-def flip_small(out: Path, rng: random.Random) -> str:
+def flip_small(out: Path, rng: random.Random) -> list[str]:
     """Flip one bit of a file, each file as likely."""
     file = rng.choice([file for file in files(out) if file.stat().st_size])
     return flip(out, rng, of=str(file.relative_to(out)))
 
 
-def cut(out: Path, rng: random.Random) -> str:
+def cut(out: Path, rng: random.Random) -> list[str]:
     """Cut a file short."""
     file = rng.choice([file for file in files(out) if file.stat().st_size])
     content = file.read_bytes()
     file.write_bytes(content[: rng.randrange(len(content))])
-    return str(file.relative_to(out))
+    return [str(file.relative_to(out))]
 
 
-def empty(out: Path, rng: random.Random) -> str:
+def empty(out: Path, rng: random.Random) -> list[str]:
     """Empty a file."""
     file = rng.choice([file for file in files(out) if file.stat().st_size])
     file.write_bytes(b"")
-    return str(file.relative_to(out))
+    return [str(file.relative_to(out))]
 
 
-def delete(out: Path, rng: random.Random) -> str:
+def delete(out: Path, rng: random.Random) -> list[str]:
     """Delete a file."""
     file = rng.choice([file for file in files(out) if file.name not in UNNOTICED])
     file.unlink()
-    return str(file.relative_to(out))
+    return [str(file.relative_to(out))]
 
 
-def swap(out: Path, rng: random.Random) -> str:
+def swap(out: Path, rng: random.Random) -> list[str]:
     """Two files of one kind change places."""
     pairs = [
         (a, b)
@@ -219,7 +222,7 @@ def swap(out: Path, rng: random.Random) -> str:
     content = one.read_bytes()
     one.write_bytes(other.read_bytes())
     other.write_bytes(content)
-    return str(one.relative_to(out))
+    return [str(one.relative_to(out)), str(other.relative_to(out))]
 
 
 def _attack(damage: Damage, n: int, ground: Ground) -> str:

@@ -6,7 +6,7 @@ import json
 import random
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from benchmarks.faults_runs import KILLED, Ended, forked, seen_by_a_reader, tree
 from benchmarks.faults_shim import Fault
 
 N_FILES, N_CHANGES = 6, 3
+_NUMBER = re.compile(r"(?<=snapshots/)\d{6}")
 #: Names that a disturbed run may choose otherwise: chunks of a worker that was killed, parts with a time in them.
 _CHANCE = re.compile(r"\d{7}-\d{9}|(?<=/documents/)[0-9a-f]{32}|(?<=/quarantine/)[0-9a-f]{32}")
 
@@ -125,9 +126,18 @@ class Bench:
             return f"the rerun failed: {rerun.said.strip()[-800:]}"
         if problem := self.torn(out, {self.new}):
             return f"after the rerun: {problem}"
-        found, expected = ({_CHANCE.sub("*", name) for name in files} for files in (tree(out), self.trees[first]))
+        found, expected = (
+            {_CHANCE.sub("*", name) for name in _ranked(files)} for files in (tree(out), self.trees[first])
+        )
         left, lost = sorted(found - expected), sorted(expected - found)
         return f"left behind {left}, lost {lost}" if left or lost else ""
+
+
+def _ranked(files: Iterable[str]) -> list[str]:
+    """The names with snapshots counted from one: the number of one that was killed is not taken again."""
+    names = list(files)
+    numbers = sorted({number for name in names for number in _NUMBER.findall(name)})
+    return [_NUMBER.sub(lambda found: str(1 + numbers.index(found[0])), name) for name in names]
 
 
 def make_bench(folder: Path, rng: random.Random, *, quick: bool, n_kills: int) -> Bench:
