@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -109,8 +109,9 @@ class Work:
     def keep_inputs(self, inputs: Sequence[RawInput]) -> None:
         """Note the files of this run for the next."""
         settled = self.started_at * 1000 - _TICK_NS
-        rows = [asdict(one) for one in inputs if max(one.mtime_ns, one.ctime_ns) < settled]
-        write_table(pa.Table.from_pylist(rows, schema=_KNOWN), self.state / "inputs.parquet")
+        kept = [one for one in inputs if max(one.mtime_ns, one.ctime_ns) < settled]
+        columns = {name: [getattr(one, name) for one in kept] for name in _KNOWN.names}
+        write_table(pa.table(columns, schema=_KNOWN), self.state / "inputs.parquet")
 
     @property
     def changing(self) -> dict[str, int]:
