@@ -20,10 +20,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import (
+    attack_archives,
+    attack_code,
+    attack_cost,
+    attack_damage,
+    attack_flow,
+    attack_line,
+    attack_marks,
+    attack_parent,
+    attack_raw,
+    attack_retry,
+    attack_server,
+)
 from benchmarks.attack_kit import Attack, Ground
 
 #: Of every kind; the order is that of the table.
-ATTACKS: Sequence[Attack] = ()
+ATTACKS: Sequence[Attack] = (
+    *attack_code.ATTACKS,
+    *attack_flow.ATTACKS,
+    *attack_line.ATTACKS,
+    *attack_marks.ATTACKS,
+    *attack_damage.ATTACKS,
+    *attack_archives.ATTACKS,
+    *attack_raw.ATTACKS,
+    *attack_cost.ATTACKS,
+    *attack_retry.ATTACKS,
+    *attack_parent.ATTACKS,
+    *attack_server.ATTACKS,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from pipeline.read.outcome import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, 
 from pipeline.read.packed import BZIP2, BZIP2_MAGIC, XZ, XZ_MAGIC, ZSTD_MAGIC, PackedStream, ZstdStream
 from pipeline.read.rawfile import RawFile, RawFolder, changed_failure, unreadable
 from pipeline.read.scan import passed_over, stamp_in
-from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, not_text
+from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, not_text, packed_kind
 from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, StoredStream, Stream
 from pipeline.read.warc import read_warc
 from pipeline.read.warc_frames import is_warc
@@ -149,7 +149,7 @@ def detect_format(relative: str, head: bytes) -> str | None:
     """Return the format's name in ``READERS`` by a file's name and first bytes, or None when nothing reads it.
 
     Magic bytes win over the suffix. The suffix before that of a compression counts when the bytes are not compressed.
-    Without a suffix, text that begins with an element is HTML and other text is plain.
+    Without a suffix, text that begins with an element is HTML, other text is plain, and a zip is read as one.
     """
     if found := next((name for name, known in READERS.items() if known.magic and known.magic(head)), None):
         return found
@@ -159,8 +159,8 @@ def detect_format(relative: str, head: bytes) -> str | None:
         return named
     if named and READERS[named].unpack:  # text that only has the name, or one with a damaged beginning
         return named if is_binary(head) and not not_text(head) else detect_format(_unpacked_name(relative), head)
-    if not_text(head):
-        return None
+    if not_text(head) or packed_kind(head):
+        return "zip" if not suffix and not_text(head) == "zip archive" else None
     if suffix:
         return named
     if is_binary(head):
@@ -242,6 +242,9 @@ def _no_format(head: bytes, origin: Origin) -> Outcome:
     if kind and suffix in _BY_SUFFIX:
         what = f"It is called {suffix} and holds: {kind}. Give it its true suffix, or fetch the page again."
         return reject(origin.path, None, Reason.BINARY_CONTENT, what)
+    if packed := packed_kind(head):
+        what = f"It is a {packed}, which nothing here opens. Unpack it, or pack it again as .zip or .tar.gz."
+        return reject(origin.path, None, Reason.UNSUPPORTED_TYPE, what)
     return Skipped(origin.path, None, f"unsupported type: {kind or suffix or 'no text'}")
 
 

@@ -20,6 +20,17 @@ NOT_TEXT: tuple[tuple[str, bytes], ...] = (
     ("zip archive", b"PK\x05\x06"),
     ("ELF program", b"\x7fELF"),
 )
+# The same of archives and compressions that nothing here opens: what they hold may be documents.
+PACKED: tuple[tuple[str, bytes], ...] = (
+    ("RAR archive", b"Rar!\x1a\x07"),
+    ("7z archive", b"7z\xbc\xaf\x27\x1c"),
+    ("CAB archive", b"MSCF\0\0\0\0"),
+    ("cpio archive", b"070701"),
+    ("cpio archive", b"070707"),
+    ("lzip file", b"LZIP\1"),
+    ("LZ4 file", b"\x04\x22\x4d\x18"),
+    ("file packed by compress", b"\x1f\x9d"),
+)
 
 # https://encoding.spec.whatwg.org/#bom-sniff, and UTF-32, which must be looked for first
 _BOMS: tuple[tuple[bytes, str], ...] = (
@@ -55,6 +66,11 @@ _ELEMENT = re.compile(
 def not_text(head: bytes) -> str | None:
     """Return the name of a type that is never a document, by its first bytes."""
     return next((name for name, magic in NOT_TEXT if head.startswith(magic)), None)
+
+
+def packed_kind(head: bytes) -> str | None:
+    """Return the name of a kind of archive or compression that nothing opens, by its first bytes, which are no text."""
+    return next((name for name, magic in PACKED if head.startswith(magic) and is_binary(head)), None)
 
 
 def is_page(head: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,31 @@ def test_what_is_no_text_by_its_magic_is_skipped_under_no_document_s_name(
         (f"b{suffix}.gz", content),
     ):
         write(tmp_path, path, stored)
-        assert read(tmp_path, path) == [Skipped(path, None, f"unsupported type: {name}")]
+        if name == "zip archive" and not suffix:  # one without a name is to be opened; there is none in it
+            assert reason_of(tmp_path, path) is Reason.BROKEN_CONTAINER
+        else:
+            assert read(tmp_path, path) == [Skipped(path, None, f"unsupported type: {name}")]
+
+
+@pytest.mark.parametrize(
+    "magic", [b"Rar!\x1a\x07\x01\0", b"7z\xbc\xaf\x27\x1c\0\4", b"MSCF\0\0\0\0", b"\x1f\x9d\x90", b"070701"]
+)
+@pytest.mark.parametrize("name", ["a.rar", "新闻.7z", "a", "a.rar.gz"])
+def test_an_archive_that_nothing_opens_is_rejected_with_the_mend(tmp_path: Path, magic: bytes, name: str) -> None:
+    content = magic + bytes(range(256)) * 3
+    write(tmp_path, name, gzip.compress(content) if name.endswith(".gz") else content)
+    assert reason_of(tmp_path, name) is Reason.UNSUPPORTED_TYPE
+
+
+def test_text_that_begins_like_an_archive_is_text(tmp_path: Path) -> None:
+    write(tmp_path, "a.txt", f"070701 is a number. {ENGLISH}".encode())
+    assert isinstance(read(tmp_path, "a.txt")[0], Record)
+
+
+def test_a_zip_without_a_suffix_is_opened(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "download", "w") as archive:
+        archive.writestr("a.txt", CHINESE)
+    assert read(tmp_path, "download") == [Record("download", "a.txt", CHINESE.encode(), "text/plain")]
 
 
 @pytest.mark.parametrize("magic", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"%PDF-1.7", b"PK\x03\x04", b"\x7fELF"])
