@@ -141,14 +141,9 @@ class Work:
     def keep_inputs(self, inputs: Sequence[RawInput]) -> None:
         """Note the files of this run for the next."""
         settled = self.started_at * 1000 - _TICK_NS
-<<<<<<< HEAD
-        rows = [asdict(one) for one in inputs if max(one.mtime_ns, one.ctime_ns) < settled]
-        keep_table(pa.Table.from_pylist(rows, schema=_KNOWN), self.state / INPUTS_KEPT, {})
-=======
         kept = [one for one in inputs if max(one.mtime_ns, one.ctime_ns) < settled]
         columns = {name: [getattr(one, name) for one in kept] for name in _KNOWN.names}
-        write_table(pa.table(columns, schema=_KNOWN), self.state / "inputs.parquet")
->>>>>>> c
+        keep_table(pa.table(columns, schema=_KNOWN), self.state / INPUTS_KEPT, {})
 
     @property
     def changing(self) -> dict[str, int]:
