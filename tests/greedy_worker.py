@@ -3,9 +3,9 @@
 The folder in GREEDY holds ``begun``, a line a record that was cleaned; and ``peace``, once nobody is killed any more.
 """
 
+import mmap
 import os
 import signal
-import time
 from pathlib import Path
 
 import pipeline.shards.stages as stages
@@ -18,11 +18,9 @@ def act(stage, path):
     if not path.startswith(stage):
         return
     if "hungry" in path:
-        bytearray(1_500_000_000)
-    if "slow" in path:
-        until = time.process_time() + 2
-        while time.process_time() < until:
-            pass
+        mmap.mmap(-1, 2_000_000_000)  # address space alone
+    if "slow" in path and signal.getitimer(signal.ITIMER_PROF)[0] < 10:
+        os.kill(os.getpid(), signal.SIGPROF)  # as when its CPU time is over
     if "killed" in path and not (FOLDER / "peace").exists():
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,5 +1,6 @@
 """A worker whose one stage does what each input's name says: for the tests of supervision."""
 
+import errno
 import os
 import signal
 import time
@@ -48,6 +49,17 @@ def act(name, work):
                 hoard.append(bytearray(50_000_000))
         case "segfault":
             os.kill(os.getpid(), signal.SIGSEGV)
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "stopped":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "nursery":  # is stopped while its child works
+            os.kill(os.getppid(), signal.SIGSTOP)
+            time.sleep(3600)
+        case "refused":
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        case "words":
+            raise ValueError("can't start new thread\x1b[2J")
         case "exit":
             os._exit(3)
         case "raise":

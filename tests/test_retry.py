@@ -13,7 +13,7 @@ from pipeline.settings import Settings
 from pipeline.supervise import Nursery, run_job
 
 GREEDY = (sys.executable, str(Path(__file__).with_name("greedy_worker.py")))
-LOW, HIGH = {"memory_mb": 2048, "record_seconds": 1}, {"memory_mb": 4096, "record_seconds": 30}
+LOW, HIGH = {"memory_mb": 2000, "record_seconds": 5}, {"memory_mb": 4096, "record_seconds": 30}
 KINDS = ("hungry", "slow", "killed")
 FILES = [f"{stage}-{kind}.txt" for stage in ("clean", "finish") for kind in KINDS]
 
@@ -22,7 +22,7 @@ FILES = [f"{stage}-{kind}.txt" for stage in ("clean", "finish") for kind in KIND
 def raw(tmp_path):
     folder = tmp_path / "raw"
     folder.mkdir()
-    for number, name in enumerate([*FILES, "fine.txt", "也好.txt"]):
+    for number, name in enumerate([*FILES, *(f"fine-{n}.txt" for n in range(8)), "也好.txt"]):
         text = f"The council met for the {number}th time and agreed on plan {number * 31} for the river.\n第{number}号方案已经通过。"
         (folder / name).write_text(text, "utf-8")
     (folder / "empty.txt").write_text("")
@@ -113,8 +113,8 @@ def test_what_cannot_be_tried_again_is_refused_in_one_sentence(raw, tmp_path, do
     do(raw, out, **HIGH)
     with pytest.raises(WinnowError, match="no reason 'boredom'"):
         ask(out, reasons=["boredom"], paths=[])
-    with pytest.raises(WinnowError, match=r"fine\.txt is in quarantine"):
-        ask(out, reasons=[], paths=["fine.txt"])
+    with pytest.raises(WinnowError, match=r"fine-1\.txt is in quarantine"):
+        ask(out, reasons=[], paths=["fine-1.txt"])
     assert ask(out, reasons=["encrypted"], paths=[]) == 0
     assert pending(out / ".state") is None
     said = CliRunner().invoke(winnow, ["retry", str(out)]).output

@@ -22,6 +22,7 @@ PAGES = {
     "harbour-b.org/2.txt": "海港新闻天天看\n灯塔三十年来第一次重新刷成白色，这是守塔人多年的心愿，市政府终于答应了。\n",
     "harbour-b.org/menu.txt": "海港新闻天天看\n",
 }
+WHOLE = (Span(),)
 JOURNAL = SimpleNamespace(begin=lambda *_: None, safe=lambda *_: None)
 
 
@@ -53,9 +54,7 @@ def finish(cleaned, tmp_path, monkeypatch):
     finish_record = stages.finish_record
     monkeypatch.setattr(stages, "finish_record", noted)
 
-    whole = (Span(),)
-
-    def do(name, templates, earlier=None, spans=whole, **options):
+    def do(name, templates, earlier=None, spans=WHOLE, **options):
         done.clear()
         folder, hits = tmp_path / name, tmp_path / f"{name}.parquet"
         folder.mkdir()

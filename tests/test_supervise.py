@@ -1,5 +1,7 @@
 import random
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,6 +21,14 @@ from pipeline.supervise import (
     run_job,
 )
 
+#: A nursery on a machine that has no process to spare.
+NO_FORK = """
+import os, pipeline.worker as worker
+def fork():
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+os.fork, worker.RETRY_SECONDS = fork, (0.01,)
+worker.main({})
+"""
 POISON = (sys.executable, str(Path(__file__).with_name("poison_worker.py")))
 
 
@@ -53,7 +63,11 @@ def test_a_shard_without_trouble_is_done_whole(nursery, tmp_path):
         ("segfault", Reason.PARSER_CRASH),
         ("exit", Reason.PARSER_CRASH),
         ("raise", Reason.PARSER_CRASH),
+        ("words", Reason.PARSER_CRASH),
         ("reader-x", Reason.PARSER_CRASH),
+        ("killed", Reason.KILLED),
+        ("stopped", Reason.KILLED),
+        ("nursery", Reason.KILLED),
     ],
 )
 def test_a_poisoned_record_costs_itself_alone(nursery, tmp_path, poison, reason):
@@ -61,6 +75,7 @@ def test_a_poisoned_record_costs_itself_alone(nursery, tmp_path, poison, reason)
     assert done == ["a", "save", "b", "c"]
     assert {path: one.reason for path, one in given_up.items()} == {poison: reason}
     assert given_up[poison].attempts == 2
+    assert "\x1b" not in given_up[poison].message
 
 
 def test_what_a_parser_says_of_its_end_is_short_and_safe_to_print(nursery, tmp_path):
@@ -107,6 +122,35 @@ def test_a_module_that_is_missing_is_no_fault_of_the_record_and_leaves_no_result
     with pytest.raises(WorkerError, match=r"a_module_that_is_missing.*make test"):
         do(["a", "save", "import", "b"], tmp_path, nursery)
     assert not (tmp_path / "result").exists()
+
+
+def test_a_machine_that_refuses_a_process_is_named_with_the_mend_and_not_the_installation(nursery, tmp_path):
+    with pytest.raises(WorkerError, match=r"refuses.*ulimit -u") as found:
+        do(["a", "save", "refused", "b"], tmp_path, nursery)
+    assert "installation" not in str(found.value)
+    limited = Nursery((sys.executable, "-c", NO_FORK))
+    with pytest.raises(WorkerError, match=r"refuses another process.*ulimit -u"):
+        do(["a"], tmp_path / "other", limited)
+    limited.close()
+
+
+def test_a_nursery_that_is_killed_on_no_record_again_and_again_is_not_called_a_broken_installation(tmp_path):
+    killed = Nursery((sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"))
+    with pytest.raises(WorkerError, match=r"was killed \(SIGKILL\).*fewer workers") as found:
+        do(["a"], tmp_path, killed)
+    assert "installation" not in str(found.value)
+    killed.close()
+
+
+def test_closing_a_nursery_ends_the_run_in_another_thread_and_blames_no_record(tmp_path):
+    one = Nursery(POISON)
+    with ThreadPoolExecutor(1) as threads:
+        future = threads.submit(do, ["sleep"], tmp_path, one, record_seconds=600)
+        while not list(tmp_path.glob("result.tmp/journal-*")):
+            time.sleep(0.01)
+        one.close()
+        with pytest.raises(StoppedError):
+            future.result(timeout=30)
 
 
 def test_a_broken_installation_stops_the_shard_early(nursery, tmp_path):
