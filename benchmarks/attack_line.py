@@ -268,14 +268,17 @@ def _stopped(ground: Ground) -> str:
     for words in commands:
         for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             for _ in range(4):
-                after = ground.rng.uniform(0.15, 4)
+                after = ground.rng.choice((0, 0.01, 0.1, ground.rng.uniform(0.1, 1), ground.rng.uniform(1, 8)))
                 if wrong := _sent(words, sent, after, ground.rng.randint(1, 3), ground.folder):
                     return f"{sent.name} after {after:.2f} s to winnow {words[0]}: {wrong}"
     return _wrong(command("winnow", "run", raw, out, cwd=ground.folder), 0)
 
 
 def _sent(words: Sequence[str | Path], sent: signal.Signals, after: float, times: int, folder: Path) -> str:
-    """Send a signal to a command, as a terminal does to all of its group, some times in a row."""
+    """Send a signal to a command, as a terminal does to all of its group, some times in a row.
+
+    ``after`` seconds from when it is Winnow that hears it: what comes while Python starts ends Python.
+    """
     env = {**os.environ, "TMPDIR": str(folder / "tmp"), "WINNOW_SHARD_FILES": "10"}
     with subprocess.Popen(
         [str(WINNOW), *map(str, words)],
@@ -287,6 +290,8 @@ def _sent(words: Sequence[str | Path], sent: signal.Signals, after: float, times
         errors="replace",
         start_new_session=True,
     ) as process:
+        while process.poll() is None and not _heeds(process.pid):
+            time.sleep(0.005)
         time.sleep(after)
         for _ in range(times):
             if process.poll() is None:
@@ -306,6 +311,13 @@ def _sent(words: Sequence[str | Path], sent: signal.Signals, after: float, times
         return f"left running: {left}"
     left_over = [one.name for one in (folder / "tmp").iterdir()]
     return f"left in the temporary folder: {left_over}" if left_over else ""
+
+
+def _heeds(pid: int) -> bool:
+    """True when the process has a handler for SIGTERM (proc(5))."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
+    caught = re.search(r"SigCgt:\s*([0-9a-f]+)", status)
+    return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _children(folder: Path) -> str:
