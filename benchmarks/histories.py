@@ -25,6 +25,7 @@ from typing import Any
 from benchmarks.faults_corpus import change, make_raw, write_rules
 from benchmarks.faults_runs import CLOCK, content, keep_rules_loaded
 from pipeline.journal import Journal, Span
+from pipeline.marks import make_marked
 from pipeline.run import run
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
@@ -45,7 +46,7 @@ def run_here(jobs: Sequence[Job]) -> list[JobResult]:
 def _run_here(job: Job) -> JobResult:
     folder = Path(job.folder)
     if not folder.exists():
-        folder.mkdir(parents=True)
+        make_marked(folder, "results")
         with contextlib.closing(_Journal(folder / "journal", job.record_seconds)) as journal:
             STAGES[job.stage](job.spec, folder, Span(), journal)
         (folder / "journal").unlink()

@@ -17,8 +17,9 @@ from pipeline.errors import InvariantError, OutputError, RawFolderError, RuleErr
 from pipeline.local import local_runner
 from pipeline.report import html_report, print_report
 from pipeline.run import run
+from pipeline.schema import DATASETS
 from pipeline.settings import Settings
-from pipeline.store.check import check_snapshot
+from pipeline.store.check import check_folder, check_snapshot, check_state
 from pipeline.store.snapshots import latest_or_none
 from pipeline.supervise import WorkerError
 
@@ -240,6 +241,71 @@ def test_what_can_be_mended_is_said_before_anything_is_written(raw, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         do(raw, tmp_path / "file")
+
+
+def flip(file):
+    """One bit, in a file of its own: what is linked elsewhere stays whole."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 4
+    file.unlink()
+    file.write_bytes(content)
+
+
+def largest(folder, name):
+    return max(folder.glob(name), key=lambda file: file.stat().st_size)
+
+
+DAMAGE = {
+    "a part": lambda out: [largest(out, "snapshots/000002/documents/*")],
+    "parts of every dataset, notes of what is kept": lambda out: [
+        *(largest(out, f"snapshots/000002/{name}/*") for name in DATASETS),
+        *out.rglob("contents.json"),
+        *out.rglob("pack.json"),
+    ],
+    "all that is kept": lambda out: [
+        file for file in out.rglob(".state/**/*") if file.is_file() and file.stat().st_size
+    ],
+    "the manifest, the marker and LATEST": lambda out: [
+        out / name for name in ("snapshots/000002/_manifest.json", ".winnow", "LATEST")
+    ],
+}
+
+
+def test_what_is_damaged_is_made_anew_said_once_and_then_all_is_as_if_nothing_had_been(raw, tmp_path):
+    def rows(snapshot):
+        seen = {row["doc_id"]: row["first_seen_at"] for row in snapshot.table("documents").to_pylist()}
+        return content(snapshot), seen, snapshot.table("runs")["run_id"].to_pylist()
+
+    with local_runner(2) as (runner, on_stage):
+
+        def go(out):
+            return run(raw, out, settings=Settings(workers=2, shard_files=3), runner=runner, on_stage=on_stage)
+
+        go(tmp_path / "base")
+        (raw / "second.txt").write_text(article("zh", 50), "utf-8")
+        go(tmp_path / "base")
+        (raw / "third.txt").write_text(article("en", 60), "utf-8")
+        shutil.copytree(tmp_path / "base", tmp_path / "sound", symlinks=True)
+        expected, seen, runs = rows(go(tmp_path / "sound").snapshot)
+        new = max(seen, key=lambda doc_id: seen[doc_id])
+        for name, chosen in DAMAGE.items():
+            out = tmp_path / name
+            shutil.copytree(tmp_path / "base", out, symlinks=True)
+            for file in chosen(out):
+                flip(file)
+            report = go(out)
+            assert report.notices, name
+            found, found_seen, found_runs = rows(report.snapshot)
+            assert found == expected, name
+            if "every dataset" not in name:  # then only the number of the day is left
+                assert {one: at for one, at in found_seen.items() if one != new} == {
+                    one: at for one, at in seen.items() if one != new
+                }, name
+            assert found_runs[:2] == runs[:2] and len(found_runs) == 3, name
+            again = go(out)
+            assert (again.published, again.notices) == (False, ()), name
+            assert check_snapshot(again.snapshot) and check_state(out)
+            check_folder(out)
 
 
 def test_a_notice_is_told_in_the_terminal_and_on_the_page_and_nothing_in_it_acts(raw, tmp_path):

@@ -7,7 +7,7 @@ what none tells any more, the oldest snapshot that had the very part tells when 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,7 +69,7 @@ def recall(out: Path, live: Snapshot | None) -> Memory:
         runs=_runs(kept),
         damaged=damaged,
         files=frozenset(_told(kept, "inputs", ["path"])["path"].to_pylist()) if lost else frozenset(),
-        since=_published(chain, {file.name for file in damaged}) if lost else None,
+        since=_published(chain, [file.name for file in damaged if file.parent.name in lost]) if lost else None,
     )
 
 
@@ -138,14 +138,13 @@ def run_row(
     }
 
 
-def _published(chain: Sequence[Snapshot], names: set[str]) -> int | None:
-    """When the oldest snapshot that has a part of such a name was made, microseconds UTC."""
-    times = [
-        one.manifest["created_at"]
-        for one in chain
-        if one.manifest.get("created_at") and names & {part.name for part in one.parts}
-    ]
-    return int(datetime.fromisoformat(times[-1]).timestamp() * 1_000_000) if times else None
+def _published(chain: Sequence[Snapshot], names: Iterable[str]) -> int | None:
+    """When all parts of these names had been published, microseconds UTC: each by the oldest snapshot that has it."""
+    first: dict[str, str] = {}
+    for one in chain:  # the newest first
+        first |= {part.name: one.manifest["created_at"] for part in one.parts if one.manifest.get("created_at")}
+    times = [datetime.fromisoformat(first[name]) for name in names if name in first]
+    return int(max(times).timestamp() * 1_000_000) if times else None
 
 
 def _empty(dataset: str, columns: list[str]) -> pa.Table:
