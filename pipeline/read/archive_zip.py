@@ -149,6 +149,9 @@ def _directories(file: Seekable, file_size: int, budget: _Budget) -> list[_Conte
                 if not budget.take():
                     break
                 listed.append(one)
+            if not budget.is_over and (len(listed) - directory.n_entries) % 0x10000:  # some count no further
+                what = f"Its directory lists {len(listed):,} entries where its end says {directory.n_entries:,}."
+                raise ReadFailure(_BROKEN, f"{what} Fetch the file again.")
         except ReadFailure as error:
             failure = error
             begin = max((one.offset + _LOCAL.size + one.n_name + one.stored for one in listed), default=0)

@@ -182,6 +182,14 @@ def test_a_directory_that_lies_costs_what_it_lies_about(tmp_path: Path) -> None:
     assert read(tmp_path, bytes(forged)) == {"a.txt": ENGLISH, "b.txt": CHINESE, None: Reason.BROKEN_CONTAINER}
 
 
+def test_an_end_record_that_leaves_out_entries_loses_none(tmp_path: Path) -> None:
+    content = zipped(("a.txt", ENGLISH.encode()), ("b.txt", CHINESE.encode()))
+    one = content.index(b"PK\1\2", content.index(b"PK\1\2") + 1) - content.index(b"PK\1\2")
+    end = content.index(b"PK\5\6")
+    forged = content[: end + 12] + struct.pack("<L", one) + content[end + 16 :]
+    assert read(tmp_path, forged) == {"a.txt": ENGLISH, "b.txt": CHINESE, None: Reason.BROKEN_CONTAINER}
+
+
 def test_an_archive_without_its_end_or_without_anything(tmp_path: Path) -> None:
     content = zipped(("a.txt", ENGLISH.encode()))
     assert read(tmp_path, content[:-30]) == {"a.txt": ENGLISH, None: Reason.BROKEN_CONTAINER}
