@@ -163,7 +163,7 @@ def appended_on_every_run(ground: Ground) -> str:
 
     grow()
     for number in range(1, 6):
-        with _meanwhile(grow, 0.02):
+        with _meanwhile(grow, 0.2):
             done = command("winnow", "run", raw, ground.folder / "out", cwd=ground.folder)
         if problem := unlike(done, 0, log.name):
             return f"run {number}: {problem}"

@@ -72,6 +72,10 @@ OTHERWISE: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
         {"records": {"processed": 2, "quarantined": 1}},
         'the row {"content": ...} has a text: several names of the field are read, not "text" alone',
     ),
+    "tar_hostile": (
+        {"records": {"processed": 2}},
+        "an absolute name climbs out of nothing, since nothing is unpacked to disk: what is under it is read",
+    ),
     "ff_bytes_1pct": (
         {"also_ok": ["quarantined:decode_error", "duplicate:contained"]},
         "nine tenths of its made-up sentences stand in zh_no_space_long too, so beside that it is a part of it",

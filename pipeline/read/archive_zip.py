@@ -149,12 +149,15 @@ def _directories(file: Seekable, file_size: int, budget: _Budget) -> list[_Conte
                 if not budget.take():
                     break
                 listed.append(one)
+            if not budget.is_over and (len(listed) - directory.n_entries) % 0x10000:  # some count no further
+                what = f"Its directory lists {len(listed):,} entries where its end says {directory.n_entries:,}."
+                raise ReadFailure(_BROKEN, f"{what} Fetch the file again.")
         except ReadFailure as error:
             failure = error
             begin = max((one.offset + _LOCAL.size + one.n_name + one.stored for one in listed), default=0)
             listed += _by_headers(file, begin, directory.start, budget)
         found.append(_Contents(directory.start, listed, failure))
-        end = min((one.offset for one in listed), default=0)
+        end = min((one.offset for one in listed if one.offset < directory.start), default=0)
     return found[::-1]
 
 
@@ -191,7 +194,7 @@ def _claimed(file: Seekable, fields: tuple[int, ...], place: int) -> Iterator[_D
     if 0xFFFFFFFF in (size, offset) or n_entries == 0xFFFF:
         end, n_entries, size, offset = _end64(file, end) or (end, n_entries, size, offset)
     for start, shift in ((end - size, end - size - offset), (offset, 0)):
-        if start < 0 or start + size > place:
+        if start < 0 or start + size > place or shift < 0:
             continue
         if not size:
             yield _Directory(start, 0, shift, n_entries, 0)
@@ -201,7 +204,7 @@ def _claimed(file: Seekable, fields: tuple[int, ...], place: int) -> Iterator[_D
         if len(header) < _CENTRAL.size or not header.startswith(_CENTRAL_SIGNATURE):
             continue
         first = _listed(_CENTRAL.unpack(header), b"", shift).offset
-        file.seek(max(first, 0))
+        file.seek(first)
         is_there = read_exactly(file, 4) == _LOCAL_SIGNATURE
         yield _Directory(start, size, shift, n_entries, _PROVEN if is_there else 1)
 
@@ -361,6 +364,8 @@ def _described(file: Seekable, start: int, end: int) -> tuple[int, int | None]:
 
 def _find(file: Seekable, signature: bytes, start: int, end: int) -> int | None:
     """Return where a signature is found first in a stretch of a file."""
+    if start >= end:  # which may be far beyond what there is
+        return None
     size = 4 * KIB
     file.seek(start)
     window = b""

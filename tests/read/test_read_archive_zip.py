@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import Reason, Rejection
 from pipeline.read import ReadLimits, Skipped, read_file
+from pipeline.text_safety import printable
 from pipeline.types import Record
 
 ENGLISH = "The carbon market opened on Monday.\n\nPrices rose by two per cent.\n"
@@ -37,7 +38,7 @@ def read(folder: Path, content: bytes, name: str = "a.zip", **limits: int) -> di
     for one in read_file(folder, name, limits=ReadLimits(**limits)):
         assert one.path == name
         assert one.member not in found
-        assert one.member is None or one.member.isprintable()
+        assert one.member is None or one.member == printable(one.member, limit=300)
         match one:
             case Record():
                 found[one.member] = one.content.decode("utf-8", "replace")
@@ -181,6 +182,14 @@ def test_a_directory_that_lies_costs_what_it_lies_about(tmp_path: Path) -> None:
     assert read(tmp_path, bytes(forged)) == {"a.txt": ENGLISH, "b.txt": CHINESE, None: Reason.BROKEN_CONTAINER}
 
 
+def test_an_end_record_that_leaves_out_entries_loses_none(tmp_path: Path) -> None:
+    content = zipped(("a.txt", ENGLISH.encode()), ("b.txt", CHINESE.encode()))
+    one = content.index(b"PK\1\2", content.index(b"PK\1\2") + 1) - content.index(b"PK\1\2")
+    end = content.index(b"PK\5\6")
+    forged = content[: end + 12] + struct.pack("<L", one) + content[end + 16 :]
+    assert read(tmp_path, forged) == {"a.txt": ENGLISH, "b.txt": CHINESE, None: Reason.BROKEN_CONTAINER}
+
+
 def test_an_archive_without_its_end_or_without_anything(tmp_path: Path) -> None:
     content = zipped(("a.txt", ENGLISH.encode()))
     assert read(tmp_path, content[:-30]) == {"a.txt": ENGLISH, None: Reason.BROKEN_CONTAINER}
@@ -201,6 +210,30 @@ def test_zip64_and_bytes_before_the_archive_are_no_hindrance(tmp_path: Path) -> 
     locator = struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
     last = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
     assert read(tmp_path, held.getvalue()[:end] + end64 + locator + last) == {"a.txt": CHINESE}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_whatever_the_end_records_and_the_directory_say_each_entry_comes_to_one_thing(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.comment = held.getvalue() + b"PK\5\6" + bytes(18)
+        for name in ("a.txt", "b.txt"):
+            with archive.open(name, "w", force_zip64=True) as entry:
+                entry.write(CHINESE.encode())
+    content = bytearray(b"before" + held.getvalue())
+    directory = content.index(b"PK\1\2")
+    numbers = st.sampled_from(
+        [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\1\0\0\0", b"PK\5\6", b"PK\1\2"]
+    )
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.integers(directory, len(content) - 4))
+        content[place : place + 4] = data.draw(numbers)
+    found = read(tmp_path_factory.mktemp("zip"), bytes(content))
+    assert found
+    assert len([one for one in found.values() if one == CHINESE]) == 2 or len(found) > 1 or None in found
 
 
 @settings(max_examples=150, deadline=None)
