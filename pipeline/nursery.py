@@ -168,7 +168,8 @@ def _said(work: Path) -> str:
 
 def _raise_if_no_record_is_to_blame(code: int, work: Path) -> None:
     if code == 73:
-        raise OutputError(_said(work) or "The disk refused a worker process.", mend="The live snapshot is whole.")
+        what = printable(_said(work), limit=MESSAGE_CHARS) or "The disk refused a worker process."
+        raise OutputError(what, mend="The live snapshot is whole.")
     if code == 78:
         what = printable(_said(work), limit=MESSAGE_CHARS)
         raise WorkerError(f"A worker process cannot load what it needs: {what}.", mend=CHECK)
