@@ -130,6 +130,11 @@ def _places(raw: str, out: str, rules: Path | None) -> tuple[Path, Path]:
                 f"The working folder {here} is the raw folder or lies in it, and settings could be taken from it.",
                 mend="Serve the deployment from another folder.",
             )
+        if not roots and here == Path(here.anchor):
+            raise SettingsError(
+                f"The working folder is {here} and no roots are set, so a run could read and write anywhere.",
+                mend="Set WINNOW_ROOTS, or serve the deployment from another folder.",
+            )
         roots = roots or (here,)
     return within_roots(roots, Path(raw), Path(out), rules)
 

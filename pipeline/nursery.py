@@ -45,6 +45,8 @@ STOPPED_SECONDS = 5
 #: Between two looks, seconds. Waiting is counted in looks, so that a run that was itself stopped blames nobody.
 TICK = 0.2
 WORKER = (sys.executable, "-P", "-m", "pipeline.worker")
+#: How the names of variables begin that parse nothing and may hold a server's secret.
+SECRETS = "PREFECT_"
 #: Code points of what a child says of its end that are told.
 MESSAGE_CHARS = 500
 #: What to do about an installation that does not work.
@@ -166,7 +168,8 @@ class Nursery:
         return self._process
 
     def _start(self) -> subprocess.Popen[bytes]:
-        environment = safe_environment(os.environ)
+        handed_on = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
+        environment = safe_environment(handed_on)
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
         environment["NURSERY_PARENT"] = str(os.getpid())
         return subprocess.Popen(
@@ -343,9 +346,9 @@ def _said(work: Path) -> str:
 
 
 def _raise_if_no_record_is_to_blame(code: int, work: Path) -> None:
-    if code == EXIT_OUTPUT:
-        raise OutputError(_said(work) or "The disk refused a worker process.", mend="The live snapshot is whole.")
     what = printable(_said(work), limit=MESSAGE_CHARS)
+    if code == EXIT_OUTPUT:
+        raise OutputError(what or "The disk refused a worker process.", mend="The live snapshot is whole.")
     if code == EXIT_BROKEN:
         raise WorkerError(f"A worker process cannot load what it needs: {what}.", mend=CHECK)
     if code == EXIT_REFUSED:

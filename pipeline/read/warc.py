@@ -30,7 +30,7 @@ UNKNOWN_TYPES: Final = frozenset({"", "application/octet-stream", "application/u
 
 _DOCUMENT_RECORDS = frozenset({"response", "resource", "conversion"})  # WARC 1.1, clause 6
 _HTTP = re.compile(r"https?:", re.IGNORECASE)
-_STATUS = re.compile(r"(\d{3})(?:\s|$)")
+_STATUS = re.compile(r"([0-9]{3})(?:\s|$)")
 _CHARSET = re.compile(r";\s{0,20}charset\s{0,20}=\s{0,20}[\"']?([\w.:+-]{1,40})", re.IGNORECASE)
 _GZIP_NAMES = frozenset({"gzip", "x-gzip"})
 _PARSER = StatusAndHeadersParser([], verify=False)

@@ -47,7 +47,7 @@ WHOLE: Mapping[str, str] = {
         select path, n_documents, d, n_duplicates, u, n_quarantined, q from inputs left join rows using (path)
         where n_documents <> coalesce(d, 0) or n_duplicates <> coalesce(u, 0) or n_quarantined <> coalesce(q, 0)""",
     "what was skipped of a file is said of as many records": """
-        select path, n_skipped, skipped from inputs
+        select path, n_skipped from inputs
         where n_skipped <> coalesce(list_sum([one.n_records for one in skipped]), 0)""",
     "document ids are unique over documents and duplicates": """
         select doc_id, count(*) n from (select doc_id from documents union all select doc_id from duplicates)
