@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 import zipfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,11 +15,13 @@ from rich.console import Console
 
 from pipeline.errors import InvariantError, OutputError, RawFolderError, RuleError, SnapshotError
 from pipeline.local import local_runner
+from pipeline.proof import sealed
 from pipeline.report import html_report, print_report
 from pipeline.run import run
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.store.check import check_folder, check_snapshot, check_state
+from pipeline.store.parts import staged_part
 from pipeline.store.snapshots import latest_or_none
 from pipeline.supervise import WorkerError
 
@@ -191,13 +193,18 @@ def test_a_file_of_bad_records_is_bounded_and_every_one_of_them_is_counted(raw, 
 def as_schema(out, version, drop):
     """The live snapshot as a version of another schema would have left it."""
     snapshot = latest_or_none(out)
-    for name, columns in drop.items():
-        for file in snapshot.files(name):
-            table = pq.read_table(file).drop_columns(columns)
+    parts = []
+    for part in snapshot.parts:
+        file = snapshot.path / part.dataset / part.name
+        if part.dataset in drop:
+            table = pq.read_table(file).drop_columns(drop[part.dataset])
             file.unlink()
             pq.write_table(table, file)
-    manifest = {**snapshot.manifest, "schema_version": version}
-    (snapshot.path / "_manifest.json").write_text(json.dumps(manifest))
+            part = staged_part(part.dataset, file)
+            file = file.rename(file.with_name(part.name))
+        parts.append(asdict(part))
+    manifest = {**snapshot.manifest, "schema_version": version, "parts": parts}
+    (snapshot.path / "_manifest.json").write_text(sealed(manifest))
 
 
 def test_an_output_folder_of_an_older_schema_is_rebuilt_and_of_a_newer_one_refused(raw, tmp_path):
