@@ -4,6 +4,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import zipfile
 from dataclasses import asdict, replace
@@ -313,6 +314,20 @@ def test_what_is_damaged_is_made_anew_said_once_and_then_all_is_as_if_nothing_ha
             assert (again.published, again.notices) == (False, ()), name
             assert check_snapshot(again.snapshot) and check_state(out)
             check_folder(out)
+
+
+def test_the_state_is_proven_and_what_is_lost_of_it_is_named(raw, tmp_path):
+    out = tmp_path / "out"
+    do(raw, out)
+    assert check_state(out) == 4
+    for name in ("packs/*/pack.json", "packs/*/contents.json", "packs/*/*.records.parquet", "finished/*/given_up.json"):
+        (file,) = (out / ".state").glob(name)
+        content = file.read_bytes()
+        file.unlink()
+        with pytest.raises(SnapshotError, match=re.escape(str(file))):
+            check_state(out)
+        file.write_bytes(content)
+    assert check_state(out) == 4
 
 
 def test_a_notice_is_told_in_the_terminal_and_on_the_page_and_nothing_in_it_acts(raw, tmp_path):

@@ -16,12 +16,12 @@ import duckdb
 from pipeline.errors import InvariantError, OutputError, SnapshotError
 from pipeline.marks import is_file
 from pipeline.schema import DATASETS
-from pipeline.shards.chunks import DamagedError, damaged_files, kept_table
+from pipeline.shards.chunks import CONTENTS, DamagedError, damaged_files, kept_table
 from pipeline.store.claim import check_marker
 from pipeline.store.layout import LATEST, STATE, pointed
-from pipeline.store.packs import damaged_in, results_in, sealed
+from pipeline.store.packs import ABOUT, damaged_in, results_in, sealed
 from pipeline.store.parts import Part, holds, in_size, staged_part
-from pipeline.store.snapshots import LOST, Snapshot, literal, live_name, same_schema
+from pipeline.store.snapshots import LOST, Snapshot, literal, live_name, open_snapshot, same_schema
 from pipeline.text_safety import printable
 
 #: Characters that must not be in a text: C0 controls but tab and line feed, DEL, C1, bidi controls.
@@ -178,6 +178,7 @@ def check_state(out: Path) -> int:
             lambda folder: list(damaged_in(folder) if sealed(folder) else damaged_files(folder)), folders
         )
         damaged = [file for files in found for file in files]
+    damaged += _lost_notes(out, folders)
     tables = [file for file in sorted(state.glob("*.kept")) if is_file(file)]
     for file in tables:
         try:
@@ -191,6 +192,19 @@ def check_state(out: Path) -> int:
             mend="The next run that has work to do makes it anew.",
         )
     return len(folders) + len(tables)
+
+
+def _lost_notes(out: Path, folders: Iterable[Path]) -> list[Path]:
+    """The notes that are gone from folders of results which the live snapshot was made of; others may be unfinished."""
+    made_of = open_snapshot(out).manifest.get("state", {})
+    notes = {"packs": (CONTENTS, ABOUT), "finished": (CONTENTS,)}
+    return [
+        folder / note
+        for folder in folders
+        if folder.name in made_of.get(folder.parent.name, ())
+        for note in notes[folder.parent.name]
+        if not is_file(folder / note)
+    ]
 
 
 def _groups(snapshot: Snapshot) -> list[dict[str, list[Path]]]:
