@@ -28,7 +28,7 @@ KEEP = 3
 
 
 def staged(folder, *paths):
-    row = {"stage": "read", "reason": "empty", "message": "", "attempts": 1, "first_seen_at": 0}
+    row = {"stage": "read", "reason": "empty", "message": "", "attempts": 1, "first_seen_at": 0, "n_records": 1}
     rows = [{"doc_id": path, "path": path, **row} for path in paths]
     folder.mkdir(exist_ok=True)
     for name, schema in DATASETS.items():

@@ -27,7 +27,16 @@ def staged(folder, **tables):
 
 def quarantine(*paths):
     rows = [
-        {"doc_id": p, "path": p, "stage": "read", "reason": "empty", "message": "", "attempts": 1, "first_seen_at": 0}
+        {
+            "doc_id": p,
+            "path": p,
+            "stage": "read",
+            "reason": "empty",
+            "message": "",
+            "attempts": 1,
+            "first_seen_at": 0,
+            "n_records": 1,
+        }
         for p in paths
     ]
     return pa.Table.from_pylist(rows, schema=DATASETS["quarantine"])
