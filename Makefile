@@ -1,6 +1,4 @@
-# make run    set up and run the flow on raw/ into processed/ with Prefect's embedded server
-# make test   set up and pass the tests
-# make lock   pin newer versions of the dependencies (needs uv)
+# What make can do: `make help`.
 
 PYTHON ?= python3
 RAW ?= raw
@@ -9,24 +7,32 @@ BIN := .venv/bin
 
 export PREFECT_HOME ?= $(CURDIR)/.prefect
 
-.PHONY: run test check bench-setup lock clean
+.PHONY: help run test quick check bench-setup lock clean
 
-run: .venv/.run
+help:        ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+run: .venv/.run  ## set up and run the flow on RAW (raw) into OUT (processed) with a private Prefect server
 	@install -d -m 700 "$(PREFECT_HOME)"
 	@$(BIN)/winnow-ingest "$(RAW)" "$(OUT)"
 	@echo "Datasets:  $$($(BIN)/winnow path documents $(OUT))"
 	@echo "Report:    $$($(BIN)/winnow report $(OUT))"
 	@echo "Ask:       $(BIN)/winnow sql 'select path, kind, lang, title from documents' $(OUT)"
 
-test: .venv/.dev
+test: .venv/.dev  ## set up and pass every test
 	$(BIN)/pytest -q
 
-check: .venv/.dev
+quick: check  ## lint, types and the fast tests, in a minute
+	$(BIN)/pytest -q $(FAST)
+FAST := tests/boilerplate tests/dedup tests/extract tests/metadata tests/read tests/sections pipeline \
+    tests/test_architecture.py tests/test_golden.py
+
+check: .venv/.dev  ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench-setup: .venv/.bench
+bench-setup: .venv/.bench  ## what benchmarks need beyond the product
 
 # A virtual environment from locked, hashed requirements; remade when they change.
 .venv/.run: requirements.lock pyproject.toml
@@ -49,7 +55,7 @@ define install
 	@touch $@
 endef
 
-lock:
+lock:  ## pin newer versions of the dependencies (needs uv)
 	printf 'hatchling\n' > .venv/build.in
 	uv pip compile $(LOCK) pyproject.toml .venv/build.in -o requirements.lock
 	uv pip compile $(LOCK) --extra dev -c requirements.lock pyproject.toml .venv/build.in -o requirements-dev.lock
@@ -57,5 +63,5 @@ lock:
 	    -o benchmarks/requirements.lock
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q
 
-clean:
+clean:  ## remove the virtual environment and Prefect's database
 	rm -rf .venv .prefect
