@@ -85,7 +85,9 @@ def explain(file: Path, kept: bool, out: Path | None, **values: Any) -> None:
         nursery.start()  # while this process loads the rest
         from pipeline.explain import explain_file
 
-        explain_file(file, nursery, settings=settings, console=Screen(), kept_only=kept, out=out or _made_from(file))
+        used = out or _made_from(file)
+        raw = None if used is None else raw_of(used)
+        explain_file(file, nursery, settings=settings, console=Screen(), kept_only=kept, out=used, raw=raw)
 
 
 def _made_from(file: Path) -> Path | None:

@@ -49,31 +49,42 @@ def explain_file(
     console: Console,
     kept_only: bool = False,
     out: Path | None = None,
+    raw: Path | None = None,
 ) -> None:
     """Print the blocks of a file, then its language, metadata and sections; ``nursery`` is left open.
 
     Site templates are those that the output folder ``out`` has learned, if it has, with the pins and vetoes of the
-    site files. Raises RawFolderError when there is no such file.
+    site files. ``raw`` is the folder of raw files, where it is known: a file's path in it may name its site.
+    Raises RawFolderError when there is no such file.
     """
     if not os.path.lexists(file):
         raise RawFolderError(f"There is no file {printable(str(file))}.", mend="Give the path of one raw file.")
     if file.is_dir():
         raise RawFolderError(f"{printable(str(file))} is a folder.", mend="Give the path of one raw file.")
-    file = file.absolute()
-    with RawFolder(file.parent) as folder:
-        scanned = hash_file(folder, portable_path(file.name))
+    root, name = _place(file, raw)
+    with RawFolder(root) as folder:
+        scanned = hash_file(folder, portable_path(name))
     if isinstance(scanned, Rejection):
         print_left_out(left_out_by_scan([scanned]), "quarantine", console)
         return
     learned = None if out is None else learned_templates(out)
     with scratch_folder() as scratch:
-        tried = try_files([scanned], file.parent, scratch, nursery, settings=settings, learned=learned)
+        tried = try_files([scanned], root, scratch, nursery, settings=settings, learned=learned)
         evidence = _evidence(tried.templates, load_choices(settings.rules))
         for document in _documents(tried):
             _show(document, evidence, console, kept_only=kept_only)
         left_out = gathered(left_out_in(folder) for folder in (tried.cleaned, tried.finished))
     for outcome in ("quarantine", "skipped"):
         print_left_out(left_out, outcome, console)
+
+
+def _place(file: Path, raw: Path | None) -> tuple[Path, str]:
+    """The folder that the file is read from, and its path there: the raw folder when it lies in that."""
+    folder = Path(os.path.realpath(file.parent))
+    root = None if raw is None else Path(os.path.realpath(raw))
+    if root is None or not folder.is_relative_to(root):
+        return folder, file.name
+    return root, str(folder.relative_to(root) / file.name)
 
 
 def _evidence(templates: pa.Table, choices: Choices) -> dict[tuple[str, int], str]:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 SHOWN = {
     "one_page": ("理事会周二通过了未来五年的河流治理规划", "left out as footer, by rule:zh-icp-filing"),
     "three_questions": ("What is there?", "rule:", "2022-11-08"),
-    "teach_a_site": ("learned from 8 different documents", "0 failures", "rule:example-org-"),
+    "teach_a_site": ("learned from 8 different documents", "0 failures", "template:example.org"),
 }
 
 

@@ -5,6 +5,7 @@ import random
 
 import pyarrow as pa
 
+from pipeline.marks import make_marked
 from pipeline.shards.chunks import note_contents, write_table
 from pipeline.store.packs import ABOUT, seal, take_packs
 from pipeline.types import RawInput
@@ -25,7 +26,7 @@ def test_a_change_of_rules_is_felt_by_the_files_of_its_sites_alone(tmp_path):
     for trial in range(30):
         sites = {f"{n}.txt": rng.choice(SITES) for n in range(12)}
         folder = tmp_path / f"{trial}" / "pack"
-        folder.mkdir(parents=True)
+        make_marked(folder, "results")
         columns = {"path": list(sites), "site": pa.array(sites.values(), pa.string())}
         write_table(pa.table(columns), folder / "0.records.parquet")
         note_contents(folder)
@@ -33,7 +34,8 @@ def test_a_change_of_rules_is_felt_by_the_files_of_its_sites_alone(tmp_path):
         seal(folder, made_with="x", site_rules=before, files=dict.fromkeys(sites, "hash"))
         inputs = [RawInput(path, 1, 1, "hash") for path in sites]
         same = {path for path, site in sites.items() if rules_of(site, before) == rules_of(site, now)}
-        packs, rest = take_packs(folder.parent, inputs, made_with="x", site_rules=now)
+        packs, rest, damaged = take_packs(folder.parent, inputs, made_with="x", site_rules=now)
+        assert not damaged
         taken = {path for pack in packs for path in pack.live}
         assert taken <= same and {one.path for one in rest} == set(sites) - taken
         assert taken == same or 2 * len(same) < len(sites)  # of a pack that is mostly stale nothing is worth taking
