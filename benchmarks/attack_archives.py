@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import shutil
 import struct
 import subprocess
@@ -161,7 +162,8 @@ def _same(ground: Ground, packed: Mapping[str, bytes], loose: Mapping[str, Files
         return f"{lost.total()} documents differ or are lost: {str(next(iter(lost or made)))[:300]}"
     skipped = {one["path"]: one for one in _rows(ground.folder / "out-packed", "inputs")}
     for name in packed:
-        if skipped[name]["n_skipped"] != len(_LITTER) or "DS_Store" not in skipped[name]["reason"]:
+        named = {re.split(r"[/:\\]", one["member"])[-1] for one in skipped[name]["skipped"]}
+        if skipped[name]["n_skipped"] != len(_LITTER) or not {".DS_Store", "Thumbs.db"} <= named:
             return f"{name}: litter is not skipped by name: {skipped[name]}"
     return ""
 
