@@ -20,10 +20,10 @@ run: .venv/.run  ## set up and run the flow on RAW (raw) into OUT (processed) wi
 	@echo "Ask:       $(BIN)/winnow sql 'select path, kind, lang, title from documents' $(OUT)"
 
 test: .venv/.dev  ## set up and pass every test
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n auto --dist loadfile
 
 quick: check  ## lint, types and the fast tests, in a minute
-	$(BIN)/pytest -q $(FAST)
+	$(BIN)/pytest -q -n auto $(FAST)
 FAST := tests/boilerplate tests/dedup tests/extract tests/metadata tests/read tests/sections pipeline \
     tests/test_architecture.py tests/test_golden.py
 

@@ -11,6 +11,7 @@ import pytest
 from pipeline.boilerplate.templates import line_key
 from pipeline.journal import Span
 from pipeline.read import ReadLimits
+from pipeline.read.scan import scan
 from pipeline.shards import stages
 from pipeline.shards.chunks import note_contents, write_table
 
@@ -30,13 +31,11 @@ JOURNAL = SimpleNamespace(begin=lambda *_: None, safe=lambda *_: None)
 def cleaned(tmp_path):
     raw, folder = tmp_path / "raw", tmp_path / "cleaned"
     folder.mkdir()
-    inputs = []
     for path, text in PAGES.items():
         file = raw / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
-        stat = file.stat()
-        inputs.append({"path": path, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": path})
+    inputs = [asdict(one) for one in scan(raw)]
     spec = {"raw": str(raw), "rules": None, "limits": asdict(ReadLimits()), "inputs": inputs}
     stages.clean_shard(spec, folder, Span(), JOURNAL)
     return folder

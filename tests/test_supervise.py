@@ -83,7 +83,7 @@ def test_what_a_parser_says_of_its_end_is_short_and_safe_to_print(nursery, tmp_p
     message = given_up["curse"].message
     assert message.isprintable() and len(message) < 600
     assert "\\x1b[2J" in message
-    assert (tmp_path / "result" / "error.txt").stat().st_size < 50_000
+    assert not (tmp_path / "result" / "error.txt").exists()
 
 
 def test_a_record_that_dies_once_is_retried_and_kept(nursery, tmp_path):
