@@ -170,7 +170,7 @@ def test_nothing_that_a_terminal_acts_on_is_printed(folder, ran):
 def test_a_command_that_is_stopped_says_so_and_leaves_nothing_behind(folder, tmp_path, sent, code):
     """As a terminal does it: to the whole group, and twice, with the worker busy on a page."""
     (folder / "long").mkdir(exist_ok=True)
-    (folder / "long" / "page.txt").write_text(ARTICLE * 20_000, "utf-8")
+    (folder / "long" / "page.txt").write_text(ARTICLE * 60_000, "utf-8")
     process = subprocess.Popen(
         [WINNOW, "explain", "long/page.txt"],
         cwd=folder,
