@@ -20,7 +20,7 @@ run: .venv/.run  ## set up and run the flow on RAW (raw) into OUT (processed) wi
 	@echo "Ask:       $(BIN)/winnow sql 'select path, kind, lang, title from documents' $(OUT)"
 
 test: .venv/.dev  ## set up and pass every test
-	$(BIN)/pytest -q -n auto --dist loadfile
+	$(BIN)/pytest -q -n auto --dist worksteal
 
 quick: check  ## lint, types and the fast tests, in a minute
 	$(BIN)/pytest -q -n auto $(FAST)

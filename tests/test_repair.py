@@ -198,7 +198,7 @@ def test_clean_text_is_judged_quickly() -> None:
         start = time.process_time()
         for _ in range(20):
             assert is_clean(text)
-        assert (time.process_time() - start) / 20 < 0.02  # 0.05 ms on an idle machine
+        assert (time.process_time() - start) / 20 < 1  # seconds; quadratic would be minutes
 
 
 def test_the_table_of_inert_characters_is_true() -> None:

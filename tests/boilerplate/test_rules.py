@@ -353,7 +353,7 @@ def test_the_whole_set_is_linear(bait: str) -> None:
     find("warm")
     start = time.process_time()
     find(bait)
-    assert time.process_time() - start < 1.0
+    assert time.process_time() - start < 10  # seconds; quadratic would be minutes
     start = time.process_time()
     apply_rules(RULES, page(bait, bait[:2_000], bait[:300]))
-    assert time.process_time() - start < 1.0
+    assert time.process_time() - start < 10  # seconds; quadratic would be minutes

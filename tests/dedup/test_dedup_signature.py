@@ -94,4 +94,4 @@ def test_signing_is_linear() -> None:
     for bait in ("a" * 100_000, "碳" * 100_000, "1," * 50_000, " " * 100_000, "。" * 100_000):
         start = time.process_time()
         sign(bait)
-        assert time.process_time() - start < 0.5
+        assert time.process_time() - start < 10  # seconds; quadratic would be minutes

@@ -184,7 +184,7 @@ def test_labels_of_the_model_are_mapped_to_bcp_47() -> None:
 def test_a_huge_text_costs_no_more_than_a_long_one(unit: str) -> None:
     start = time.process_time()
     identify(unit * 1_000_000)
-    assert time.process_time() - start < 1.0
+    assert time.process_time() - start < 10  # seconds; quadratic would be minutes
 
 
 @pytest.mark.parametrize("bait", ["a_" * 50_000, "(" * 100_000, "a." * 50_000, "-a" * 50_000, "[-a|--b]" * 12_500])
