@@ -56,7 +56,7 @@ def write_mark(folder: Path, what: str) -> None:
 
 
 def remove_ours(folder: Path, files: re.Pattern[str]) -> None:
-    """Delete a folder of ours: what in it has a name (relative to it, with /) that ``files`` matches, then the mark.
+    """Delete a folder of ours: what in it has a name (relative to it, with /) that ``files`` matches, the mark last.
 
     Whatever else lies in it stays where it is, in a folder that is ours no longer. Raises OSError.
     """
@@ -64,7 +64,7 @@ def remove_ours(folder: Path, files: re.Pattern[str]) -> None:
         inside = Path(root)
         for name in names:
             file = inside / name
-            if files.fullmatch(file.relative_to(folder).as_posix()) and is_file(file):
+            if file != folder / MARK and files.fullmatch(file.relative_to(folder).as_posix()) and is_file(file):
                 file.unlink()
         if inside != folder:
             _remove_empty(inside)

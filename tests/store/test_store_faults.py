@@ -211,7 +211,7 @@ def test_an_error_of_the_system_is_one_sentence_with_what_to_do(tmp_path):
         assert mend in str(caught.value)
 
 
-OURS_HERE = re.compile(r"(?:.+/)?[^/]+\.ours")
+OURS_HERE = re.compile(r"(?:.+/)?(?:[^/]+\.ours|\.winnow)")  # marks too: folders of ours may lie in one
 
 
 def killed_at(root, n, act):
@@ -233,8 +233,8 @@ def test_a_folder_of_ours_made_or_unmade_and_killed_at_any_call_leaves_what_is_o
     while killed:
         root = tmp_path / f"at-{n}"
         make_marked(root / "made", "results")
-        (root / "made" / "deep").mkdir()
-        for name in ("a.ours", "deep/b.ours"):
+        make_marked(root / "made" / "deep", "results")
+        for name in ("a.ours", "deep/b.ours", "z.ours"):
             (root / "made" / name).write_text("x")
         killed = killed_at(root, n, act)
         sweep(root)
