@@ -177,6 +177,8 @@ def _prepare_streams() -> None:
             os.fstat(fd)
         except OSError:  # closed: else the next file opened, the lock say, would be what is printed to
             os.open(os.devnull, os.O_RDWR)
+    if len(os.environ.get("COLUMNS", "")) > 4:  # no terminal is as wide: lines padded to it would fill the memory
+        del os.environ["COLUMNS"]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     if isinstance(sys.stderr, io.TextIOWrapper):
