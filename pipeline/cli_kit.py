@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,10 @@ PATH = _Named(path_type=Path)
 
 
 class Screen(Console):
-    """A console whose reader may leave: what is under way goes on."""
+    """A console whose reader may leave: what is under way goes on. FORCE_COLOR=0 means none, as elsewhere."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, force_terminal=False if os.environ.get("FORCE_COLOR") == "0" else None)
 
     def on_broken_pipe(self) -> None:
         """Say nothing more."""
