@@ -54,7 +54,7 @@ def run_shard(stage: str, shard: str, job: Job, pool: Pool) -> JobResult:
     try:
         return run_job(job, nursery)
     except WinnowError as error:
-        return _failed(error)  # type: ignore[no-any-return]
+        return _failed(error)  # type: ignore[no-any-return]  # a state in place of a result: Prefect takes either
     finally:
         pool.put(nursery)
 
@@ -86,7 +86,7 @@ def ingest(
         if not isinstance(error, StrictError):
             with suppress(httpx.HTTPError, PrefectException):  # why the run failed is told even if the server is gone
                 publish_failure(str(error))
-        return _failed(error)  # type: ignore[no-any-return]
+        return _failed(error)  # type: ignore[no-any-return]  # a state in place of a result: Prefect takes either
 
 
 def _ingest(raw: str, out: str, settings: Settings, *, full: bool, strict: bool) -> dict[str, int]:

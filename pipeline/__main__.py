@@ -110,7 +110,7 @@ def _noted(error: BaseException) -> str:
 
     try:
         fd, name = tempfile.mkstemp(prefix="winnow-bug-", suffix=".txt")
-        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123
+        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:  # noqa: PTH123 - a descriptor, not a path
             file.writelines(traceback.format_exception(error))
     except OSError:
         last = traceback.extract_tb(error.__traceback__)[-1:]

@@ -29,8 +29,6 @@ MIN_LIVE = 0.5
 #: So are the packs of few files when there are more than this many of them: they become one.
 MAX_SMALL, SMALL_FILES = 16, 100
 
-FileKey = tuple[str, str]  # path, SHA-256
-
 
 @dataclass(frozen=True, slots=True)
 class Pack:
