@@ -14,18 +14,10 @@ import pyarrow.parquet as pq
 
 from pipeline.dedup.clusters import Index, find_duplicates
 from pipeline.dedup.signature import N_HASHES, Words, from_bytes
-from pipeline.shards.assemble import VERDICTS
+from pipeline.schema import SIGNATURES, VERDICTS
 from pipeline.shards.chunks import chunk_names, read_columns
-from pipeline.shards.columns import SIGNATURES
-from pipeline.shards.plan import fingerprint, table_fingerprint
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The finished records of one pack: where they lie, and the documents in it that are not live."""
-
-    folder: Path
-    dead: Sequence[str]  # doc_id
+from pipeline.store.fingerprint import fingerprint, table_fingerprint
+from pipeline.store.packs import FinishedPack
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +59,7 @@ class _Units:
         return found
 
 
-def deduplicate(finished: Sequence[Finished], *, jaccard: float, containment: float) -> pa.Table:
+def deduplicate(finished: Sequence[FinishedPack], *, jaccard: float, containment: float) -> pa.Table:
     """VERDICTS on the documents that are duplicates and on the stories that repeat another document's."""
     units = _load(finished)
     stories = np.asarray(pc.not_equal(units.columns["id"], units.columns["doc_id"]))
@@ -82,7 +74,7 @@ def deduplicate(finished: Sequence[Finished], *, jaccard: float, containment: fl
     return pa.concat_tables([documents, repeated])
 
 
-def _load(finished: Sequence[Finished]) -> _Units:
+def _load(finished: Sequence[FinishedPack]) -> _Units:
     narrow = pa.schema([field for field in SIGNATURES if field.name not in {"minhash", "shingles"}])
     files = [(chunk, one) for one in finished for chunk in chunk_names(one.folder, "signatures")]
     sizes = [pq.read_metadata(file).num_rows for file, _ in files]
@@ -124,7 +116,7 @@ def _verdicts(units: _Units, *, jaccard: float, containment: float) -> pa.Table:
     )
 
 
-def verdict_fingerprints(finished: Sequence[Finished], verdicts: pa.Table) -> list[str]:
+def verdict_fingerprints(finished: Sequence[FinishedPack], verdicts: pa.Table) -> list[str]:
     """For each pack, what the verdicts say of its documents, its stories and what its documents stand for."""
     counted = pc.value_counts(verdicts["cluster_id"])
     clusters = pa.table({"id": counted.field("values"), "n": counted.field("counts")})

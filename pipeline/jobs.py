@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.templates import index_templates
-from pipeline.collection import Finished
 from pipeline.learning import LEARNED, Learned, hits_in
 from pipeline.machine import Fitted
 from pipeline.marks import has_mark, make_marked, remove_ours, unoccupied
@@ -28,19 +27,12 @@ from pipeline.shards.chunks import (
     read_columns,
     write_table,
 )
-from pipeline.shards.plan import (
-    Recipe,
-    Shard,
-    clean_fingerprint,
-    clean_spec,
-    fingerprint,
-    make_shards,
-    table_fingerprint,
-)
+from pipeline.shards.plan import Shard, clean_spec, make_shards
 from pipeline.store.claim import claim_state
+from pipeline.store.fingerprint import Recipe, clean_fingerprint, fingerprint, table_fingerprint
 from pipeline.store.layout import STATE
 from pipeline.store.memory import Memory
-from pipeline.store.packs import Pack, results_in, sealed
+from pipeline.store.packs import FinishedPack, Pack, results_in, sealed
 from pipeline.store.snapshots import Snapshot
 from pipeline.supervise import Job, given_up_in
 from pipeline.types import RawInput
@@ -186,7 +178,7 @@ def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[
     shards = make_shards(inputs, max_bytes=settings.shard_mb << 20, max_files=settings.shard_files)
     jobs = []
     for shard in shards:
-        folder = unoccupied(work.packs / clean_fingerprint(shard, recipe))
+        folder = unoccupied(work.packs / clean_fingerprint(shard.inputs, recipe))
         if folder.exists() and not _resumable(folder):
             remove_ours(folder, RESULTS)
         spec = clean_spec(shard, raw=work.raw, settings=settings)
@@ -242,7 +234,7 @@ def _finished_before(work: Work) -> dict[str, str]:
     return {pack: str(folder) for pack, folder in folders if complete(folder)}
 
 
-def assemble_jobs(work: Work, finished: Sequence[Finished], verdicts: pa.Table, memory: Memory) -> list[Job]:
+def assemble_jobs(work: Work, finished: Sequence[FinishedPack], verdicts: pa.Table, memory: Memory) -> list[Job]:
     """A job a pack whose parts are not published yet, or are damaged."""
     write_table(verdicts, work.scratch / "verdicts.parquet")
     files = (file for one in finished for file in chunk_names(one.folder, "documents"))

@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.disk import disk_errors
-
-Place = tuple[int, int]
+from pipeline.types import Place
 
 #: Said to a worker that will see one file: it costs more to load everything at the start than what that file needs.
 COLD = "--cold"

@@ -18,8 +18,7 @@ from pipeline.errors import InvariantError, Reason, Rejection
 from pipeline.ids import document_id
 from pipeline.nursery import CHECK
 from pipeline.read.outcome import Skipped
-from pipeline.schema import INPUTS, QUARANTINE
-from pipeline.shards.assemble import sort_rows
+from pipeline.schema import INPUTS, QUARANTINE, sort_rows
 from pipeline.shards.chunks import chunk_names
 from pipeline.shards.left_out import LEFT_OUT, LeftOut, gathered, left_out_table, quarantined, skipped
 from pipeline.store.memory import Memory

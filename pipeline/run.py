@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from pipeline.boilerplate.rules import load_choices, load_rules
 from pipeline.boilerplate.site_choices import apply_choices, choices_of
-from pipeline.collection import Finished, deduplicate, verdict_fingerprints
+from pipeline.collection import deduplicate, verdict_fingerprints
 from pipeline.errors import OutputError, WinnowError
 from pipeline.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs, given_up_names, set_apart
 from pipeline.learning import Learned, learn, load_learned, save_learned
@@ -47,12 +47,12 @@ from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.shards.chunks import DamagedError, chunk_names, complete
 from pipeline.shards.left_out import LEFT_OUT, gathered
-from pipeline.shards.plan import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
 from pipeline.store.check import check_parts, in_place
+from pipeline.store.fingerprint import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
 from pipeline.store.layout import SNAPSHOTS, STATE
 from pipeline.store.lock import locked
 from pipeline.store.memory import Memory, recall
-from pipeline.store.packs import Pack, drop_others, forget, seal, sites_in, take_packs
+from pipeline.store.packs import FinishedPack, Pack, drop_others, forget, seal, sites_in, take_packs
 from pipeline.store.snapshots import Snapshot, drop_old, live_or_salvaged, publish, same_schema, tidy
 from pipeline.store.stage import (
     RunFacts,
@@ -311,12 +311,12 @@ def _learn(work: Work, packs: Sequence[Pack], clock: _Clock) -> Learned:
     return replace(learned, templates=apply_choices(learned.templates, sites, choices))
 
 
-def _finish(work: Work, packs: Sequence[Pack], learned: Learned, clock: _Clock) -> list[Finished]:
+def _finish(work: Work, packs: Sequence[Pack], learned: Learned, clock: _Clock) -> list[FinishedPack]:
     folders = clock.do(finish_jobs(work, packs, learned))
-    return [Finished(folder, pack.dead_ids()) for folder, pack in zip(folders, packs, strict=True)]
+    return [FinishedPack(folder, pack.dead_ids()) for folder, pack in zip(folders, packs, strict=True)]
 
 
-def _assembly_keys(finished: Sequence[Finished], verdicts: Sequence[str]) -> list[str]:
+def _assembly_keys(finished: Sequence[FinishedPack], verdicts: Sequence[str]) -> list[str]:
     """By pack, the fingerprint of all that its parts depend on: finished rows, live ones, verdicts on them."""
     return [
         fingerprint(one.folder.name, given_up_names(one.folder), said)

@@ -7,6 +7,7 @@ A new column is one line here and one value in the stage that fills it.
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.quality import QUALITY_FIELDS
 
@@ -244,3 +245,39 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "inputs": ("path",),
     "runs": ("started_at",),
 }
+
+#: What dedup compares: a row a document, and a row a story of a digest.
+SIGNATURES = pa.schema(
+    [
+        ("id", pa.string()),  # doc_id, or section_id of a digest's story
+        ("doc_id", pa.string()),
+        ("text_sha256", pa.string()),
+        ("minhash", pa.binary()),
+        ("shingles", pa.binary()),
+        ("n_shingles", pa.int64()),
+        ("n_tokens", pa.int64()),
+        ("day", pa.int32()),  # of published_at or of the event, days since 1970-01-01; -1 when unknown
+    ]
+)
+
+#: What dedup says of a document or a section; ``id`` is a doc_id or a section_id.
+VERDICTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("duplicate_of", pa.string()),
+        ("method", pa.string()),
+        ("jaccard", pa.float64()),
+        ("containment", pa.float64()),
+        ("cluster_id", pa.string()),
+    ]
+)
+
+
+#: When a document was published first.
+FIRST_SEEN = pa.schema([("doc_id", pa.string()), ("first_seen_at", pa.timestamp("us", tz="UTC"))])
+
+
+def sort_rows(name: str, table: pa.Table) -> pa.Table:
+    """The rows of a dataset's part in the dataset's order, under its schema."""
+    keys = [(key, "ascending") for key in SORT_KEYS[name]]
+    return table.take(pc.sort_indices(table, sort_keys=keys)).cast(DATASETS[name])

@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 
 from pipeline.disk import disk_errors, write_text
 from pipeline.errors import Reason, Rejection, WinnowError
-from pipeline.journal import ERROR_FILE, WORKING, Noted, Place, Span
+from pipeline.journal import ERROR_FILE, WORKING, Noted, Span
 from pipeline.marks import make_marked, remove_ours, unoccupied
 from pipeline.nursery import CHECK, Ended, Job, Nursery, Pool, StoppedError, WorkerError, nurseries
 from pipeline.shards.chunks import RESULTS, chunk_place, damaged_files, note_contents, proven
+from pipeline.types import Place
 
 __all__ = [
     "Job", "JobResult", "Nursery", "Pool", "StoppedError", "WorkerError", "failure", "given_up_in", "nurseries", "run_job",

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+#: Where a record lies in what a task reads: the 0-based number of its file or chunk there, and its own in that.
+Place = tuple[int, int]
+
 
 class BlockKind(StrEnum):
     """What a block is by its form, whatever it says."""

@@ -4,9 +4,10 @@ import random
 
 import pyarrow as pa
 
-from pipeline.collection import Finished, verdict_fingerprints
-from pipeline.shards.assemble import VERDICTS
+from pipeline.collection import verdict_fingerprints
+from pipeline.schema import VERDICTS
 from pipeline.shards.chunks import write_table
+from pipeline.store.packs import FinishedPack
 
 
 def verdict(one, of):
@@ -19,7 +20,11 @@ def test_a_pack_is_known_by_the_verdicts_on_its_documents_alone(tmp_path):
     for name, ids in packs.items():
         (tmp_path / name).mkdir()
         write_table(pa.table({"doc_id": [*ids, *ids]}), tmp_path / name / "0.signatures.parquet")
-    finished = [Finished(tmp_path / "a", ["a3"]), Finished(tmp_path / "b", []), Finished(tmp_path / "c", [])]
+    finished = [
+        FinishedPack(tmp_path / "a", ["a3"]),
+        FinishedPack(tmp_path / "b", []),
+        FinishedPack(tmp_path / "c", []),
+    ]
     rows = [verdict("a1", "a2"), verdict("a3", "c1"), verdict("b1-0", "a2-1"), verdict("b2-1", "a1-0")]
 
     def said(rows):

@@ -12,7 +12,7 @@ from pipeline.outcomes import by_reason, left_out_in, n_left_out
 from pipeline.settings import Settings
 from pipeline.shards import left_out, stages
 from pipeline.shards.left_out import LEFT_OUT, LeftOut, bounded, gathered, left_out_table
-from pipeline.shards.plan import limits_of
+from pipeline.store.fingerprint import limits_of
 
 OWN = 3
 

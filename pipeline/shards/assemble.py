@@ -10,24 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.schema import DATASETS, SORT_KEYS
+from pipeline.schema import FIRST_SEEN, VERDICTS, sort_rows
 
 _BATCH = 65_536  # rows about the collection that are in memory at a time
-#: What dedup says of a document or a section; ``id`` is a doc_id or a section_id.
-VERDICTS = pa.schema(
-    [
-        ("id", pa.string()),
-        ("duplicate_of", pa.string()),
-        ("method", pa.string()),
-        ("jaccard", pa.float64()),
-        ("containment", pa.float64()),
-        ("cluster_id", pa.string()),
-    ]
-)
-
-
-#: When a document was published first.
-FIRST_SEEN = pa.schema([("doc_id", pa.string()), ("first_seen_at", pa.timestamp("us", tz="UTC"))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +77,6 @@ def _without(table: pa.Table, doc_ids: pa.Array) -> pa.Table:
     if not len(doc_ids):
         return table
     return table.filter(pc.invert(pc.is_in(table["doc_id"], value_set=doc_ids)))
-
-
-def sort_rows(name: str, table: pa.Table) -> pa.Table:
-    """The rows of a dataset's part in the dataset's order, under its schema."""
-    keys = [(key, "ascending") for key in SORT_KEYS[name]]
-    return table.take(pc.sort_indices(table, sort_keys=keys)).cast(DATASETS[name])
 
 
 def _duplicate_rows(documents: pa.Table, duplicates: pa.Table) -> pa.Table:

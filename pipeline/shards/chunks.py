@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 
 from pipeline.disk import disk_errors, sync, write_text
 from pipeline.errors import WinnowError
-from pipeline.journal import Place
 from pipeline.marks import MARK
 from pipeline.proof import checksum, read_sealed, sealed, unsealed
 from pipeline.text_safety import printable
+from pipeline.types import Place
 
 CONTENTS = "contents.json"
 _CHUNK = re.compile(r"([0-9]{7,})-([0-9]+)\.")

@@ -1,32 +1,15 @@
-"""Which raw files make a shard, and the fingerprints by which results are known.
-
-A fingerprint covers everything that a result depends on, so that equal fingerprints may share a result and
-nothing else may.
-"""
+"""Which raw files make a shard, and what its cleaning is told."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from pipeline.settings import Settings
+from pipeline.store.fingerprint import limits_of
 from pipeline.types import RawInput
-
-#: Suffixes of the package's files that results depend on: code and weights. Rules are told apart by site.
-_CODE = (".py", ".toml", ".json", ".npz")
-
-
-#: Settings that decide what is tried, or read at all: no result depends on one that came through.
-PASSED = frozenset({"memory_mb", "record_seconds", "max_file_mb"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +18,6 @@ class Shard:
 
     name: str  # "0003", for people
     inputs: tuple[RawInput, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Fingerprints of what cleaning depends on beside the raw bytes."""
-
-    made_with: str  # code, model, general rules, limits
-    site_rules: Mapping[str, str]  # by domain
 
 
 def make_shards(inputs: Sequence[RawInput], *, max_bytes: int, max_files: int) -> list[Shard]:
@@ -58,23 +33,6 @@ def make_shards(inputs: Sequence[RawInput], *, max_bytes: int, max_files: int) -
     return [Shard(f"{number:04d}", tuple(group)) for number, group in enumerate(groups, 1)]
 
 
-def fingerprint(*values: Any) -> str:
-    """32 hex digits over JSON-able values."""
-    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
-
-
-def limits_of(settings: Settings) -> dict[str, int]:
-    """The bounds on reading, as ``ReadLimits`` takes them."""
-    return {"max_file_bytes": settings.max_file_mb << 20, "max_record_bytes": settings.max_record_mb << 20}
-
-
-def recipe_of(settings: Settings) -> Recipe:
-    """What cleaning depends on under these settings."""
-    general, sites = _rule_fingerprints(settings.rules)
-    limits = {name: limit for name, limit in limits_of(settings).items() if name != "max_file_bytes"}  # the scan's
-    return Recipe(fingerprint(code_fingerprint(), general, limits), sites)
-
-
 def clean_spec(shard: Shard, *, raw: Path, settings: Settings) -> dict[str, Any]:
     """What ``clean`` is told of a shard."""
     return {
@@ -83,69 +41,3 @@ def clean_spec(shard: Shard, *, raw: Path, settings: Settings) -> dict[str, Any]
         "limits": limits_of(settings),
         "inputs": [asdict(one) for one in shard.inputs],
     }
-
-
-def clean_fingerprint(shard: Shard, recipe: Recipe) -> str:
-    """What a shard's cleaned result depends on: names and bytes of its files, and the recipe."""
-    files = [(one.path, one.sha256) for one in shard.inputs]
-    return fingerprint(recipe.made_with, sorted(recipe.site_rules.items()), files)
-
-
-def collection_fingerprint(
-    inputs: Sequence[RawInput], left_out: Iterable[tuple[str, str]], recipe: Recipe, settings: Settings
-) -> str:
-    """What the datasets depend on, clock and modification times aside: equal means there is nothing new.
-
-    ``left_out``: path and reason of what the scan found but will not be read.
-    """
-    ignored = {"workers", "shard_mb", "shard_files", "keep_snapshots", "rules", *PASSED}
-    chosen = {name: value for name, value in settings.model_dump().items() if name not in ignored}
-    files = sorted((one.path, one.sha256) for one in inputs)
-    return fingerprint(recipe.made_with, sorted(recipe.site_rules.items()), chosen, files, sorted(left_out))
-
-
-def table_fingerprint(table: pa.Table) -> str:
-    """32 hex digits over the values of a table."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table.combine_chunks())
-    return hashlib.blake2b(sink.getvalue(), digest_size=16).hexdigest()
-
-
-@cache
-def code_fingerprint() -> str:
-    """32 hex digits over the package's own files that results depend on, rules aside."""
-    return _files_fingerprint((name, content) for name, content in _walk(_package()) if not name.startswith("rules/"))
-
-
-def _package() -> Traversable:
-    return resources.files("pipeline")
-
-
-def _rule_fingerprints(extra: Path | None) -> tuple[str, dict[str, str]]:
-    """Of the general rules together, and of each site's by domain; a user's own folder included."""
-    folders = [_package().joinpath("rules"), *([] if extra is None else [extra])]
-    general: list[tuple[str, bytes]] = []
-    sites: dict[str, list[tuple[str, bytes]]] = {}
-    for folder in folders:
-        for name, content in _walk(folder):
-            if name.startswith("sites/"):
-                sites.setdefault(name.removeprefix("sites/").removesuffix(".toml").lower(), []).append((name, content))
-            else:
-                general.append((name, content))
-    return _files_fingerprint(general), {domain: _files_fingerprint(files) for domain, files in sites.items()}
-
-
-def _walk(folder: Traversable) -> Iterator[tuple[str, bytes]]:
-    for entry in sorted(folder.iterdir(), key=lambda one: one.name):
-        if entry.is_dir() and entry.name != "__pycache__":
-            yield from ((f"{entry.name}/{name}", content) for name, content in _walk(entry))
-        elif entry.name.endswith(_CODE):
-            yield entry.name, entry.read_bytes()
-
-
-def _files_fingerprint(files: Iterable[tuple[str, bytes]]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name, content in files:
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()

@@ -12,8 +12,8 @@ import pyarrow as pa
 from pipeline.dedup.signature import to_bytes
 from pipeline.ids import section_id
 from pipeline.recipe import Contentless, Finished
-from pipeline.schema import BLOCKS, DOCUMENTS, SECTIONS
-from pipeline.shards.columns import SIGNATURES, add_row, new_columns
+from pipeline.schema import BLOCKS, DOCUMENTS, SECTIONS, SIGNATURES
+from pipeline.shards.columns import add_row, new_columns
 
 _EPOCH = date(1970, 1, 1).toordinal()
 

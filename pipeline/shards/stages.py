@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pipeline.boilerplate.rules import load_rules
 from pipeline.boilerplate.templates import TemplateIndex, index_templates, match_templates
 from pipeline.errors import Reason, Rejection
-from pipeline.journal import READING, SKIPPING, WORKING, Journal, Place, Span
+from pipeline.journal import READING, SKIPPING, WORKING, Journal, Span
 from pipeline.read import ReadLimits, Skipped, read_file
 from pipeline.read.rawfile import RawFolder
 from pipeline.read.scan import scan
@@ -34,7 +34,7 @@ from pipeline.shards.handover import cleaned_tables, cleaned_values
 from pipeline.shards.left_out import LEFT_OUT, SLICE, LeftOut, bounded, left_out_table, quarantined, skipped
 from pipeline.shards.reuse import Earlier, chosen, earlier_result, merged, note_hits, outdated, pieces_of, take_chunk
 from pipeline.shards.rows import finished_tables
-from pipeline.types import RawInput, Record
+from pipeline.types import Place, RawInput, Record
 
 #: A chunk is written when it holds this many records or this much: code points of block text, and for each block what
 #: its row takes.

@@ -52,6 +52,14 @@ class Pack:
         return sorted(rows["doc_id"].filter(gone).to_pylist())
 
 
+@dataclass(frozen=True, slots=True)
+class FinishedPack:
+    """The finished records of one pack: where they lie, and the documents in it that are not live."""
+
+    folder: Path
+    dead: Sequence[str]  # doc_id
+
+
 def seal(folder: Path, *, made_with: str, site_rules: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Note what a pack was made with and its files; one under "" is not for a later run to take.
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.journal import Place
 from pipeline.schema import DATASETS, RUNS, SCHEMA_VERSION
 from pipeline.settings import Settings
 from pipeline.shards.chunks import chunk_names, chunk_place, write_table
-from pipeline.shards.plan import code_fingerprint
+from pipeline.store.fingerprint import code_fingerprint
 from pipeline.store.memory import run_row
 from pipeline.store.parts import Part, staged_part
 from pipeline.store.snapshots import Snapshot
+from pipeline.types import Place
 from pipeline.version import VERSION
 
 Staged = list[tuple[Part, Path]]  # a part with the file that holds it now
