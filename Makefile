@@ -24,7 +24,7 @@ test: .venv/.dev  ## set up and pass every test
 
 quick: check  ## lint, types and the fast tests, in a minute
 	$(BIN)/pytest -q -n auto $(FAST)
-FAST := tests/boilerplate tests/dedup tests/extract tests/metadata tests/read tests/sections pipeline \
+FAST := tests/boilerplate tests/dedup tests/extract tests/metadata tests/read tests/sections tests/text pipeline \
     tests/test_architecture.py tests/test_golden.py
 
 check: .venv/.dev  ## lint, format, types

@@ -3,7 +3,7 @@
 Data and peers are not part of the project: data lie in a folder that is named on the command line, peers are imported
 inside the functions that use them, so every module imports without them. README.md lists the commands.
 
-Linear algebra has one thread here, as in the children of a run (``pipeline.nursery``): this file is read before numpy.
+Linear algebra has one thread here, as in the children of a run (``pipeline.workers.nursery``): this file is read before numpy.
 """
 
 import os

@@ -233,7 +233,7 @@ def _children(pid: int) -> list[int]:
 
 def _is_ours(pid: int) -> bool:
     with contextlib.suppress(OSError):
-        return b"pipeline.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"pipeline.stages.child" in Path(f"/proc/{pid}/cmdline").read_bytes()
     return False
 
 

@@ -21,11 +21,11 @@ from benchmarks.attack_kit import Attack, Ground, story
 from pipeline.cli import winnow
 from pipeline.errors import WinnowError
 from pipeline.local import local_runner
-from pipeline.outcomes import RunReport
 from pipeline.report import write_report
 from pipeline.run import StageRunner, run
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
+from pipeline.stages.outcomes import RunReport
 from pipeline.store.check import check_folder, check_snapshot, check_state, intact
 from pipeline.store.snapshots import Snapshot, open_snapshot
 

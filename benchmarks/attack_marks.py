@@ -16,10 +16,10 @@ from pathlib import Path
 from benchmarks.attack_kit import Attack, Ground, command, story, unlike
 from pipeline.errors import WinnowError
 from pipeline.local import local_runner
-from pipeline.proof import read_sealed, sealed
 from pipeline.run import run
 from pipeline.settings import Settings
 from pipeline.store.check import check_snapshot
+from pipeline.store.marks import read_sealed, sealed
 from pipeline.store.snapshots import list_snapshots, open_snapshot, prune, rollback
 
 SETTINGS = Settings(workers=1, keep_snapshots=2)

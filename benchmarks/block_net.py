@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.train_plan import Floats, Plan, Rows, Sample
-from pipeline.boilerplate.head_marks import MAX_MARKS
-from pipeline.boilerplate.model import CLIP, KIN_BEFORE, PLACE_DAMP, REACHES, WORD_DAMP, Weights, predict
-from pipeline.boilerplate.page_inputs import Bags
+from pipeline.boilerplate.features import MAX_MARKS
+from pipeline.boilerplate.model import CLIP, KIN_BEFORE, PLACE_DAMP, REACHES, WORD_DAMP, Bags, Weights, predict
 
 Arrays = dict[str, Any]  # jax arrays by name
 _LIKE = 0.001  # probability: rounding of single precision, and log odds that the model cuts off

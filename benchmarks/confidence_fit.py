@@ -1,4 +1,4 @@
-"""Fit the prediction of a page's F1 (``pipeline.boilerplate.confidence``), and print how well it is calibrated."""
+"""Fit the prediction of a page's F1 (``pipeline.boilerplate.model``), and print how well it is calibrated."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.labelled_pages import FOLDS, Page, decided
-from pipeline.boilerplate.confidence import SIGNS, page_signs
-from pipeline.boilerplate.model import Floats
+from pipeline.boilerplate.model import SIGNS, Floats, page_signs
 
 RIDGE = 0.1  # of the regression
 Doubles = NDArray[np.float64]

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from pipeline.tokens import CJK
+from pipeline.text.tokens import CJK
 
 DATA = Path("../shared/data/extraction")
 CHINESE = 0.35  # of the records, as in the corpus that the peers were measured on

@@ -33,7 +33,7 @@ from pipeline.boilerplate.templates import (
 )
 from pipeline.dedup.clusters import Duplicate, Index, find_duplicates, make_index
 from pipeline.dedup.signature import Signature, sign
-from pipeline.tokens import count_tokens, tokens
+from pipeline.text.tokens import count_tokens, tokens
 from pipeline.types import Block, BlockKind
 
 T = TypeVar("T")

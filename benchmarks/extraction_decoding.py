@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from pipeline.decode import declared_charset, decode
+from pipeline.text.decode import declared_charset, decode
 
 FOUND = 0.8  # share of the letters from which a decoding is right
 BETTER = 0.1  # by how much more another charset must find

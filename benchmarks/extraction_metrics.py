@@ -1,6 +1,6 @@
 """How close extracted text is to what people marked, and which blocks that makes content.
 
-Scores (``pipeline.scores``) are multiset F1 of 4-token shingles and of single tokens. ``align`` turns the
+Scores (``pipeline.sites.effect``) are multiset F1 of 4-token shingles and of single tokens. ``align`` turns the
 gold text of a page into a label a block for training.
 """
 
@@ -14,8 +14,8 @@ from functools import cache
 import numpy as np
 from publicsuffixlist import PublicSuffixList
 
-from pipeline.scores import SHINGLE, Score, f1, shingles
-from pipeline.tokens import tokens
+from pipeline.sites.effect import SHINGLE, Score, f1, shingles
+from pipeline.text.tokens import tokens
 
 __all__ = ["SHINGLE", "Joined", "Score", "align", "brand", "f1", "shingles"]
 

@@ -16,8 +16,7 @@ from benchmarks.extraction_tables import Output
 from benchmarks.fold_weights import read_folds
 from benchmarks.labelled_pages import Page
 from pipeline.boilerplate.label import decide
-from pipeline.boilerplate.model import Floats, predict, score_blocks
-from pipeline.boilerplate.page_inputs import page_inputs
+from pipeline.boilerplate.model import Floats, load_vocabulary, page_inputs, predict, score_blocks
 from pipeline.boilerplate.rules import RuleSet, apply_rules
 from pipeline.boilerplate.templates import (
     LINES_SCHEMA,
@@ -27,11 +26,10 @@ from pipeline.boilerplate.templates import (
     match_templates,
     neighbours,
 )
-from pipeline.boilerplate.vocabulary import load_vocabulary
-from pipeline.debris import debris
 from pipeline.extract import extract
 from pipeline.metadata.site import site_of_url
-from pipeline.tokens import count_tokens
+from pipeline.text.quality import debris
+from pipeline.text.tokens import count_tokens
 from pipeline.types import KEPT_LABELS, Block, PageHead
 
 

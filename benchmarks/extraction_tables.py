@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.extraction_metrics import f1
-from pipeline.tokens import CJK, count_tokens
+from pipeline.text.tokens import CJK, count_tokens
 
 Values = NDArray[np.float64]
 

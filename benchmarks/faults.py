@@ -22,7 +22,7 @@ from benchmarks.faults_prefect import PREFECT_SCENARIOS
 from benchmarks.faults_processes import PROCESS_SCENARIOS
 from benchmarks.faults_runs import keep_rules_loaded
 from benchmarks.faults_trials import Bench, Fault, Result, make_bench
-from pipeline.shards.stages import warm_up
+from pipeline.stages.children import warm_up
 
 #: By the errno's name: whether it stays (a full disk) or happens once.
 ERRORS = {"ENOSPC": True, "EIO": False, "EACCES": True, "EMFILE": False}

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pipeline.shards.stages
+import pipeline.stages.children
 from benchmarks.faults_corpus import files_in
 from benchmarks.faults_runs import NOW, OPTIONS, Ended, content, forked, winnow_run
 from benchmarks.faults_trials import Bench, Result
@@ -203,7 +203,7 @@ def hungry_record(bench: Bench) -> Iterator[Result]:
     victim = str(files_in(bench.raw)[0].relative_to(bench.raw))
 
     def run() -> list[list[str]]:
-        real = pipeline.shards.stages.clean_record
+        real = pipeline.stages.children.clean_record
 
         def clean_record(record: Any, **named: Any) -> Any:
             hoard = []
@@ -211,7 +211,7 @@ def hungry_record(bench: Bench) -> Iterator[Result]:
                 hoard.append(bytearray(50_000_000))
             return real(record, **named)
 
-        pipeline.shards.stages.clean_record = clean_record  # type: ignore[assignment]
+        pipeline.stages.children.clean_record = clean_record  # type: ignore[assignment]
         winnow_run(bench.raw, out)
         rows = open_snapshot(out).table("quarantine", ["path", "reason"]).to_pylist()
         return [[row["path"], row["reason"]] for row in rows if row["reason"] in {"out_of_memory", "parser_crash"}]

@@ -23,14 +23,14 @@ from typing import Any
 
 import pipeline.__main__
 import pipeline.local
-import pipeline.nursery
 import pipeline.report
 import pipeline.run
-import pipeline.shards.stages
+import pipeline.stages.children
+import pipeline.workers.nursery
 from benchmarks.faults_shim import Fault, Shim
-from pipeline import worker
 from pipeline.boilerplate.rules import load_rules
 from pipeline.schema import DATASETS
+from pipeline.stages import child as worker
 from pipeline.store.check import check_snapshot, intact
 from pipeline.store.snapshots import Snapshot, latest_or_none
 
@@ -41,7 +41,7 @@ OPTIONS = ("--workers", "1", "--template-documents", "2")
 CLOCK = ("first_seen_at", "mtime")
 
 
-class ForkedNursery(pipeline.nursery.Nursery):
+class ForkedNursery(pipeline.workers.nursery.Nursery):
     """A nursery that is forked from this process instead of being started anew."""
 
     __slots__ = ()
@@ -158,14 +158,14 @@ def _prepare(now: datetime) -> None:
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
             return now
 
-    pipeline.nursery.Nursery = ForkedNursery  # type: ignore[misc]
+    pipeline.workers.nursery.Nursery = ForkedNursery  # type: ignore[misc]
     pipeline.run.datetime = Clock  # type: ignore[misc]
 
 
 def keep_rules_loaded() -> None:
     """Load the built-in rules once in this process and those that it forks."""
     loaded = load_rules()
-    for module in (pipeline.run, pipeline.shards.stages):
+    for module in (pipeline.run, pipeline.stages.children):
         module.load_rules = lambda folder=None, without=(): (  # type: ignore[attr-defined]
             load_rules(folder, without=without) if folder or without else loaded
         )

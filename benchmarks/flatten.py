@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.tokens import count_tokens
+from pipeline.text.tokens import count_tokens
 from pipeline.types import Block, BlockKind
 
 _MENU_TOKENS = 8  # tokens: a linked block no longer is a menu entry

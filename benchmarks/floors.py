@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.sections import flatten, run
 from pipeline import CleanDocument, clean
-from pipeline.scores import f1
+from pipeline.sites.effect import f1
 
 #: How many pages of each folder; the second has Chinese pages of many kinds.
 N_PAGES = {"extraction": 100, "extraction-zh": 50}

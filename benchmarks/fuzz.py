@@ -23,7 +23,7 @@ from typing import Final
 
 from benchmarks.fuzz_cases import Case, make
 from benchmarks.fuzz_oracle import Finding, check
-from pipeline.decode import decode
+from pipeline.text.decode import decode
 
 RAW: Final = Path(__file__).parent.parent / "raw"
 MAX_SHOWN: Final = 6  # findings of one kind in one family that are made smaller and printed

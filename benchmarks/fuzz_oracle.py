@@ -26,13 +26,13 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from benchmarks.fuzz_cases import CANARIES, Case, canary, core
 from pipeline.boilerplate.rules import RuleSet, load_rules
-from pipeline.decode import decode
 from pipeline.errors import Reason, Rejection
 from pipeline.extract import extract
 from pipeline.read import Skipped, read_file
 from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish_record
-from pipeline.repair import repair
-from pipeline.shards.rows import finished_tables
+from pipeline.stages.finished import finished_tables
+from pipeline.text.decode import decode
+from pipeline.text.repair import repair
 from pipeline.types import Decoded, Label, Record
 
 MAX_SECONDS: Final = 2.0  # CPU, of one record

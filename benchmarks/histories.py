@@ -24,16 +24,16 @@ from typing import Any
 
 from benchmarks.faults_corpus import change, make_raw, write_rules
 from benchmarks.faults_runs import CLOCK, content, keep_rules_loaded
-from pipeline.journal import Journal, Span
-from pipeline.marks import make_marked
 from pipeline.run import run
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
-from pipeline.shards.chunks import note_contents
+from pipeline.stages.child import STAGES
 from pipeline.store.check import check_snapshot
+from pipeline.store.files import note_contents
+from pipeline.store.marks import make_marked
 from pipeline.store.snapshots import Snapshot
-from pipeline.supervise import GIVEN_UP, Job, JobResult
-from pipeline.worker import STAGES
+from pipeline.workers.journal import Journal, Span
+from pipeline.workers.supervise import GIVEN_UP, Job, JobResult
 
 SETTINGS: dict[str, Any] = {"workers": 1, "template_documents": 2, "record_seconds": 10_000}
 

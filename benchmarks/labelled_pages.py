@@ -22,8 +22,8 @@ from benchmarks.extraction_metrics import align, brand, f1
 from benchmarks.flatten import STYLES, flatten, reframe
 from pipeline.boilerplate.label import decide
 from pipeline.boilerplate.model import Floats
-from pipeline.decode import decode
 from pipeline.extract import extract
+from pipeline.text.decode import decode
 from pipeline.types import KEPT_LABELS, Block, Decision, PageHead
 
 FOLDS = 5

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.boilerplate.rules import RuleSet, all_rules, apply_rules, load_rules
-from pipeline.decode import decode
 from pipeline.extract import extract
-from pipeline.tokens import count_cjk
+from pipeline.text.decode import decode
+from pipeline.text.tokens import count_cjk
 from pipeline.types import Block, BlockKind, Decision
 
 DATA = Path("../shared/data/extraction")

@@ -23,12 +23,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.sections import Case, flatten, lines_of
-from pipeline.headings import is_heading_text
 from pipeline.metadata.titles import cut_site_name
 from pipeline.sections import digests, openings
-from pipeline.sections.digests import script_of
+from pipeline.sections.digests import headline_candidates, script_of
 from pipeline.sections.openings import opening_features
-from pipeline.sections.outline import headline_candidates
+from pipeline.text.forms import is_heading_text
 from pipeline.text.prose import is_prose_line
 
 #: Archives of one origin are left out together.

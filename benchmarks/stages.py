@@ -25,24 +25,21 @@ from rich.table import Table
 
 from benchmarks.corpus import DATA
 from pipeline.boilerplate.label import decide
-from pipeline.boilerplate.model import load_weights, predict
-from pipeline.boilerplate.page_inputs import page_inputs
+from pipeline.boilerplate.model import load_vocabulary, load_weights, page_inputs, predict
 from pipeline.boilerplate.rules import RuleSet, apply_rules, load_rules
 from pipeline.boilerplate.templates import line_keys
-from pipeline.boilerplate.vocabulary import load_vocabulary
-from pipeline.debris import debris
-from pipeline.decode import decode
 from pipeline.dedup.signature import sign
 from pipeline.extract import extract
 from pipeline.language import document_language, tag_blocks
 from pipeline.metadata import find_metadata
 from pipeline.metadata.site import site_of
-from pipeline.quality import measure_quality
 from pipeline.read import read_file
 from pipeline.recipe import Cleaned, Finished, clean_record, finish_record
 from pipeline.sections import split_sections
+from pipeline.stages.child import GC_THRESHOLD
+from pipeline.text.decode import decode
+from pipeline.text.quality import debris, measure_quality
 from pipeline.types import Label, Record
-from pipeline.worker import GC_THRESHOLD
 
 HTML_BYTES = range(50_000, 200_000)  # pages of such sizes are taken; times are scaled to 100 KB
 TEXT_BYTES = 4096

@@ -45,7 +45,7 @@ from pipeline.boilerplate.templates import (
     match_templates,
 )
 from pipeline.extract import extract
-from pipeline.tokens import count_tokens
+from pipeline.text.tokens import count_tokens
 from pipeline.types import PageHead
 
 MIN_PAGES = 4  # of a site that can teach anything, see learn_templates

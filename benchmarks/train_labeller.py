@@ -44,12 +44,22 @@ from benchmarks.labelled_pages import (
 )
 from benchmarks.train_plan import Plan, Rows, Sample
 from pipeline.boilerplate.charstats import char_stats
-from pipeline.boilerplate.confidence import load_coefficients
-from pipeline.boilerplate.head_marks import head_marks
-from pipeline.boilerplate.model import NETWORKS, Floats, Weights, load_weights, predict
-from pipeline.boilerplate.page_inputs import page_inputs
-from pipeline.boilerplate.vocabulary import FIRST_KNOWN, Vocabulary, load_vocabulary, make_vocabulary, split_classes
-from pipeline.tokens import count_tokens
+from pipeline.boilerplate.features import head_marks
+from pipeline.boilerplate.model import (
+    FIRST_KNOWN,
+    NETWORKS,
+    Floats,
+    Vocabulary,
+    Weights,
+    load_coefficients,
+    load_vocabulary,
+    load_weights,
+    make_vocabulary,
+    page_inputs,
+    predict,
+    split_classes,
+)
+from pipeline.text.tokens import count_tokens
 
 WEIGHTS = Path(__file__).parents[1] / "pipeline" / "boilerplate" / "weights.npz"
 LENGTH_POWER, LENGTH_CAP = 0.75, 400  # a block weighs its tokens, at most so many, to this power

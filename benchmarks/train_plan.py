@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.boilerplate.page_inputs import PageInputs
+from pipeline.boilerplate.model import PageInputs
 
 Floats = NDArray[np.float32]
 

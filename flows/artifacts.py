@@ -7,9 +7,9 @@ from itertools import accumulate
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from pipeline.outcomes import RunReport, n_left_out, name_of, shown
 from pipeline.report import decided_by
-from pipeline.text_safety import printable
+from pipeline.stages.outcomes import RunReport, n_left_out, name_of, shown
+from pipeline.text.safety import printable
 
 #: Of a table: rows, and characters of its cells.
 MAX_ROWS, MAX_CHARS = 100, 60_000

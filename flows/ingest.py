@@ -31,16 +31,15 @@ from prefect.utilities.annotations import quote
 from flows.artifacts import publish_artifacts, publish_failure
 from flows.start import Given, StrictError
 from pipeline.errors import SettingsError, WinnowError
-from pipeline.machine import fitted
-from pipeline.nursery import Job, Pool, nurseries
-from pipeline.outcomes import RunReport, by_reason, name_of, shown
 from pipeline.report import MAX_NOTICE, write_report
-from pipeline.roots import within_roots
 from pipeline.run import run
 from pipeline.safe_path import inside
-from pipeline.settings import Settings, load_roots, load_settings, surroundings
-from pipeline.supervise import JobResult, failure, run_job
-from pipeline.text_safety import printable
+from pipeline.settings import Settings, load_roots, load_settings, surroundings, within_roots
+from pipeline.stages.outcomes import RunReport, by_reason, name_of, shown
+from pipeline.text.safety import printable
+from pipeline.workers.machine import fitted
+from pipeline.workers.nursery import Job, Pool, nurseries
+from pipeline.workers.supervise import JobResult, failure, run_job
 
 DEFAULTS = Settings()
 #: Quarantined records, and reasons with their counts, that are lines of the log.

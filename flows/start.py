@@ -18,9 +18,8 @@ import click
 
 from flows.server import private_server, use
 from pipeline.errors import WinnowError
-from pipeline.roots import within_roots
 from pipeline.safe_path import inside, take_nothing_from
-from pipeline.settings import Settings, load_roots, load_settings, surroundings
+from pipeline.settings import Settings, load_roots, load_settings, surroundings, within_roots
 
 #: What to do when the server is lost: the run may have gone on to its end.
 LOST = "The live snapshot is whole; `winnow snapshots list` shows which it is. Start the server, then run again."

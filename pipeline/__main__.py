@@ -79,8 +79,8 @@ def verdict(error: BaseException) -> tuple[int, str]:
     """The exit code of an error, and the sentence that it comes to."""
     import click
 
-    from pipeline.disk import MENDS
     from pipeline.errors import WinnowError
+    from pipeline.store.files import MENDS
 
     if isinstance(error, WinnowError):
         return REFUSED, str(error)
@@ -120,7 +120,7 @@ def _noted(error: BaseException) -> str:
 
 def _say(text: str) -> None:
     if text:
-        from pipeline.text_safety import printable_lines
+        from pipeline.text.safety import printable_lines
 
         named = text if text.startswith("Usage:") else f"winnow: {text}"
         print(printable_lines(named), file=sys.stderr, flush=True)

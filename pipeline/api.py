@@ -19,8 +19,7 @@ from functools import cache
 
 from pipeline.boilerplate.rules import RuleSet, load_rules
 from pipeline.errors import Reason, Rejection
-from pipeline.read.document import content_failure
-from pipeline.read.sniff import has_markup, not_text
+from pipeline.read.sniff import content_failure, has_markup, not_text
 from pipeline.recipe import Contentless, Finished, clean_record, finish_record
 from pipeline.types import BlockKind, DocumentKind, Label, Record
 

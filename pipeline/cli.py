@@ -45,12 +45,12 @@ def winnow() -> None:
 @settings_options
 def run(raw: Path, out: Path, full: bool, strict: bool, **values: Any) -> None:
     """Clean the folder RAW into a new snapshot of datasets in OUT."""
-    from pipeline.disk import disk_errors
     from pipeline.local import local_runner
-    from pipeline.machine import fitted
     from pipeline.report import print_report, write_report
-    from pipeline.roots import within_roots
     from pipeline.run import run as run_pipeline
+    from pipeline.settings import within_roots
+    from pipeline.store.files import disk_errors
+    from pipeline.workers.machine import fitted
 
     console = Screen(stderr=True)
     settings = settings_for_run(values, raw)
@@ -77,8 +77,8 @@ def explain(file: Path, kept: bool, out: Path | None, **values: Any) -> None:
     """Show each block of FILE with its label and what decided it, then language, metadata and sections."""
     import contextlib
 
-    from pipeline.journal import COLD
-    from pipeline.nursery import WORKER, Nursery
+    from pipeline.workers.journal import COLD
+    from pipeline.workers.nursery import WORKER, Nursery
 
     settings = settings_beside(values, out or PROCESSED, file)
     with contextlib.closing(Nursery((*WORKER, COLD))) as nursery:
@@ -106,8 +106,8 @@ def _made_from(file: Path) -> Path | None:
 @click.option("--reason", "reasons", multiple=True, help="Only what is in quarantine for this reason; may be repeated.")
 def retry(out: Path, paths: tuple[str, ...], reasons: tuple[str, ...]) -> None:
     """Have the next run on OUT try again what is in quarantine, or that of the raw files PATH or for one reason."""
-    from pipeline.read.rawfile import portable_path
-    from pipeline.retry import ask
+    from pipeline.read.scan import portable_path
+    from pipeline.stages.retry import ask
 
     given = [path if "\\" in path else portable_path(path) for path in paths]  # as listed in quarantine, or as it is
     n_records = ask(out, reasons=reasons, paths=given)
@@ -188,7 +188,7 @@ def settings(raw: Path | None) -> None:
 @winnow.command()
 def dictionary() -> None:
     """Print the data dictionary: every dataset and column."""
-    from pipeline.dictionary import data_dictionary
+    from pipeline.schema import data_dictionary
 
     click.echo(data_dictionary(), nl=False)
 

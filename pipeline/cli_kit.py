@@ -14,7 +14,7 @@ from rich.console import Console
 from pipeline.errors import OutputError, SnapshotError
 from pipeline.safe_path import inside, take_nothing_from
 from pipeline.settings import Settings, load_settings, surroundings
-from pipeline.text_safety import printable_lines
+from pipeline.text.safety import printable_lines
 
 
 class _Named(click.Path):
@@ -70,7 +70,7 @@ def settings_beside(values: Mapping[str, Any], out: Path, file: Path | None = No
 
 def raw_of(out: Path) -> Path | None:
     """The raw folder that the live snapshot of ``out`` was made from, None when that is not known."""
-    from pipeline.read.rawfile import native_path
+    from pipeline.read.scan import native_path
     from pipeline.store.snapshots import latest_or_none
 
     try:

@@ -15,8 +15,8 @@ from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from pipeline.boilerplate.rules import Rule
-    from pipeline.rule_effect import PageEffect
-    from pipeline.site_lines import SiteLine, SiteLines
+    from pipeline.sites.effect import PageEffect
+    from pipeline.sites.lines import SiteLine, SiteLines
 
 RULES = click.option("--rules", "folder", type=PATH, help="A folder with rule files of your own.")
 OUT = click.option("--out", type=PATH, default=Path("processed"), show_default=True, help="Where runs publish.")
@@ -51,8 +51,8 @@ def list_rules(site: str | None, out: Path, folder: Path | None) -> None:
 @click.option("--write", is_flag=True, help="Write it into your folder of rules instead of showing it.")
 def new_rules(site: str, out: Path, folder: Path | None, write: bool) -> None:
     """Draft a file for SITE from what the runs learned of it."""
-    from pipeline.site_draft import draft
-    from pipeline.site_lines import lines_of
+    from pipeline.sites.draft import draft
+    from pipeline.sites.lines import lines_of
 
     folder = _settings(folder, out).rules
     if write and folder is None:
@@ -127,9 +127,9 @@ def _say_rules(found: Iterable[Rule]) -> None:
 
 
 def _say_site(site: str, out: Path, loaded: Iterable[Rule], settings: Settings) -> None:
+    from pipeline.boilerplate.rule_format import choices_of
     from pipeline.boilerplate.rules import load_choices
-    from pipeline.boilerplate.site_choices import choices_of
-    from pipeline.site_lines import learned_templates, lines_of
+    from pipeline.sites.lines import learned_templates, lines_of
 
     by_id = {rule.id: rule for rule in loaded}
     own = [rule for rule in by_id.values() if rule.file == f"sites/{site}.toml"]
@@ -152,7 +152,7 @@ def _say_site(site: str, out: Path, loaded: Iterable[Rule], settings: Settings) 
 
 
 def _say_template(found: SiteLines, settings: Settings, vetoed: set[int], chosen: set[int]) -> None:
-    from pipeline.site_lines import DOUBTFUL
+    from pipeline.sites.lines import DOUBTFUL
 
     if found.learned:
         say(f"\nTemplate: {len(found.learned)} lines, learned from {found.n_learned_from} different documents:")
@@ -173,7 +173,7 @@ def _say_template(found: SiteLines, settings: Settings, vetoed: set[int], chosen
 
 
 def _shown(line: SiteLine, notes: list[str]) -> str:
-    from pipeline.text_safety import printable
+    from pipeline.text.safety import printable
 
     return printable(line.text, limit=100) + (f"  ({', '.join(notes)})" if notes else "")
 
@@ -181,10 +181,9 @@ def _shown(line: SiteLine, notes: list[str]) -> str:
 def _say_effect(pages: Path, rule_id: str | None, out: Path, settings: Settings) -> None:
     import contextlib
 
-    from pipeline.nursery import WORKER, Nursery
-    from pipeline.rule_effect import labelled_pages, measure_effect
-    from pipeline.site_lines import learned_templates
-    from pipeline.trial import scratch_folder
+    from pipeline.sites.effect import labelled_pages, measure_effect, scratch_folder
+    from pipeline.sites.lines import learned_templates
+    from pipeline.workers.nursery import WORKER, Nursery
 
     found = labelled_pages(pages)
     with contextlib.closing(Nursery(WORKER)) as nursery, scratch_folder() as scratch:
@@ -195,7 +194,7 @@ def _say_effect(pages: Path, rule_id: str | None, out: Path, settings: Settings)
 
 
 def _say_effects(effects: list[PageEffect], what: str, *, all_pages: bool) -> None:
-    from pipeline.text_safety import printable
+    from pipeline.text.safety import printable
 
     say(f"\n4-gram F1 without and with {what}:\nwithout   with")
     for one in effects:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.metadata import version
 
 
 class WinnowError(Exception):
@@ -86,3 +87,8 @@ class Rejection:
     reason: Reason
     message: str  # a sentence for people; no control characters
     attempts: int = 1
+
+
+# The version of Winnow, as installed.
+
+VERSION = version("winnow")

@@ -17,22 +17,21 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.boilerplate.rule_format import Choices, choices_of
 from pipeline.boilerplate.rules import load_choices
-from pipeline.boilerplate.site_choices import Choices, choices_of
 from pipeline.boilerplate.templates import line_key
 from pipeline.errors import RawFolderError, Rejection
-from pipeline.outcomes import left_out_by_scan, left_out_in
-from pipeline.read.rawfile import RawFolder, portable_path
-from pipeline.read.scan import hash_file
+from pipeline.read.scan import RawFolder, hash_file, portable_path
 from pipeline.report import print_left_out
 from pipeline.settings import Settings
-from pipeline.shards.chunks import chunk_names
-from pipeline.shards.left_out import gathered
-from pipeline.site_lines import learned_templates
-from pipeline.supervise import Nursery
-from pipeline.text_safety import printable
-from pipeline.trial import Tried, scratch_folder, try_files
+from pipeline.sites.effect import Tried, scratch_folder, try_files
+from pipeline.sites.lines import learned_templates
+from pipeline.stages.left_out import gathered
+from pipeline.stages.outcomes import left_out_by_scan, left_out_in
+from pipeline.store.files import chunk_names
+from pipeline.text.safety import printable
 from pipeline.types import KEPT_LABELS, Label
+from pipeline.workers.supervise import Nursery
 
 #: Colour of a label; what is left out is dim.
 STYLES = {Label.CONTENT: "green", Label.TITLE: "bold green", Label.METADATA: "cyan"}

@@ -9,10 +9,10 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.journal import NO_THREAD
-from pipeline.nursery import TOO_MANY
 from pipeline.run import StageRunner
-from pipeline.supervise import Job, JobResult, Pool, StoppedError, WorkerError, failure, nurseries, run_job
+from pipeline.workers.journal import NO_THREAD
+from pipeline.workers.nursery import TOO_MANY
+from pipeline.workers.supervise import Job, JobResult, Pool, StoppedError, WorkerError, failure, nurseries, run_job
 
 _QUIET = Console(quiet=True)
 

@@ -12,23 +12,20 @@ from itertools import accumulate
 
 import numpy as np
 
-from pipeline.boilerplate.confidence import extraction_confidence
 from pipeline.boilerplate.label import decide
-from pipeline.boilerplate.model import score_blocks
+from pipeline.boilerplate.model import extraction_confidence, score_blocks
 from pipeline.boilerplate.rules import RuleSet, apply_rules
 from pipeline.boilerplate.templates import line_keys
-from pipeline.debris import debris
-from pipeline.decode import decode
 from pipeline.dedup.signature import Signature, sign
 from pipeline.errors import Reason, Rejection
 from pipeline.extract import extract
-from pipeline.ids import document_id
 from pipeline.language import Backend, document_language, tag_blocks
 from pipeline.metadata import find_metadata
 from pipeline.metadata.site import site_of
-from pipeline.quality import Quality, measure_quality
 from pipeline.sections import split_sections
-from pipeline.tokens import count_tokens
+from pipeline.text.decode import decode
+from pipeline.text.quality import Quality, debris, measure_quality
+from pipeline.text.tokens import count_tokens
 from pipeline.types import (
     Block,
     Decision,
@@ -40,6 +37,7 @@ from pipeline.types import (
     Metadata,
     Record,
     Sectioning,
+    document_id,
 )
 
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.disk import write_synced
-from pipeline.marks import is_file
-from pipeline.outcomes import FailedRun, RunReport, by_reason, n_left_out, name_of, shown
-from pipeline.text_safety import printable
+from pipeline.stages.outcomes import FailedRun, RunReport, by_reason, n_left_out, name_of, shown
+from pipeline.store.files import write_synced
+from pipeline.store.marks import is_file
+from pipeline.text.safety import printable
 
 MAX_SHOWN, MAX_ON_PAGE = 20, 200  # records left out in the terminal, on a page
 MAX_NOTICE = 1_000  # characters

@@ -18,14 +18,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.boilerplate.rule_format import apply_choices, choices_of
 from pipeline.boilerplate.rules import load_choices, load_rules
-from pipeline.boilerplate.site_choices import apply_choices, choices_of
-from pipeline.collection import deduplicate, verdict_fingerprints
 from pipeline.errors import OutputError, WinnowError
-from pipeline.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs, given_up_names, set_apart
-from pipeline.learning import Learned, learn, load_learned, save_learned
-from pipeline.machine import fitted
-from pipeline.outcomes import (
+from pipeline.read.scan import ScannedFile, portable_path, scan
+from pipeline.report import drop_failure, write_failure
+from pipeline.safe_path import inside, take_nothing_from
+from pipeline.schema import DATASETS
+from pipeline.settings import Settings
+from pipeline.stages.dedup import deduplicate, verdict_fingerprints
+from pipeline.stages.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs, given_up_names, set_apart
+from pipeline.stages.learn import Learned, learn, load_learned, save_learned
+from pipeline.stages.left_out import LEFT_OUT, gathered
+from pipeline.stages.outcomes import (
     FailedRun,
     Outcomes,
     RunReport,
@@ -38,23 +43,7 @@ from pipeline.outcomes import (
     stop_if_broken,
     with_runs,
 )
-from pipeline.read.rawfile import portable_path
-from pipeline.read.scan import ScannedFile, scan
-from pipeline.report import drop_failure, write_failure
-from pipeline.retry import done, files_to_retry, pending
-from pipeline.safe_path import inside, take_nothing_from
-from pipeline.schema import DATASETS
-from pipeline.settings import Settings
-from pipeline.shards.chunks import DamagedError, chunk_names, complete
-from pipeline.shards.left_out import LEFT_OUT, gathered
-from pipeline.store.check import check_parts, in_place
-from pipeline.store.fingerprint import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
-from pipeline.store.layout import SNAPSHOTS, STATE
-from pipeline.store.lock import locked
-from pipeline.store.memory import Memory, recall
-from pipeline.store.packs import FinishedPack, Pack, drop_others, forget, seal, sites_in, take_packs
-from pipeline.store.snapshots import Snapshot, drop_old, live_or_salvaged, publish, same_schema, tidy
-from pipeline.store.stage import (
+from pipeline.stages.publish import (
     RunFacts,
     Staged,
     by_dataset,
@@ -64,9 +53,19 @@ from pipeline.store.stage import (
     stage_assembled,
     stage_small,
 )
-from pipeline.supervise import Job, JobResult
-from pipeline.text_safety import printable
+from pipeline.stages.retry import done, files_to_retry, pending
+from pipeline.store.check import check_parts, in_place
+from pipeline.store.claim import locked
+from pipeline.store.files import DamagedError, chunk_names, complete
+from pipeline.store.fingerprint import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
+from pipeline.store.layout import SNAPSHOTS, STATE
+from pipeline.store.memory import Memory, recall
+from pipeline.store.snapshots import Snapshot, drop_old, live_or_salvaged, publish, same_schema, tidy
+from pipeline.store.state import FinishedPack, Pack, drop_others, forget, seal, sites_in, take_packs
+from pipeline.text.safety import printable
 from pipeline.types import RawInput
+from pipeline.workers.machine import fitted
+from pipeline.workers.supervise import Job, JobResult
 
 StageRunner = Callable[[Sequence[Job]], list[JobResult]]
 

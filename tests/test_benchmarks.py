@@ -23,7 +23,7 @@ from benchmarks.corpus import (
     text_lines,
 )
 from benchmarks.end_to_end import Found, compare
-from pipeline.tokens import tokens
+from pipeline.text.tokens import tokens
 
 ROOT = Path(__file__).parent.parent
 PEERS = ("trafilatura", "datasketch", "resiliparse", "readability", "justext", "pandas", "jax")

@@ -7,7 +7,7 @@ from benchmarks.labelled_pages import Page
 from benchmarks.templates import by_site, check_reposts, flattened_sites, learned_hits, measure, post
 from pipeline.boilerplate.rules import load_rules
 from pipeline.extract import extract
-from pipeline.tokens import count_tokens
+from pipeline.text.tokens import count_tokens
 
 WORDS = "ferry post mail boat bus tram".split()
 HAN = "渡轮邮船快车电车小艇大桥"

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.local import local_runner
-from pipeline.read.rawfile import portable_path
+from pipeline.read.scan import portable_path
 from pipeline.report import write_report
 from pipeline.run import RunReport, run
 from pipeline.settings import Settings

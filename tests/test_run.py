@@ -16,15 +16,15 @@ from rich.console import Console
 
 from pipeline.errors import InvariantError, OutputError, RawFolderError, RuleError, SnapshotError
 from pipeline.local import local_runner
-from pipeline.proof import sealed
 from pipeline.report import html_report, print_report
 from pipeline.run import run
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.store.check import check_folder, check_snapshot, check_state
-from pipeline.store.parts import staged_part
+from pipeline.store.layout import staged_part
+from pipeline.store.marks import sealed
 from pipeline.store.snapshots import latest_or_none
-from pipeline.supervise import WorkerError
+from pipeline.workers.supervise import WorkerError
 
 ROOT = Path(__file__).parent.parent
 PARAGRAPH = {
@@ -355,8 +355,8 @@ def broken(tmp_path, monkeypatch):
     def break_(function, how):
         code = f"""
 import sys
-if "pipeline.worker" in sys.orig_argv:
-    import pipeline.shards.stages as stages
+if "pipeline.stages.child" in sys.orig_argv:
+    import pipeline.stages.children as stages
     real = stages.{function}
     def {function}(one, **named):
         if getattr(one, "record", one).path == "warm":

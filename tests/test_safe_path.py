@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from pipeline.nursery import Nursery
 from pipeline.safe_path import inside, safe_environment, take_nothing_from
+from pipeline.workers.nursery import Nursery
 
 
 def test_a_folder_holds_itself_and_what_lies_in_it_by_any_name(tmp_path):

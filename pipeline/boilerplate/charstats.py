@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.boilerplate.lexicon import TEXT_WORDS
 from pipeline.text.prose import SENTENCE_ENDS, STOP_CHARACTERS, STOP_WORDS
-from pipeline.tokens import count_cjk
+from pipeline.text.tokens import count_cjk
 
 Ints = NDArray[np.int64]
 

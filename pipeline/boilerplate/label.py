@@ -23,12 +23,10 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from pipeline.boilerplate.contents import chapters
-from pipeline.boilerplate.copies import later_copies, live_texts, noscript_copies
 from pipeline.boilerplate.model import MODEL_ID
-from pipeline.boilerplate.under_text import comments, next_text
+from pipeline.boilerplate.steps import chapters, comments, later_copies, live_texts, next_text, noscript_copies
 from pipeline.text.prose import LINK_DENSE, ends_sentence, is_prose, link_density
-from pipeline.tokens import count_tokens
+from pipeline.text.tokens import count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label, PageHead
 
 # Constants are the best of a grid on 1,421 pages, out of fold by site (docs/model-card.md has the figures).

@@ -11,23 +11,224 @@ alone. Mark-up and flattened text have networks of their own, in ``weights.npz``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from pipeline.boilerplate.page_inputs import Bags, PageInputs, page_inputs
-from pipeline.boilerplate.vocabulary import load_vocabulary
-from pipeline.types import Block, PageHead
+from pipeline.boilerplate.charstats import Hashed, char_stats
+from pipeline.boilerplate.features import MAX_MARKS, block_features, find_places, head_marks, repeats
+from pipeline.types import KEPT_LABELS, Block, Decision, PageHead
+
+# The words the block model knows: of texts, of classes and ids, tags, and marks of a page's head.
+#
+# Learned with the weights and kept beside them: what was seen on enough sites (``benchmarks.train_labeller``).
+# A word of a text is known by its hash (``charstats.Hashed``), the others by their name. Ids are rows of the
+# model's embeddings; 0 is what is not known, of texts also 1 for a pair of CJK characters.
+
+Ints = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
+
+UNKNOWN_WORD, UNKNOWN_PAIR, FIRST_KNOWN = 0, 1, 2
+MAX_CHAIN = 240  # code points of a chain of classes that are read, from its near end
+MAX_CLASS_WORDS, MAX_TAGS = 24, 10  # of one place, the nearest
+_SLOT_BITS = 18  # of a few ten thousand keys, some in a hundred clash and count as unknown
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing (Knuth, TAOCP 3, 6.4)
+_CLASS_WORD = re.compile(r"[a-z]+|[\u4e00-\u9fff]+")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HashIndex:
+    """From a hash to its id, in one look; 0 where it is not known."""
+
+    keys: Hashes
+    ids: Ints
+
+    def find(self, hashes: Hashes) -> Ints:
+        """The ids of hashes, in step."""
+        slot = _slot(hashes)
+        found: Ints = np.where(self.keys[slot] == hashes, self.ids[slot], 0)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Vocabulary:
+    """Words of texts by hash; class words, tags and head marks by name, from 1."""
+
+    words: HashIndex
+    pairs: HashIndex
+    class_words: Mapping[str, int]
+    tags: Mapping[str, int]
+    marks: Mapping[str, int]
+
+    def text_ids(self, words: Hashed, pairs: Hashed) -> tuple[Ints, Ints]:
+        """Ids of words, then of pairs."""
+        known = self.pairs.find(pairs.hashes)
+        return self.words.find(words.hashes), np.where(known, known, UNKNOWN_PAIR)
+
+
+def make_vocabulary(
+    *, words: Hashes, pairs: Hashes, class_words: Sequence[str], tags: Sequence[str], marks: Sequence[str]
+) -> Vocabulary:
+    """A vocabulary of these; ids follow their order."""
+    return Vocabulary(
+        _index(words, FIRST_KNOWN),
+        _index(pairs, FIRST_KNOWN + len(words)),
+        _numbered(class_words),
+        _numbered(tags),
+        _numbered(marks),
+    )
+
+
+@cache
+def load_vocabulary() -> Vocabulary:
+    """The vocabulary of the shipped weights; read once a process."""
+    with files("pipeline.boilerplate").joinpath("weights.npz").open("rb") as file:
+        archive = np.load(file, allow_pickle=False)
+        names = {name: str(archive[f"vocabulary_{name}"]).split("\n") for name in ("class_words", "tags", "marks")}
+        return make_vocabulary(words=archive["vocabulary_words"], pairs=archive["vocabulary_pairs"], **names)
+
+
+def split_classes(classes: str) -> list[str]:
+    """The words a chain of classes and ids is made of, the nearest first.
+
+    >>> split_classes("page post-419 entry_content")
+    ['content', 'entry', 'post', 'page']
+    """
+    return [word.lower() for word in _CLASS_WORD.findall(classes[-MAX_CHAIN:])[: -MAX_CLASS_WORDS - 1 : -1]]
+
+
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    return {name: at for at, name in enumerate(names, start=1)}
+
+
+def _slot(hashes: Hashes) -> Ints:
+    """Slots, seen as signed: numpy would copy unsigned indices."""
+    return (hashes * _GOLDEN >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
+
+
+def _index(hashes: Hashes, first: int) -> HashIndex:
+    keys = np.zeros(1 << _SLOT_BITS, dtype=np.uint64)
+    ids = np.zeros(1 << _SLOT_BITS, dtype=np.int64)
+    slot = _slot(hashes)[::-1]
+    keys[slot], ids[slot] = hashes[::-1], np.arange(first, first + len(hashes))[::-1]
+    return HashIndex(keys, ids)
+
+
+# All that the block model reads of one page: numbers of each block, and ids of its words, classes, tags and marks.
+#
+# Bags of ids are flat: which row each id belongs to, in order, and what it counts. Blocks that lie in the same
+# place (path and classes) share the place's bags.
+
+Floats = NDArray[np.float32]
+
+READ_CHARS = 1000  # code points of a block that are read: one wall of text must not be the page
+MAX_WORDS = 48  # of a block, and as many pairs of characters: its beginning tells its trade
+_CLASS_FADE, _TAG_FADE = 0.85, 0.8  # what a class word or tag counts for, per step outwards
+
+
+@dataclass(frozen=True, slots=True)
+class Bags:
+    """Ids in some of ``n`` rows: the row of each id, ascending, and its weight."""
+
+    n: int
+    rows: Ints
+    ids: Ints
+    weights: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class PageInputs:
+    """One page as the model sees it; n blocks in p places."""
+
+    table: Floats  # (n, len(FEATURES) + len(REPEATS))
+    tokens: Floats  # (n,): tokens of each block
+    words: Bags  # of n blocks
+    place: Ints  # (n,): the place each block lies in
+    classes: Bags  # of p places
+    tags: Bags  # of p places
+    kin: Ints  # (n,): the repeated structure each block is of
+    marks: Ints  # ids of the head's marks
+    has_markup: bool
+
+
+def page_inputs(blocks: Sequence[Block], head: PageHead, vocabulary: Vocabulary) -> PageInputs:
+    """What the model reads of a page of one block or more."""
+    blocks = [_beginning(block) for block in blocks]
+    stats = char_stats([block.text for block in blocks])
+    places = find_places(blocks)
+    table = block_features(blocks, stats, places)
+    marks = [vocabulary.marks[mark] for mark in head_marks(head) if mark in vocabulary.marks][:MAX_MARKS]
+    return PageInputs(
+        np.hstack((table, repeats(head, stats))),
+        stats.tokens,
+        _word_bags(stats.hashed_words, stats.hashed_pairs, len(blocks), vocabulary),
+        places.of,
+        _bags([_class_bag(mark.classes, vocabulary) for mark in places.marks]),
+        _bags([_tag_bag(mark.path, vocabulary) for mark in places.marks]),
+        places.kin_of,
+        np.array(marks, dtype=np.int64),
+        places.has_markup,
+    )
+
+
+def _beginning(block: Block) -> Block:
+    """As much of a block as the model reads, with its share of links."""
+    if len(block.text) <= READ_CHARS:
+        return block
+    markup = block.markup
+    if markup:
+        markup = replace(markup, link_chars=markup.link_chars * READ_CHARS // len(block.text))
+    return replace(block, text=block.text[:READ_CHARS], markup=markup)
+
+
+def _word_bags(words: Hashed, pairs: Hashed, n: int, vocabulary: Vocabulary) -> Bags:
+    first_words, first_pairs = (_beginnings(hashed, n) for hashed in (words, pairs))
+    ids = np.concatenate(vocabulary.text_ids(first_words, first_pairs))
+    rows = np.concatenate((first_words.owner, first_pairs.owner))
+    order = np.argsort(rows, kind="stable")
+    return Bags(n, rows[order], ids[order], np.ones(len(ids), dtype=np.float32))
+
+
+def _beginnings(hashed: Hashed, n: int) -> Hashed:
+    """The first MAX_WORDS of each text."""
+    starts = np.searchsorted(hashed.owner, np.arange(n))
+    early = np.arange(len(hashed.owner)) - starts[hashed.owner] < MAX_WORDS
+    return Hashed(hashed.owner[early], hashed.hashes[early])
+
+
+@lru_cache(maxsize=8192)
+def _class_bag(classes: str, vocabulary: Vocabulary) -> tuple[Ints, Floats]:
+    return _faded([vocabulary.class_words.get(word, 0) for word in split_classes(classes)], _CLASS_FADE)
+
+
+@lru_cache(maxsize=8192)
+def _tag_bag(path: tuple[str, ...], vocabulary: Vocabulary) -> tuple[Ints, Floats]:
+    return _faded([vocabulary.tags.get(tag, 0) for tag in path[: -MAX_TAGS - 1 : -1]], _TAG_FADE)
+
+
+def _faded(found: Sequence[int], fade: float) -> tuple[Ints, Floats]:
+    """Known ids (not 0), nearest first, and what each counts: less the farther out it stands."""
+    ids = np.array(found, dtype=np.int64)
+    steps = np.flatnonzero(ids)
+    return ids[steps], (fade**steps).astype(np.float32)
+
+
+def _bags(places: Sequence[tuple[Ints, Floats]]) -> Bags:
+    """One bag a place, of a page of one place or more."""
+    rows = np.repeat(np.arange(len(places)), [len(ids) for ids, _ in places])
+    ids, weights = (np.concatenate(parts) for parts in zip(*places, strict=True))
+    return Bags(len(places), rows, ids, weights)
+
 
 #: What ``Decision.decided_by`` says where the model decided.
 MODEL_ID = "model:page-cnn-2"
 
-Floats = NDArray[np.float32]
 
 NETWORKS = 2  # that are asked for each page
 SURE = 0.94  # expected F1 of a page from which the first network is enough: half of the pages, no worse
@@ -182,3 +383,53 @@ def _told_by_neighbours(hidden: Floats, reach: int, w_near: Floats) -> Floats:
 def _rectified(values: Floats) -> Floats:
     positive: Floats = np.maximum(values, 0)
     return positive
+
+
+# How good the clean text of one page is likely to be: a prediction of its 4-gram F1.
+#
+# A logistic regression on what the decision looks like from outside, fitted by ``benchmarks.train_labeller`` on
+# the scores of pages whose site the block model had not seen, so that it is calibrated for new sites.
+
+#: What the prediction is made from, in the order of its coefficients.
+SIGNS: tuple[str, ...] = (
+    "one", "expected_f1", "certainty", "certainty_of_kept", "kept_characters", "kept_share", "blocks",
+)  # fmt: skip
+
+
+def extraction_confidence(
+    scores: Sequence[float], decisions: Sequence[Decision], lengths: Sequence[int], *, has_markup: bool
+) -> float:
+    """Predicted F1, 0 to 1, rounded to 3 digits: scores, decisions and code points of a page's blocks."""
+    signs = page_signs(scores, decisions, lengths)
+    odds = float(signs @ load_coefficients("markup" if has_markup else "plain"))
+    return round(1 / (1 + float(np.exp(-odds))), 3)
+
+
+def page_signs(scores: Sequence[float], decisions: Sequence[Decision], lengths: Sequence[int]) -> NDArray[np.float64]:
+    """One row of SIGNS. What a rule, a template or a step decided is certain, whatever the model thinks of it."""
+    size = np.asarray(lengths, dtype=np.float64)
+    chosen = np.array([one.label in KEPT_LABELS for one in decisions], dtype=np.float64)
+    doubtful = np.array([one.decided_by.startswith(MODEL_ID) for one in decisions])
+    score = np.where(doubtful, np.asarray(scores, dtype=np.float64), chosen)
+    total, kept_size = max(float(size.sum()), 1.0), float((chosen * size).sum())
+    likely = float((score * size).sum())
+    certain = np.abs(2 * score - 1) * size
+    return np.array(
+        [
+            1.0,
+            2 * float((chosen * score * size).sum()) / max(kept_size + likely, 1.0),
+            float(certain.sum()) / total,
+            float((certain * chosen).sum()) / max(kept_size, 1.0),
+            np.log1p(kept_size) / 10,
+            kept_size / total,
+            np.log1p(len(score)) / 10,
+        ]
+    )
+
+
+@cache
+def load_coefficients(mode: str) -> NDArray[np.float64]:
+    """Coefficients for "markup" or "plain"; read once a process."""
+    with files("pipeline.boilerplate").joinpath("weights.npz").open("rb") as file:
+        found: NDArray[np.float64] = np.load(file, allow_pickle=False)[f"confidence_{mode}"]
+        return found

@@ -20,9 +20,20 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dedup.candidates import Ints, Longs, candidates, codes_of, distinct, pairs_of
+from pipeline.dedup.candidates import (
+    Bools,
+    Floats,
+    Ints,
+    LoadShingles,
+    Longs,
+    candidates,
+    codes_of,
+    distinct,
+    measure,
+    pairs_of,
+    passes,
+)
 from pipeline.dedup.signature import N_HASHES, Signature, Words
-from pipeline.dedup.verify import Bools, Floats, LoadShingles, measure, passes
 
 MIN_SHINGLES = 8  # texts with fewer are duplicates only when equal
 SHARE = 2 / 3  # of a text's shingles that its representative must have at least, where it is not the longer

@@ -1,6 +1,6 @@
 """A text to its signature: what is kept of a document to find its duplicates.
 
-Tokens are those of ``pipeline.tokens`` (a CJK character is one, a run of other letters or digits is one) after
+Tokens are those of ``pipeline.text.tokens`` (a CJK character is one, a run of other letters or digits is one) after
 folding case, full-width letters and digits, and traditional to simplified characters; so a shingle, three tokens
 in a row, costs the same work in every script. Everything is done on whole arrays of code points: no loop over
 tokens. To change what counts as equal, change ``_fold`` and raise ``SIGNATURE_VERSION``.
@@ -22,7 +22,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.tokens import CJK
+from pipeline.text.tokens import CJK
 
 SIGNATURE_VERSION = 1  # signatures of different versions cannot be compared
 N_HASHES = 84  # values of a MinHash: 28 bands of 3, 336 bytes a document

@@ -14,9 +14,8 @@ from typing import Final
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, Tag
 
-from pipeline.extract.assemble import RawBlock
-from pipeline.extract.elements import BLOCK, ELEMENTS, INLINE, LINK, RAW, VOID
-from pipeline.extract.markup import DEPTH, Node
+from pipeline.extract.blocks import RawBlock
+from pipeline.extract.markup import BLOCK, DEPTH, ELEMENTS, INLINE, LINK, RAW, VOID, Node
 from pipeline.extract.runs import Piece, block_of
 from pipeline.extract.scanner import raw_parts, scan
 

@@ -8,20 +8,326 @@ said in ``openers.OPENERS``. Implied end tags follow the WHATWG standard (https:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import inf
+from types import MappingProxyType
+from typing import Final
 
-from pipeline.extract.assemble import assemble
-from pipeline.extract.closing import end_block, end_inline, end_paragraph
-from pipeline.extract.elements import BLOCK, CELL, ELEMENTS, FOREIGN, INLINE, LINK, OUTER, PRE, ROW, TABLE, VOID
+from pipeline.extract.blocks import RawBlock, assemble, unseen_blocks
 from pipeline.extract.fallback import deep_blocks
-from pipeline.extract.head import add_script, add_title
-from pipeline.extract.markup import Meaning, Node, meaning
-from pipeline.extract.openers import OPENERS
-from pipeline.extract.page import Page, TooDeepError
+from pipeline.extract.markup import (
+    BARRIERS,
+    BLOCK,
+    BREAK,
+    CELL,
+    CODE,
+    DATA,
+    DEPTH,
+    ELEMENTS,
+    FOREIGN,
+    FORMATTING,
+    HEADING,
+    INLINE,
+    ITEM,
+    LINK,
+    LISTS,
+    NAME,
+    OPTION,
+    OUTER,
+    PARENT,
+    PRE,
+    RAW,
+    ROW,
+    RULE,
+    SECTION,
+    TABLE,
+    TRANSPARENT,
+    VOID,
+    HeadParts,
+    Meaning,
+    Node,
+    add_script,
+    add_tag,
+    add_title,
+    attributes,
+    meaning,
+)
+from pipeline.extract.runs import Piece, Table, block_of, join_rows
 from pipeline.extract.scanner import CDATA, raw_parts, scan
-from pipeline.extract.tables import join_rows
-from pipeline.extract.unseen import unseen_blocks
 from pipeline.types import Extracted, Markup
+
+# Which open elements an end tag, written or implied, closes. Nodes in, the node that stays open out.
+
+#: How far up an end tag looks for its element. Bounds the time on hostile input; no page nests as deep
+#: between the two.
+_MAX_WALK: Final = 100
+
+_ITEM_NAMES: Final = {"li": ("li",), "dd": ("dd", "dt"), "dt": ("dd", "dt")}
+
+
+def parent(node: Node) -> Node:
+    """The node around a node; the outermost is its own."""
+    return node[PARENT] or node
+
+
+def end_paragraph(node: Node) -> Node:
+    """What is open once a <p> that inline elements hold open is closed, as a block element does."""
+    at = node
+    for _ in range(_MAX_WALK):
+        if at[NAME] == "p":
+            return parent(at)
+        if at[CODE] > LINK:
+            return node
+        at = parent(at)
+    return node
+
+
+def end_item(node: Node, name: str) -> Node:
+    """What is open once the <li>, or <dd> and <dt>, before the one that starts is closed."""
+    at = node
+    for _ in range(_MAX_WALK):
+        if at[NAME] in _ITEM_NAMES[name]:
+            return parent(at)
+        if at[CODE] > LINK and at[NAME] not in TRANSPARENT:
+            break
+        at = parent(at)
+    return end_paragraph(node)
+
+
+def end_link(node: Node) -> Node:
+    """What is open once an <a> that the next one ends is closed."""
+    at = node
+    for _ in range(_MAX_WALK):
+        if at[CODE] == LINK:
+            return parent(at)
+        if at[CODE] != INLINE:
+            break
+        at = parent(at)
+    return node
+
+
+def end_block(node: Node, name: str) -> Node:
+    """What is open after the end tag of a block element; nothing changes when none is in scope."""
+    at = node
+    for _ in range(_MAX_WALK):
+        if at[NAME] == name or (at[CODE] == HEADING and name[0] == "h" and name[1:].isdigit()):
+            return parent(at)
+        if at[NAME] in BARRIERS or (name == "li" and at[NAME] in LISTS):
+            break
+        at = parent(at)
+    return node
+
+
+def end_inline(node: Node, name: str) -> Node:
+    """What is open after the end tag of an inline element.
+
+    Where a block was opened inside a formatting element and is still open, it stays open without it.
+    """
+    at = node
+    between: list[Node] = []
+    for _ in range(_MAX_WALK):
+        if at[NAME] == name:
+            return _rebuilt(between, parent(at))
+        if at[NAME] in BARRIERS or (at[CODE] > LINK and name not in FORMATTING):
+            break
+        between.append(at)
+        at = parent(at)
+    return node
+
+
+def _rebuilt(between: list[Node], base: Node) -> Node:
+    """The block elements among these nodes (innermost first) put on another base."""
+    if all(node[CODE] <= LINK for node in between):
+        return base
+    for name, _, _, tag, code, _ in reversed(between):
+        base = (name, base, base[DEPTH] + 1, tag, code, [])
+    return base
+
+
+# The state of one pass over a page: what is open, the run so far, the blocks behind it.
+
+
+class TooDeepError(Exception):
+    """A text lies deeper than ``Page.max_depth``."""
+
+
+@dataclass(slots=True)
+class Page:
+    """Filled by the stack machine in ``html``; lives as long as one call."""
+
+    head: HeadParts = field(default_factory=HeadParts)
+    blocks: list[RawBlock] = field(default_factory=list)
+    run: list[Piece] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    link: int = 0  # number of the <a href> that is open, from 1; else 0
+    n_links: int = 0
+    n_breaks: int = 0  # <br> since the last block
+    edge: bool = False  # a block element began or ended since the last block
+    keeps_space: bool = False  # a <pre> was seen
+    flags: set[str] = field(default_factory=set)
+    max_depth: float = 5_000  # elements around a text
+
+    def end_run(self) -> None:
+        """Make a block of the run, if anything in it can be seen. Raises TooDeepError."""
+        if self.run:
+            if self.run[0][2][DEPTH] > self.max_depth:
+                raise TooDeepError
+            block = block_of(self.run, self.n_breaks + self.edge)
+            self.run.clear()
+            if block is not None:
+                self.blocks.append(block)
+                self.n_breaks = 0
+                self.edge = False
+
+    def end_block(self) -> None:
+        """End the run at the edge of a block element."""
+        self.end_run()
+        self.edge = True
+
+
+# What the start tags do that are neither plain blocks nor plain inline elements: one function each.
+#
+# Each takes the page, the innermost open node, the element's name and the tag as written, and returns what is
+# open after it. The table is at the end.
+
+Opener = Callable[[Page, Node, str, str], Node]
+
+
+def _push(node: Node, name: str, tag: str, code: int) -> Node:
+    return (name, node, node[DEPTH] + 1, tag, code, [])
+
+
+def _link(page: Page, node: Node, name: str, tag: str) -> Node:
+    page.link = 0
+    if "href" in tag or "HREF" in tag:
+        page.n_links += 1
+        page.link = page.n_links
+    return _push(end_link(node), name, tag, LINK)
+
+
+def _break(page: Page, node: Node, _name: str, _tag: str) -> Node:
+    if page.keeps_space and meaning(node).preformatted:
+        if page.run:
+            page.run.append((page.run[-1][0], "\n", node, 0))
+        return node
+    page.end_run()
+    page.n_breaks += 1
+    return node
+
+
+def _rule(page: Page, node: Node, _name: str, _tag: str) -> Node:
+    page.end_block()
+    return end_paragraph(node)
+
+
+def _item(page: Page, node: Node, name: str, tag: str) -> Node:
+    page.end_block()
+    return _push(end_item(node, name), name, tag, ITEM)
+
+
+def _heading(page: Page, node: Node, name: str, tag: str) -> Node:
+    page.end_block()
+    node = end_paragraph(node)
+    return _push(parent(node) if node[CODE] == HEADING else node, name, tag, HEADING)
+
+
+def _option(page: Page, node: Node, name: str, tag: str) -> Node:
+    page.end_block()
+    if node[NAME] == "option":
+        node = parent(node)
+    if node[NAME] == "optgroup" == name:
+        node = parent(node)
+    return _push(node, name, tag, OPTION)
+
+
+def _pre(page: Page, node: Node, name: str, tag: str) -> Node:
+    page.end_block()
+    page.keeps_space = True
+    return _push(end_paragraph(node), name, tag, PRE)
+
+
+def _outer(page: Page, node: Node, name: str, tag: str) -> Node:
+    page.end_block()
+    if name == "html":
+        add_tag(page.head, name, tag)
+    if name == "head" or node[NAME] not in ("", "html") or node[NAME] == name:
+        return node
+    return _push(node, name, tag, OUTER)
+
+
+def _data(page: Page, node: Node, name: str, tag: str) -> Node:
+    add_tag(page.head, name, tag)
+    return node
+
+
+def _nothing(_page: Page, node: Node, _name: str, _tag: str) -> Node:
+    return node
+
+
+def _table(page: Page, node: Node, name: str, tag: str) -> Node:
+    page.end_block()
+    if page.tables:
+        page.tables[-1].layout = True  # it holds a table
+    opened = _push(end_paragraph(node), name, tag, TABLE)
+    presentation = "role" in tag and attributes(tag).get("role", "").lower() in ("presentation", "none")
+    page.tables.append(Table(opened, opened, layout=presentation))
+    return opened
+
+
+def _section(page: Page, node: Node, name: str, tag: str) -> Node:
+    page.end_block()
+    if not page.tables:
+        return node
+    table = page.tables[-1]
+    opened = _push(table.node, name, tag, SECTION)
+    table.body = table.node if name == "caption" else opened
+    table.row = table.cell = None
+    return opened
+
+
+def _row(page: Page, node: Node, name: str, tag: str) -> Node:
+    page.end_block()
+    if not page.tables:
+        return node
+    table = page.tables[-1]
+    row = _push(table.body, name, tag, ROW)
+    table.row, table.cell = row, None
+    table.rows.append((row, []))
+    return row
+
+
+def _cell(page: Page, node: Node, name: str, tag: str) -> Node:
+    page.end_block()
+    if not page.tables:
+        return node
+    page.link = 0
+    table = page.tables[-1]
+    row = table.row or _row(page, node, "tr", "")
+    table.cell = _push(row, name, tag, CELL)
+    table.rows[-1][1].append(len(page.blocks))
+    return table.cell
+
+
+#: By treatment (see ``elements``).
+OPENERS: Final[Mapping[int, Opener]] = MappingProxyType(
+    {
+        LINK: _link,
+        ITEM: _item,
+        HEADING: _heading,
+        OPTION: _option,
+        PRE: _pre,
+        BREAK: _break,
+        RULE: _rule,
+        TABLE: _table,
+        SECTION: _section,
+        ROW: _row,
+        CELL: _cell,
+        OUTER: _outer,
+        DATA: _data,
+        RAW: _nothing,
+    }
+)
 
 
 def extract_html(source: str) -> Extracted:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pipeline.extract.assemble import RawBlock, assemble
-from pipeline.extract.whitespace import edges
+from pipeline.extract.blocks import RawBlock, assemble
+from pipeline.extract.runs import edges
 from pipeline.types import BlockKind, Extracted
 
 #: Line ends of text files; the group tells one of them from the next.

@@ -2,10 +2,192 @@
 
 from __future__ import annotations
 
-from pipeline.extract.assemble import RawBlock
+import re
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Final
+
+from pipeline.extract.blocks import RawBlock
 from pipeline.extract.markup import DEPTH, MEMO, PARENT, Node, meaning, plain_markup
-from pipeline.extract.whitespace import collapse, decode, edges
-from pipeline.types import Markup
+from pipeline.types import BlockKind, Markup
+
+# Table rows: the cells of a data table are joined into one block a row, a layout table is left as it is.
+
+CELL_SEPARATOR: Final = " | "
+#: A cell longer than this (code points) is prose: the table is there for the layout.
+_MAX_CELL: Final = 300
+#: A cell of several lines is still a cell when all of it is no longer than this (code points).
+_MAX_BROKEN_CELL: Final = 120
+_MAX_BROKEN_SHARE: Final = 0.2  # of the cells with text
+
+
+@dataclass(slots=True)
+class Table:
+    """An open table: where its parts begin in the list of blocks."""
+
+    node: Node
+    body: Node  # the open section, else the table
+    row: Node | None = None
+    cell: Node | None = None
+    layout: bool = False
+    rows: list[tuple[Node, list[int]]] = field(default_factory=list)  # row, first block of each cell
+
+
+def join_rows(table: Table, blocks: list[RawBlock]) -> None:
+    """Replace the blocks of a closed data table, the last in the list, by one block a row."""
+    if table.layout or not table.rows:
+        return
+    first = next((cells[0] for _, cells in table.rows if cells), len(blocks))
+    rows = _cells(table, blocks)
+    if not _is_data([cell for _, cells in rows for cell in cells]) or not any(len(c) > 1 for _, c in rows):
+        return
+    joined = [_join(node, cells) for node, cells in rows if cells]
+    blocks[first:] = joined
+
+
+def _cells(table: Table, blocks: list[RawBlock]) -> list[tuple[Node, list[list[RawBlock]]]]:
+    """The blocks of each cell that has any, by row."""
+    starts = [start for _, cells in table.rows for start in cells] + [len(blocks)]
+    rows: list[tuple[Node, list[list[RawBlock]]]] = []
+    i = 0
+    for node, cells in table.rows:
+        spans = [blocks[starts[j] : starts[j + 1]] for j in range(i, i + len(cells))]
+        rows.append((node, [span for span in spans if span]))
+        i += len(cells)
+    return rows
+
+
+def _is_data(cells: list[list[RawBlock]]) -> bool:
+    broken = 0
+    for cell in cells:
+        if any(block.kind is not BlockKind.PARAGRAPH for block in cell):
+            return False
+        length = sum(len(block.text) for block in cell)
+        if length > (_MAX_CELL if len(cell) == 1 else _MAX_BROKEN_CELL):
+            return False
+        broken += len(cell) > 1
+    return broken <= _MAX_BROKEN_SHARE * len(cells)
+
+
+def _join(node: Node, cells: list[list[RawBlock]]) -> RawBlock:
+    if len(cells) == 1 and len(cells[0]) == 1:
+        return cells[0][0]._replace(kind=BlockKind.TABLE_ROW)
+    first, last = cells[0][0], cells[-1][-1]
+    found = meaning(node)
+    marks = [block.markup for cell in cells for block in cell if block.markup]
+    markup = Markup(
+        found.path,
+        found.classes,
+        sum(mark.n_links for mark in marks),
+        sum(mark.link_chars for mark in marks),
+        found.role,
+    )
+    text = CELL_SEPARATOR.join(" ".join(block.text for block in cell) for cell in cells)
+    return RawBlock(first.start, last.end, text, BlockKind.TABLE_ROW, 0, first.n_breaks, markup)
+
+
+# White space: collapsing it in a text, finding where a text begins and ends in its source.
+
+#: Scripts and punctuation set without spaces: a line break between two of them is no space
+#: (https://www.w3.org/TR/css-text-3/#line-break-transform). Hangul is set with spaces.
+_WIDE: Final = (
+    "\u2e80-\u2fff\u3001-\u312f\u31a0-\u33ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60"
+    "\U00020000-\U0003ffff"
+)
+_WIDE_BREAK: Final = re.compile(rf"(?<=[{_WIDE}])[ \t]{{0,99}}[\r\n][ \t\r\n]{{0,999}}(?=[{_WIDE}])")
+#: Invisible at the edge of a text: zero-width space and joiners, word joiner, byte order mark, soft hyphen.
+INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+_DOUBTFUL: Final = INVISIBLE + "&;"
+_ENTITY: Final = re.compile(r"&#?\w{1,24};?")
+_MAX_ENTITY: Final = 24  # characters
+
+
+#: The commonest character references; none decodes to a sign that another could begin or end with.
+_COMMON: Final = (
+    *(("&nbsp;", "\u00a0"), ("&quot;", '"'), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&#160;", "\u00a0")),
+    *(("&ldquo;", "“"), ("&rdquo;", "”"), ("&mdash;", "—"), ("&middot;", "·"), ("&emsp;", "\u2003")),
+    *(("&rsquo;", "’"), ("&hellip;", "…"), ("&ndash;", "–"), ("&copy;", "©"), ("&raquo;", "»")),
+)
+
+
+def decode(text: str) -> str:
+    """The same as ``html.unescape``, several times as fast where all references are common ones.
+
+    >>> decode("R&amp;D&nbsp;&ldquo;&#x78b3;&rdquo; &amp;lt;")
+    'R&D\\xa0“碳” &lt;'
+    """
+    if "&" not in text:
+        return text
+    if text.count(";") < 4:  # character references are rarely more: try the common ones one by one
+        for reference, char in _COMMON:
+            if reference in text:
+                text = text.replace(reference, char)
+        if "&" not in text:
+            return text
+        if text.count("&") == text.count("&amp;"):
+            return text.replace("&amp;", "&")
+    return unescape(text)
+
+
+def collapse(text: str) -> str:
+    """The text with each run of white space as one space and none at its ends.
+
+    A line break between two Chinese or Japanese characters is dropped instead.
+
+    >>> collapse("  carbon\\n market　中国\\n碳市场 ")
+    'carbon market 中国碳市场'
+    """
+    text = text.strip()
+    if text.isprintable() and "  " not in text:  # no white space is printable but the plain space
+        return text
+    if "\n" in text and not text.isascii():
+        text = _WIDE_BREAK.sub("", text)
+    return " ".join(text.split())
+
+
+def edges(text: str, *, entities: bool = False) -> tuple[int, int]:
+    """Where what can be seen of the text begins and ends; (0, 0) when nothing can.
+
+    With ``entities`` a space may be spelled as a character reference, as in HTML source.
+
+    >>> edges("　 碳市场\ufeff ")
+    (2, 5)
+    >>> edges("&nbsp;&#12288; R&D&nbsp;", entities=True)
+    (15, 18)
+    """
+    stripped = text.strip()
+    if not stripped:
+        return 0, 0
+    first = stripped[0]
+    if first in _DOUBTFUL or stripped[-1] in _DOUBTFUL:
+        return _doubtful_edges(text, entities)
+    start = text.find(first)
+    return start, start + len(stripped)
+
+
+def _doubtful_edges(text: str, entities: bool) -> tuple[int, int]:
+    """The same, looked for step by step."""
+    start, end = 0, len(text)
+    while start < end and (step := _unseen(text, start, end, entities)):
+        start += step
+    while end > start:
+        at = end - 1
+        if entities and text[at] == ";":
+            at = text.rfind("&", max(start, end - _MAX_ENTITY), end)
+        if at < 0 or _unseen(text, at, end, entities) != end - at:
+            break
+        end = at
+    return (start, end) if end > start else (0, 0)
+
+
+def _unseen(text: str, start: int, end: int, entities: bool) -> int:
+    """Length of the space or invisible character at a place of the text; 0 when it can be seen."""
+    first = text[start]
+    if first.isspace() or first in INVISIBLE:
+        return 1
+    found = _ENTITY.match(text, start, end) if entities and first == "&" else None
+    return found.end() - start if found and edges(unescape(found[0])) == (0, 0) else 0
+
 
 #: A text between two tags: place in the source, text as written, its element, number of its link or 0.
 Piece = tuple[int, str, Node, int]

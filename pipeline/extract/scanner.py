@@ -18,7 +18,7 @@ from itertools import accumulate, islice
 from operator import add
 from typing import Final
 
-from pipeline.extract.elements import RAW_ELEMENTS
+from pipeline.extract.markup import RAW_ELEMENTS
 
 _NAME: Final = r"[a-zA-Z][^ \t\n\r\f/>]*+"
 # Three ways to read attributes, which agree where more than one can; the narrower, the faster.

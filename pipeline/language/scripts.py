@@ -5,9 +5,11 @@ To add a script: a row in ``RANGES`` and, when it writes one language, a row in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
@@ -196,3 +198,189 @@ def letter_weights(texts: Sequence[str]) -> list[int]:
     others = [text for text in texts if not text.isascii()]
     weights = iter((classify(others, _table(), len(_NAMES)) @ _WEIGHTS).tolist() if others else ())
     return [_count_ascii(text) if text.isascii() else next(weights) for text in texts]
+
+
+# Tell simplified from traditional Chinese, and both from kanji, by which characters a text has.
+#
+# The sets come from tables other people keep: OpenCC's character tables (one script's characters that the
+# other never uses) and the character sets of JIS X 0208, GB 2312 and Big5 as Python's codecs have them.
+# Nothing to add here by hand: a wrong character is mended upstream.
+
+_IDEOGRAPHS = range(0x4E00, 0xA000)
+
+
+@dataclass(frozen=True, slots=True)
+class HanSets:
+    """Characters that tell. No character is in two of ``simplified``, ``traditional`` and ``japanese``."""
+
+    simplified: frozenset[str]  # never in traditional text
+    traditional: frozenset[str]  # never in simplified text
+    japanese: frozenset[str]  # in JIS X 0208, in neither GB 2312 nor Big5
+    foreign: frozenset[str]  # unified ideographs that JIS X 0208 lacks: no Japanese text has them
+
+
+@dataclass(frozen=True, slots=True)
+class HanEvidence:
+    """How many characters of a text are simplified, traditional, Japanese, or not Japanese."""
+
+    simplified: int
+    traditional: int
+    japanese: int
+    foreign: int
+
+    @property
+    def may_be_japanese(self) -> bool:
+        """Whether nothing in the characters rules Japanese out."""
+        return self.foreign == 0
+
+
+def _opencc(name: str) -> dict[str, list[str]]:
+    table = resources.files("opencc") / "dictionary" / name
+    rows = (line.split("\t") for line in table.read_text("utf-8").splitlines() if "\t" in line)
+    return {row[0]: row[1].split() for row in rows}
+
+
+def _encodable(char: str, encoding: str) -> bool:
+    try:
+        char.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@cache
+def han_sets() -> HanSets:
+    """The four sets, built at first use (about 30 ms)."""
+    simplified = {char for char, others in _opencc("STCharacters.txt").items() if char not in others}
+    traditional = {char for char, others in _opencc("TSCharacters.txt").items() if char not in others}
+    han = [chr(code) for code in _IDEOGRAPHS]
+    jis = {char for char in han if _encodable(char, "shift_jis")}
+    chinese = {char for char in jis if _encodable(char, "gb2312") or _encodable(char, "big5")}
+    japanese = jis - chinese - simplified - traditional
+    return HanSets(
+        simplified=frozenset(simplified - traditional),
+        traditional=frozenset(traditional - simplified),
+        japanese=frozenset(japanese),
+        foreign=frozenset(set(han) - jis),
+    )
+
+
+#: What a character tells, for each class of ``_classes``: simplified, traditional, Japanese, foreign to Japanese.
+_TELLS = np.array(
+    [[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 1], [0, 1, 0, 1]], dtype=np.intp
+)
+_N_VARIANT_POINTS = 0x34001  # planes 0 to 3, and one for all above
+
+
+@cache
+def _classes() -> npt.NDArray[np.uint8]:
+    """The class of each code point, a row of ``_TELLS``."""
+    sets = han_sets()
+    table = np.zeros(_N_VARIANT_POINTS, dtype=np.uint8)
+    for number, members in enumerate((sets.simplified, sets.traditional, sets.japanese, sets.foreign), start=1):
+        points = [ord(char) for char in members]
+        table[points] = np.where(number == 4, 4 + table[points], number)
+    return table
+
+
+def han_evidence(text: str) -> HanEvidence:
+    """What the characters of a text say.
+
+    >>> evidence = han_evidence("碳排放权交易")
+    >>> evidence.simplified, evidence.traditional, evidence.may_be_japanese
+    (1, 0, False)
+    """
+    return han_evidence_each((text,))[0]
+
+
+def han_evidence_each(texts: Sequence[str]) -> list[HanEvidence]:
+    """``han_evidence`` of every text."""
+    if not texts:
+        return []
+    return [HanEvidence(*row) for row in (classify(texts, _classes(), len(_TELLS)) @ _TELLS).tolist()]
+
+
+# Tell what is no language by its form: code, commands, addresses, numbers.
+#
+# To add a form: an alternative in ``_CODE_MARKS`` (strong on its own) or a row in ``_ADDRESSES`` (cut out before the
+# letters are looked at). Both are linear: no nested quantifiers, bounded repeats.
+
+#: How a host or the name of a file ends that stands in prose without more ado.
+_ENDINGS = "com|cn|org|net|gov|edu|io|dev|html?|php|pdf|docx?|xlsx?"
+#: Web, mail and file addresses, handles and hashes: their letters say nothing of the language around. Each with what a
+#: text must have for it to be looked for at all.
+_ADDRESSES = (
+    (re.compile(":/"), r"(?:https?|ftp|file|mailto)://?[^\s<>\"'，。；、）】》\u4e00-\u9fff]{1,2000}"),
+    (re.compile(r"www\."), r"\bwww\.[\w.-]{1,250}(?:/[\w./?=&%#~+:@-]{0,2000})?"),
+    (re.compile("@"), r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
+    (re.compile(rf"\.(?:{_ENDINGS})\b"), rf"(?<![\w/])[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,6}}\.(?:{_ENDINGS})\b"),
+    (re.compile("[@#]"), r"(?<!\w)[@#][A-Za-z0-9_]{2,40}"),
+)
+_ADDRESS_SIGN = re.compile("[@#:.]")
+
+#: Signs that a line is source code or a command.
+_CODE_MARKS = re.compile(
+    r"[\w)\]\"'}];\s*$|[{}]\s*$|^\s*[{}\])]"  # the line ends or begins as a statement or block does
+    r"|=>|[=!<>]==?|&&|\|\||::|->|\+=|\$\{|</?\w+>|/>"
+    r"|\b\w{1,60}\([^\s()]{0,80}\)|\w\(\)|\b\w{1,60}\(\["  # calls
+    r"|\b[a-z]{1,30}[A-Z]\w{0,40}\b|\b[A-Za-z]\w{0,40}_\w{1,40}|\b[a-z]\w{1,30}\.[a-z]\w{1,30}[.(]"  # names
+    r"|(?<!\S)--?[A-Za-z][\w-]{0,40}(?![\w-])|\[-{1,2}\w|\|-{1,2}\w|[~.]?/\w{1,60}/\w"  # options, paths
+    r"|\s=\s|`[^`\s]{1,60}`|^\s*(?://|/\*|#!|\$ )"
+)
+_SYMBOL = re.compile(r"[{}\[\]()<>=;_$\\|&*+/`~^:#-]")
+_WORD = re.compile(r"[A-Za-z]{2,}")
+
+_MAX_CODE = 300  # characters looked at: beyond it a text that is code has shown it
+
+
+def strip_addresses(text: str) -> str:
+    """The text with a space for every web, mail or file address, handle and hash tag.
+
+    >>> strip_addresses("see https://example.org/a?b=1 now")
+    'see   now'
+    """
+    forms = _forms_in(text)
+    return _pattern(forms).sub(" ", text) if forms else text
+
+
+def has_address(text: str) -> bool:
+    """Whether there may be an address in a text: a cheap look."""
+    return bool(_forms_in(text))
+
+
+def _forms_in(text: str) -> tuple[str, ...]:
+    if _ADDRESS_SIGN.search(text) is None:
+        return ()
+    return tuple([form for hint, form in _ADDRESSES if hint.search(text)])
+
+
+@cache
+def _pattern(forms: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(forms))
+
+
+def is_symbolic(text: str) -> bool:
+    """Whether a text has a symbol in thirty characters or more: prose has fewer, though not all such text is code."""
+    head = text[:_MAX_CODE]
+    return _SYMBOL.search(head) is not None and len(_SYMBOL.findall(head)) * 30 >= len(head)
+
+
+def looks_like_code(text: str) -> bool:
+    """Whether a text is source code, a command or mark-up rather than prose.
+
+    A text is code when its marks are many for its words (one mark for every four words), or when symbols
+    make more than a sixth of a text with two marks. Prose, with less than one symbol in thirty characters,
+    is passed by without a look at marks.
+
+    >>> looks_like_code("const db = require('../database');")
+    True
+    >>> looks_like_code("The plan (2021-2025) covers steel; cement follows.")
+    False
+    """
+    if not is_symbolic(text):
+        return False
+    head = text[:_MAX_CODE]
+    symbols = len(_SYMBOL.findall(head))
+    marks = sum(1 for _ in _CODE_MARKS.finditer(head))
+    words = len(_WORD.findall(head))
+    return marks * 4 >= max(words, 1) or (marks >= 2 and symbols * 6 > len(head))

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.dates import parse_timestamp
-from pipeline.headings import has_cjk
-from pipeline.metadata.page_data import PageData, read_page_data
-from pipeline.metadata.source_lines import MAX_LINE, SourceLine, read_source_line
+from pipeline.metadata.page_data import MAX_LINE, PageData, SourceLine, read_page_data, read_source_line
 from pipeline.metadata.titles import find_title
-from pipeline.repair import repair
+from pipeline.text.dates import parse_timestamp
+from pipeline.text.forms import has_cjk
 from pipeline.text.prose import is_prose_line
-from pipeline.tokens import count_cjk, count_tokens
+from pipeline.text.repair import repair
+from pipeline.text.tokens import count_cjk, count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Extracted, Label, Metadata, Record
 
 CHINA_STANDARD_TIME = 480  # minutes east of UTC

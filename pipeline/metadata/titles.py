@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pipeline.headings import is_heading
+from pipeline.text.forms import is_heading
 from pipeline.text.prose import is_prose_line
-from pipeline.tokens import count_tokens
+from pipeline.text.tokens import count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label
 
 #: What stands between a title and the name of the site. A hyphen only with space around it or beside CJK.

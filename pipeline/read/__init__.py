@@ -15,21 +15,14 @@ from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
 from pipeline.errors import Reason
-from pipeline.read.archive import Entry, Members
-from pipeline.read.archive_tar import is_tar, read_tar
-from pipeline.read.archive_zip import read_zip
-from pipeline.read.document import read_document
-from pipeline.read.json_file import read_json
-from pipeline.read.jsonl import read_jsonl
-from pipeline.read.nested import Peeked, seekable
-from pipeline.read.outcome import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
+from pipeline.read.archives import Entry, Members, is_tar, read_tar, read_zip
+from pipeline.read.json import read_json, read_jsonl
+from pipeline.read.limits import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
 from pipeline.read.packed import BZIP2, BZIP2_MAGIC, XZ, XZ_MAGIC, ZSTD_MAGIC, PackedStream, ZstdStream
-from pipeline.read.rawfile import RawFile, RawFolder, changed_failure, unreadable
-from pipeline.read.scan import passed_over, stamp_in
-from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, not_text, packed_kind
-from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, StoredStream, Stream
-from pipeline.read.warc import read_warc
-from pipeline.read.warc_frames import is_warc
+from pipeline.read.scan import RawFile, RawFolder, changed_failure, passed_over, stamp_in, unreadable
+from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, not_text, packed_kind, read_document
+from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, Peeked, StoredStream, Stream, seekable
+from pipeline.read.warc import is_warc, read_warc
 from pipeline.types import RawInput
 
 __all__ = ["READERS", "Format", "ReadLimits", "Skipped", "detect_format", "read_file"]

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import pyarrow as pa
 
-from pipeline.read.outcome import MIB, ReadFailure, ReadLimits
+from pipeline.read.limits import MIB, ReadFailure, ReadLimits
 from pipeline.read.stream import OUTPUT, CutStream, DamagedStream, ForeignTail, Meter, Seekable
 
 BZIP2_MAGIC: Final = tuple(b"BZh%d" % level + block for level in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90"))

@@ -1,7 +1,7 @@
 """How a document falls into stories: one section for an article, one a story for a digest.
 
 First the whole document is judged digest or single (``pipeline.sections.digests``), then a digest is cut at its headlines
-(``pipeline.sections.outline``), and where it has none at the openings of its stories (``pipeline.sections.openings``).
+(``pipeline.sections.digests``), and where it has none at the openings of its stories (``pipeline.sections.openings``).
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.metadata.titles import normalised
-from pipeline.sections.digests import MIN_STORIES, is_announced, is_digest
-from pipeline.sections.events import event_dates
+from pipeline.sections.digests import MIN_STORIES, headline_candidates, is_announced, is_digest
+from pipeline.sections.events import event_dates, is_truncated
 from pipeline.sections.openings import find_openings
-from pipeline.sections.outline import headline_candidates
-from pipeline.sections.truncation import is_truncated
 from pipeline.text.prose import is_prose_line
-from pipeline.tokens import count_tokens
+from pipeline.text.tokens import count_tokens
 from pipeline.types import Block, BlockKind, Decision, DocumentKind, Label, Metadata, Section, Sectioning
 
 #: A document with less content than this is a notice, in tokens (a CJK character is one).

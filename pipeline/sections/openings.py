@@ -15,7 +15,7 @@ from itertools import chain
 
 from pipeline.sections.digests import DATED, DATELINE, script_of, shared_words, terms
 from pipeline.text.prose import is_prose_line
-from pipeline.tokens import count_tokens
+from pipeline.text.tokens import count_tokens
 from pipeline.types import Block
 
 #: First words that hang on what was said before.

@@ -14,15 +14,14 @@ from pathlib import Path
 import duckdb
 
 from pipeline.errors import InvariantError, OutputError, SnapshotError
-from pipeline.marks import is_file
 from pipeline.schema import DATASETS
-from pipeline.shards.chunks import CONTENTS, DamagedError, damaged_files, kept_table
 from pipeline.store.claim import check_marker
-from pipeline.store.layout import LATEST, STATE, pointed
-from pipeline.store.packs import ABOUT, damaged_in, results_in, sealed
-from pipeline.store.parts import Part, holds, in_size, staged_part
+from pipeline.store.files import CONTENTS, DamagedError, damaged_files, kept_table
+from pipeline.store.layout import LATEST, STATE, Part, holds, in_size, pointed, staged_part
+from pipeline.store.marks import is_file
 from pipeline.store.snapshots import LOST, Snapshot, literal, live_name, open_snapshot, same_schema
-from pipeline.text_safety import printable
+from pipeline.store.state import ABOUT, damaged_in, results_in, sealed
+from pipeline.text.safety import printable
 
 #: Characters that must not be in a text: C0 controls but tab and line feed, DEL, C1, bidi controls.
 _FORBIDDEN = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"

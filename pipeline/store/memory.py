@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.schema import DATASETS, RUNS
-from pipeline.store.parts import Part, holds
+from pipeline.store.layout import Part, holds
 from pipeline.store.snapshots import Snapshot, list_snapshots
 
 _DOCUMENTS, _QUARANTINE = ["doc_id", "first_seen_at"], ["path", "member", "first_seen_at"]

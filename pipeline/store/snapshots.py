@@ -19,12 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline.disk import disk_errors, sync, write_synced
 from pipeline.errors import SnapshotError
-from pipeline.marks import OURS, has_mark, is_file, is_folder, make_marked, remove_ours, sweep, write_mark
-from pipeline.proof import sealed
 from pipeline.schema import DATASETS, SCHEMA_VERSION
-from pipeline.store.claim import check_marker, set_flag
+from pipeline.store.claim import check_marker, locked, set_flag
+from pipeline.store.files import disk_errors, sync, write_synced
 from pipeline.store.layout import (
     CURRENT,
     LATEST,
@@ -33,15 +31,19 @@ from pipeline.store.layout import (
     ONCE_LIVE,
     PUBLISHED,
     SNAPSHOTS,
+    Part,
     check_path,
+    holds,
+    in_size,
     numbered,
+    place,
     pointed,
     read_manifest,
     readable,
+    staged_part,
 )
-from pipeline.store.lock import locked
-from pipeline.store.parts import Part, holds, in_size, place, staged_part
-from pipeline.text_safety import printable
+from pipeline.store.marks import OURS, has_mark, is_file, is_folder, make_marked, remove_ours, sealed, sweep, write_mark
+from pipeline.text.safety import printable
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.tokens import CJK, count_tokens, tokens
+from pipeline.text.tokens import CJK, count_tokens, tokens
 from pipeline.types import Block
 
 #: Signs that end a sentence, of any script: Latin, CJK, full and half width, Arabic, Devanagari.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.boilerplate.charstats import CharKind, char_stats
 from pipeline.boilerplate.features import FEATURES, block_features
-from pipeline.tokens import count_cjk, count_tokens
+from pipeline.text.tokens import count_cjk, count_tokens
 from pipeline.types import Block, BlockKind, Markup
 
 

@@ -6,11 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.boilerplate.features import FEATURES
-from pipeline.boilerplate.head_marks import REPEATS
-from pipeline.boilerplate.model import MODEL_ID, load_weights, predict, score_blocks
-from pipeline.boilerplate.page_inputs import page_inputs
-from pipeline.boilerplate.vocabulary import load_vocabulary
+from pipeline.boilerplate.features import FEATURES, REPEATS
+from pipeline.boilerplate.model import MODEL_ID, load_vocabulary, load_weights, page_inputs, predict, score_blocks
 from pipeline.types import Block, BlockKind, Markup, PageHead
 
 EN = [

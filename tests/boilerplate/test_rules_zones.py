@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.boilerplate.zones import Zone, prose_tokens, zones
+from pipeline.boilerplate.rules import Zone, prose_tokens, zones
 from pipeline.types import Block, BlockKind, Markup
 
 ZH = "专家组用两个小时听取了各地的汇报，代表们围绕监测方法和数据质量进行了讨论，并就下一步的安排交换了看法。"

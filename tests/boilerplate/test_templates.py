@@ -21,7 +21,7 @@ from pipeline.boilerplate.templates import (
     match_templates,
     neighbours,
 )
-from pipeline.tokens import count_tokens
+from pipeline.text.tokens import count_tokens
 from pipeline.types import Block, BlockKind
 
 HEAD = ["首页 新闻 政策 数据 关于我们", "Home  News  Policy  Data", "您当前的位置：首页 > 新闻"]

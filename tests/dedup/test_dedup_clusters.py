@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dedup import clusters
-from pipeline.dedup.candidates import candidates, pairs_of
+from pipeline.dedup.candidates import candidates, measure, pairs_of, passes
 from pipeline.dedup.clusters import SHARE, Duplicate, _Likeness, _stars, find_duplicates, make_index
 from pipeline.dedup.signature import sign
-from pipeline.dedup.verify import measure, passes
 
 HAN = "碳市场交易配额排放企业核查报告登记结算价格气候政策能源转型绿色发展目标行动方案规则试点监管数据质量"
 LATIN = ["carbon", "market", "allowance", "trading", "emissions", "firm", "verified", "report", "registry", "price"]

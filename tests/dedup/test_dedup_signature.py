@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dedup.signature import N_HASHES, _minhash, from_bytes, sign, to_bytes
-from pipeline.tokens import count_tokens
+from pipeline.text.tokens import count_tokens
 
 NOTICE = "生态环境部今天（3月25日）发布《全国碳排放权交易市场建设方案》，覆盖96家重点排放单位。"
 REPORT = "The ministry said on 25 March 2024 that the carbon market will cover 96 more firms."

@@ -123,8 +123,8 @@ def saved_pages() -> list[str]:
 
 @pytest.mark.skipif(not saved_pages(), reason="the development data is not here")
 def test_text_of_saved_pages_is_what_a_browser_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.extract.assemble.is_clean", lambda _: True)  # repairs are not the question
-    monkeypatch.setattr("pipeline.extract.assemble.repair", lambda text: type("R", (), {"text": text, "fixes": ()}))
+    monkeypatch.setattr("pipeline.extract.blocks.is_clean", lambda _: True)  # repairs are not the question
+    monkeypatch.setattr("pipeline.extract.blocks.repair", lambda text: type("R", (), {"text": text, "fixes": ()}))
     pages = saved_pages()
     different = []
     for name in pages:

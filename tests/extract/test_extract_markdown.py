@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.extract.markdown import extract_markdown
-from pipeline.extract.markdown_inline import plain_text
+from pipeline.extract.markdown import extract_markdown, plain_text
 from pipeline.types import BlockKind
 
 PAGE = """---

@@ -11,9 +11,9 @@ from rich.console import Console
 
 import pipeline.report
 from pipeline.errors import OutputError, SettingsError
-from pipeline.outcomes import RunReport
 from pipeline.settings import Settings
-from pipeline.shards.left_out import LeftOut, left_out_table
+from pipeline.stages.left_out import LeftOut, left_out_table
+from pipeline.stages.outcomes import RunReport
 from pipeline.store.snapshots import Snapshot, open_snapshot
 
 ARTICLE = "The council met on Monday and agreed on a plan for the river.\n" * 3

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.metadata import find_metadata
-from pipeline.metadata.page_data import read_page_data
-from pipeline.metadata.source_lines import read_source_line
+from pipeline.metadata.page_data import read_page_data, read_source_line
 from pipeline.metadata.titles import cut_site_name
 from pipeline.types import Block, BlockKind, Decision, Extracted, Label, PageHead, Record
 

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from pipeline.boilerplate.rules import load_rules
 from pipeline.errors import Reason, Rejection
 from pipeline.read import Skipped, read_file
-from pipeline.read.archive import entry_name
+from pipeline.read.archives import entry_name
 from pipeline.read.scan import scan
 from pipeline.recipe import Cleaned, Finished, clean_record, finish_record
 from pipeline.types import RawInput, Record

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import RawFolderError, Reason, Rejection
-from pipeline.read import Skipped, rawfile, read_file
+from pipeline.read import Skipped, read_file
+from pipeline.read import scan as rawfile
 from pipeline.read import scan as scanning
-from pipeline.read.rawfile import RawFolder
-from pipeline.read.scan import hash_file, scan
+from pipeline.read.scan import RawFolder, hash_file, scan
 from pipeline.types import RawInput, Record
 
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from pipeline.metadata import find_metadata
 from pipeline.metadata.site import site_of
 from pipeline.sections import split_sections
-from pipeline.sections.events import conference_year
-from pipeline.sections.truncation import is_truncated
+from pipeline.sections.events import conference_year, is_truncated
 from pipeline.types import Block, BlockKind, Decision, DocumentKind, Extracted, Label, Metadata, Record
 
 RAW = Path(__file__).parents[2] / "raw"

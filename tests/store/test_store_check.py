@@ -5,9 +5,9 @@ import pytest
 
 from pipeline.errors import InvariantError, SnapshotError
 from pipeline.schema import DATASETS
-from pipeline.shards.chunks import write_table
 from pipeline.store.check import EACH, WHOLE, check_parts, check_snapshot
-from pipeline.store.parts import staged_part
+from pipeline.store.files import write_table
+from pipeline.store.layout import staged_part
 from pipeline.store.snapshots import publish
 
 TEXT = "全国碳市场今日开市。\nThe market opened."

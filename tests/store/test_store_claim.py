@@ -6,10 +6,8 @@ import pytest
 from test_store_snapshots import put
 
 from pipeline.errors import OutputError, SnapshotError
-from pipeline.marks import MARK, has_mark
-from pipeline.proof import read_sealed, sealed
-from pipeline.store.claim import claim_state, openness
-from pipeline.store.lock import locked
+from pipeline.store.claim import claim_state, locked, openness
+from pipeline.store.marks import MARK, has_mark, read_sealed, sealed
 from pipeline.store.snapshots import list_snapshots, open_snapshot, prune, rollback, tidy
 
 

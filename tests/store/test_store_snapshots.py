@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import OutputError, SnapshotError
-from pipeline.marks import make_marked
 from pipeline.schema import DATASETS
-from pipeline.shards.chunks import write_table
 from pipeline.store.check import check_snapshot
-from pipeline.store.lock import locked
-from pipeline.store.parts import staged_part
+from pipeline.store.claim import locked
+from pipeline.store.files import write_table
+from pipeline.store.layout import staged_part
+from pipeline.store.marks import make_marked
 from pipeline.store.snapshots import list_snapshots, open_snapshot, publish
 
 

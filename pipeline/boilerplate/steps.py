@@ -1,0 +1,251 @@
+"""What stands under a text and is not of it: its readers' comments, and the next text of a page that goes on.
+
+Forums and pages of questions are left alone: their comments are the content. A new sign of either sort of page is a
+word in the tables below.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cache
+from urllib.parse import urlsplit
+
+from pipeline.boilerplate.model import split_classes
+from pipeline.extract.blocks import MAX_JSON
+from pipeline.text.prose import is_prose, link_density
+from pipeline.text.tokens import count_tokens
+from pipeline.types import Block, BlockKind, PageHead
+
+# A table of contents as the content: the numbered chapters of a book on a page that has little else.
+#
+# Everywhere else a list of links is a menu.
+
+CHAPTERS = 20  # a table of contents has so many links of one place
+NUMBERED = 0.6  # so many of them are numbered
+OTHER_TEXT = 0.2  # what is kept else, as a share of the table's code points
+LINKED = 0.9  # of an entry's code points
+
+_CHAPTER = re.compile(
+    r"第\s{0,3}[0-9〇零一二三四五六七八九十百千两]{1,7}\s{0,3}[章节節回卷集话話]|^chapter\s{0,3}\d|^\d{1,4}[.、]\s?\S",
+    re.I,
+)
+
+
+def chapters(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """The blocks of a table of contents that are not kept, where the page is little else."""
+    sizes = [len(block.text) for block in blocks]
+    n_kept = sum(size for size, was in zip(sizes, kept, strict=True) if was)
+    if n_kept > OTHER_TEXT * sum(sizes):
+        return []
+    places: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
+    for at, block in enumerate(blocks):
+        if block.markup and link_density(block) >= LINKED:
+            places[block.markup.path, block.markup.classes].append(at)
+    table = max(places.values(), key=lambda found: sum(sizes[at] for at in found), default=[])
+    if len(table) < CHAPTERS or n_kept > OTHER_TEXT * sum(sizes[at] for at in table):
+        return []
+    if sum(bool(_CHAPTER.search(blocks[at].text)) for at in table) < NUMBERED * len(table):
+        return []
+    return [at for at in table if not kept[at]]
+
+
+# Text that a page says twice, for a phone and for a desk or for readers without scripts: which copy goes.
+#
+# A copy is a run of blocks with prose among them: a refrain, a sentence of a law or a line of a form is said
+# again on purpose. Nothing is lost with a copy, for its text is kept where it stands first.
+
+# Constants are the best of a grid on 1,421 pages.
+RUN_BLOCKS = 3  # a run of so many blocks, one of them prose
+RUN_TOKENS = 40  # and so many tokens is a copy; a CJK character is one
+NOSCRIPT_CHARS = 12  # code points from which a block of <noscript> is looked for outside of it
+NOSCRIPT_SHARE = 0.6  # of the kept text in <noscript>, by code points: so much is said outside of it too
+
+
+def later_copies(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """Kept blocks of later runs that say, in the same order, what kept blocks said before."""
+    places = [at for at, was in enumerate(kept) if was]
+    first: dict[str, int] = {}
+    for at in reversed(places):
+        first[blocks[at].text] = at
+    if len(first) == len(places):
+        return []
+    found: list[int] = []
+    run: list[int] = []
+    for at in places:
+        before = first[blocks[at].text]
+        if before != at and run and first[blocks[run[-1]].text] < before < run[0]:
+            run.append(at)
+            continue
+        found += _if_copy(blocks, run)
+        run = [at] if before != at else []
+    return [*found, *_if_copy(blocks, run)]
+
+
+def _if_copy(blocks: Sequence[Block], run: Sequence[int]) -> Sequence[int]:
+    """The run, or nothing where it is too short for a copy."""
+    if len(run) < RUN_BLOCKS or sum(count_tokens(blocks[at].text) for at in run) < RUN_TOKENS:
+        return ()
+    return run if any(is_prose(blocks[at]) for at in run) else ()
+
+
+def noscript_copies(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """Kept blocks of <noscript>, where most of their text is said outside of it too."""
+    inside = [at for at, was in enumerate(kept) if was and _in_noscript(blocks[at])]
+    if not inside:
+        return []
+    live = {block.text for block in blocks if not _in_noscript(block)}
+    sought = [blocks[at].text for at in inside if len(blocks[at].text) >= NOSCRIPT_CHARS]
+    again = sum(len(text) for text in sought if text in live)
+    return inside if again and again >= NOSCRIPT_SHARE * sum(map(len, sought)) else []
+
+
+def live_texts(blocks: Sequence[Block], kept: Sequence[bool], head: PageHead) -> list[int]:
+    """Blocks outside <noscript>, not kept so far, whose copy inside was kept and is about to go."""
+    copies = noscript_copies(blocks, kept, head)
+    if not copies:
+        return []
+    texts = {blocks[at].text for at in copies}
+    return [at for at, block in enumerate(blocks) if not kept[at] and block.text in texts and not _in_noscript(block)]
+
+
+def _in_noscript(block: Block) -> bool:
+    return block.markup is not None and "noscript" in block.markup.path
+
+
+# Constants are the best of a grid on 1,421 pages.
+TEXT_TOKENS = 80  # so much is kept before the comments; a CJK character is a token
+TEXT_SHARES = (0.25, 0.5)  # of the comments' tokens: where the head speaks of an article, and elsewhere
+REPLIES = 2  # so many lines of the comments are a date or an invitation to reply
+LINE_CHARS = 50  # code points of such a line
+FIRST_TOKENS = 60  # so much is kept of the first text before the next may begin
+TITLE_CHARS = (6, 40)  # code points of a heading, space apart, that are sought in the head's title
+DATE_BLOCKS = 8  # a date is looked for in so many blocks under a title
+
+_COMMENT_WORDS = frozenset({"comment", "comments", "commentlist", "pinglun", "disqus", "cmt", "cmts", "cmmts",
+                            "liuyan", "respond"})  # fmt: skip
+_ANSWER_WORDS = frozenset({"answer", "answers", "answercell", "bestanswer"})
+_ARTICLE = re.compile(r'"(?:News|Blog|Report)?Article"|BlogPosting')
+_DISCUSSION = re.compile(r'DiscussionForumPosting|QAPage|"Question"')
+_FORUM_SOFTWARE = re.compile(r"discourse|discuz|phpbb|xenforo|vbulletin|mybb|flarum|nodebb|invision|\bsmf\b", re.I)
+_FORUM_TITLE = re.compile(
+    r"论坛|論壇|社区|社區|贴吧|吧_|问答|問答|知道|俱乐部|\bforum|\bcommunity|\bbbs\b|discuss", re.I
+)
+_FORUM_HOST = re.compile(
+    r"(?:^|[./-])(?:bbs|forums?|tieba|ask|zhidao|community|discuss|answers?|club|reddit|lemmy)", re.I
+)
+_FORUM_LINE = re.compile(
+    r"楼主|看帖|发帖|跟帖|帖子|沙发|被采纳|最佳答案|最佳回复|original poster|thread starter|joined:"
+    r"|reply to (?:this )?(?:topic|thread)|upvote",
+    re.I,
+)
+_DATE = re.compile(
+    r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}\s?[-/.月]\s?\d{1,2}|\d{1,2}\s?[-/月]\s?\d{1,2}日?\s{1,3}\d{1,2}:\d\d"
+    r"|\d{1,5}\s?(?:小时|分钟|天)前"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s{1,3}\d{1,2},?\s{1,3}(?:19|20)\d\d",
+    re.I,
+)
+_REPLY = re.compile(r"\bago\b|前$|回复|回覆|reply", re.I)
+
+
+def comments(blocks: Sequence[Block], kept: Sequence[bool], head: PageHead) -> list[int]:
+    """Kept blocks whose classes call them comments, under a text of some length on a page that is no discussion."""
+    named = _named(blocks, kept, _COMMENT_WORDS)
+    inside = [at for at in named if kept[at]]
+    if not inside or _is_discussion(blocks, head) or _named(blocks, kept, _ANSWER_WORDS):
+        return []
+    before = sum(count_tokens(blocks[at].text) for at in range(inside[0]) if kept[at])
+    theirs = sum(count_tokens(blocks[at].text) for at in inside)
+    if before < max(TEXT_TOKENS, TEXT_SHARES[0 if _is_article(head) else 1] * theirs):
+        return []
+    lines = (blocks[at].text for at in named if len(blocks[at].text) < LINE_CHARS)
+    return inside if sum(bool(_DATE.search(line) or _REPLY.search(line)) for line in lines) >= REPLIES else []
+
+
+def _named(blocks: Sequence[Block], kept: Sequence[bool], words: frozenset[str]) -> list[int]:
+    """Blocks that a class or id, theirs or around them, calls one of the words; none where none of them is kept."""
+    chains = {block.markup.classes for block, was in zip(blocks, kept, strict=True) if was and block.markup}
+    together = "\n".join(chains)  # one search of all costs less than one of each
+    if not any(stem in together for stem in _stems(words)) or not any(_is_called(chain, words) for chain in chains):
+        return []
+    chains = {block.markup.classes for block in blocks if block.markup}
+    called = {chain for chain in chains if _is_called(chain, words)}
+    return [at for at, block in enumerate(blocks) if block.markup and block.markup.classes in called]
+
+
+def _is_called(classes: str, words: frozenset[str]) -> bool:
+    return any(stem in classes for stem in _stems(words)) and not words.isdisjoint(split_classes(classes))
+
+
+@cache
+def _stems(words: frozenset[str]) -> tuple[str, ...]:
+    """The words that hold no other one: where none of these is, none of the words is."""
+    return tuple(sorted(word for word in words if not any(other in word for other in words - {word})))
+
+
+def _is_article(head: PageHead) -> bool:
+    kind = next((value for name, value in head.meta if name == "og:type"), "")
+    return kind.lower().startswith("article") or any(_ARTICLE.search(script[:MAX_JSON]) for script in head.json_ld)
+
+
+def _is_discussion(blocks: Sequence[Block], head: PageHead) -> bool:
+    """Whether the page says that it is a forum's or answers a question."""
+    title = head.title or ""
+    made_by = next((value for name, value in head.meta if name == "generator"), "")
+    return bool(
+        any(_DISCUSSION.search(script[:MAX_JSON]) for script in head.json_ld)
+        or _FORUM_SOFTWARE.search(f"{made_by[:200]} {title[:200]}")
+        or _FORUM_TITLE.search(title[-60:])
+        or _FORUM_HOST.search(_host(head))
+        or any(len(block.text) < LINE_CHARS and _FORUM_LINE.search(block.text) for block in blocks)
+    )
+
+
+def _host(head: PageHead) -> str:
+    address = head.canonical or next((value for name, value in head.meta if name == "og:url"), "")
+    try:
+        return urlsplit(address[:300]).hostname or ""
+    except ValueError:  # an address out of the page may be anything
+        return ""
+
+
+def next_text(blocks: Sequence[Block], kept: Sequence[bool], head: PageHead) -> list[int]:
+    """All that is kept from the title of a second text on, where that stands as the first one's does.
+
+    The first title is the heading that the head's title repeats. The second has its form and is no link, another
+    text, and a date under it as the first has; what a page's own title does not name is not the page's text.
+    """
+    said = _squeeze(head.title or "")
+    headings = [at for at, block in enumerate(blocks) if block.kind is BlockKind.HEADING and block.markup]
+    first = next((at for at in headings if _is_in(blocks[at].text, said)), None)
+    if first is None or not _has_date(blocks, first):
+        return []
+    form = _form(blocks[first])
+    for at in headings[headings.index(first) + 1 :]:
+        is_title = _form(blocks[at]) == form and link_density(blocks[at]) <= 0.5 and not _is_in(blocks[at].text, said)
+        if is_title and len(_squeeze(blocks[at].text)) >= TITLE_CHARS[0] and _has_date(blocks, at):
+            body = sum(count_tokens(blocks[one].text) for one in range(first + 1, at) if kept[one])
+            if body >= FIRST_TOKENS:
+                return [one for one in range(at, len(blocks)) if kept[one]]
+    return []
+
+
+def _is_in(heading: str, title: str) -> bool:
+    text = _squeeze(heading)
+    return len(text) >= TITLE_CHARS[0] and text[: TITLE_CHARS[1]] in title
+
+
+def _form(heading: Block) -> tuple[int, str, Sequence[str]]:
+    """Level, tag and nearest class of a heading."""
+    assert heading.markup is not None
+    return heading.level, heading.markup.path[-1], heading.markup.classes.split()[-1:]
+
+
+def _has_date(blocks: Sequence[Block], title: int) -> bool:
+    under = blocks[title + 1 : title + 1 + DATE_BLOCKS]
+    return any(len(block.text) < LINE_CHARS and _DATE.search(block.text) for block in under)
+
+
+def _squeeze(text: str) -> str:
+    return "".join(text.lower().split())

@@ -1,0 +1,1 @@
+"""Typed tasks of the run and what each does: clean, learn, finish, dedup, assemble, publish."""

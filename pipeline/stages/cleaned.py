@@ -1,0 +1,309 @@
+"""What of an earlier ``finish`` of the same cleaned records still holds: every record whose template lines are the same.
+
+A finished record depends on the cleaned one, the language backend and which of its lines are site templates. So when
+a site's templates change, only the records with a line that became or ceased to be one are finished again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.boilerplate.templates import TemplateIndex, index_templates
+from pipeline.recipe import Cleaned
+from pipeline.store.files import link_or_copy, proven, read_columns, write_table
+from pipeline.text.tokens import count_tokens
+from pipeline.types import Block, BlockKind, Decision, Extracted, Label, Markup, PageHead, Record, document_id
+
+# Building Arrow tables as plain lists: far cheaper than a dictionary a row.
+
+
+def new_columns(schema: pa.Schema) -> dict[str, list[Any]]:
+    """An empty list for each column of a schema."""
+    return {name: [] for name in schema.names}
+
+
+def add_row(columns: dict[str, list[Any]], row: Mapping[str, Any]) -> None:
+    """Append one row; it must have every column."""
+    for name, values in columns.items():
+        values.append(row[name])
+
+
+# What ``clean`` hands to ``finish``, as Arrow tables: records and their blocks.
+
+_NAMES = pa.dictionary(pa.int32(), pa.string())
+
+#: A record as ``clean`` left it; its blocks lie in CLEANED_BLOCKS, in the same order.
+CLEANED_RECORDS = pa.schema(
+    [
+        ("doc_id", pa.string()),
+        ("path", pa.string()),
+        ("member", pa.string()),
+        ("raw_sha256", pa.string()),
+        ("url", pa.string()),
+        ("site", pa.string()),
+        ("media_type", pa.string()),
+        ("encoding", pa.string()),
+        ("encoding_confidence", pa.float64()),
+        ("repairs", pa.list_(pa.string())),
+        ("flags", pa.list_(pa.string())),
+        ("published", pa.string()),
+        ("title", pa.string()),
+        ("head", pa.string()),  # PageHead as JSON
+        ("blocks_hash", pa.string()),  # of all block texts: equal for exact copies before labels are known
+        ("n_blocks", pa.int32()),
+    ]
+)
+
+CLEANED_BLOCKS = pa.schema(
+    [
+        ("text", pa.string()),
+        ("kind", _NAMES),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("level", pa.int16()),
+        ("n_breaks", pa.int32()),
+        ("markup_path", pa.string()),  # "/" between names; null for flattened text
+        ("classes", pa.string()),
+        ("n_links", pa.int32()),
+        ("link_chars", pa.int32()),
+        ("role", pa.string()),
+        ("rule_label", _NAMES),
+        ("rule_by", _NAMES),
+        ("rule_score", pa.float64()),
+        ("score", pa.float64()),
+        ("key", pa.uint64()),
+        ("n_tokens", pa.int32()),
+    ]
+)
+
+
+def cleaned_tables(cleaned: Sequence[Cleaned], raw_sha256: Sequence[str]) -> tuple[pa.Table, pa.Table]:
+    """Records and their blocks as (CLEANED_RECORDS, CLEANED_BLOCKS) tables."""
+    records, blocks = new_columns(CLEANED_RECORDS), new_columns(CLEANED_BLOCKS)
+    for one, sha256 in zip(cleaned, raw_sha256, strict=True):
+        add_row(records, _record_row(one, sha256))
+        for block, rule, score, key in zip(one.extracted.blocks, one.rule_decisions, one.scores, one.keys, strict=True):
+            add_row(blocks, _block_row(block, rule, score, key))
+    return pa.table(records, schema=CLEANED_RECORDS), pa.table(blocks, schema=CLEANED_BLOCKS)
+
+
+def _record_row(one: Cleaned, raw_sha256: str) -> dict[str, Any]:
+    record, blocks = one.record, one.extracted.blocks
+    digest = hashlib.blake2b("\n".join(block.text for block in blocks).encode(), digest_size=16)
+    return {
+        "doc_id": one.doc_id,
+        "path": record.path,
+        "member": record.member,
+        "raw_sha256": raw_sha256,
+        "url": record.url,
+        "site": one.site,
+        "media_type": record.media_type,
+        "encoding": one.encoding,
+        "encoding_confidence": one.encoding_confidence,
+        "repairs": list(one.extracted.repairs),
+        "flags": [*record.flags, *one.extracted.flags],
+        "published": record.published,
+        "title": record.title,
+        "head": json.dumps(asdict(one.extracted.head), ensure_ascii=False),
+        "blocks_hash": digest.hexdigest(),
+        "n_blocks": len(blocks),
+    }
+
+
+def _block_row(block: Block, rule: Decision | None, score: float, key: int) -> dict[str, Any]:
+    markup = block.markup
+    return {
+        "text": block.text,
+        "kind": block.kind.value,
+        "start": block.start,
+        "end": block.end,
+        "level": block.level,
+        "n_breaks": block.n_breaks,
+        "markup_path": "/".join(markup.path) if markup else None,
+        "classes": markup.classes if markup else None,
+        "n_links": markup.n_links if markup else None,
+        "link_chars": markup.link_chars if markup else None,
+        "role": markup.role if markup else None,
+        "rule_label": rule.label.value if rule else None,
+        "rule_by": rule.decided_by if rule else None,
+        "rule_score": rule.score if rule else None,
+        "score": score,
+        "key": key,
+        "n_tokens": count_tokens(block.text),
+    }
+
+
+def cleaned_values(records: pa.Table, blocks: pa.Table) -> Iterator[tuple[Cleaned, str]]:
+    """The way back: each record with the SHA-256 of its raw file, in order."""
+    columns = {name: blocks.column(name).to_pylist() for name in blocks.column_names}
+    start = 0
+    for row in records.to_pylist():
+        end = start + row["n_blocks"]
+        part = {name: values[start:end] for name, values in columns.items()}
+        yield _cleaned_value(row, part), row["raw_sha256"]
+        start = end
+
+
+def _cleaned_value(row: Mapping[str, Any], part: Mapping[str, list[Any]]) -> Cleaned:
+    head = json.loads(row["head"])
+    page_head = PageHead(
+        title=head["title"],
+        lang=head["lang"],
+        meta=tuple((name, content) for name, content in head["meta"]),
+        canonical=head["canonical"],
+        json_ld=tuple(head["json_ld"]),
+    )
+    record = Record(
+        path=row["path"],
+        member=row["member"],
+        content=b"",
+        media_type=row["media_type"],
+        url=row["url"],
+        published=row["published"],
+        title=row["title"],
+        flags=tuple(row["flags"]),
+    )
+    return Cleaned(
+        doc_id=row["doc_id"],
+        record=record,
+        encoding=row["encoding"],
+        encoding_confidence=row["encoding_confidence"],
+        extracted=Extracted(tuple(_blocks(part)), page_head, tuple(row["repairs"])),
+        site=row["site"],
+        rule_decisions=tuple(_decisions(part)),
+        scores=tuple(part["score"]),
+        keys=tuple(part["key"]),
+    )
+
+
+def _blocks(part: Mapping[str, list[Any]]) -> Iterator[Block]:
+    names = ("text", "kind", "start", "end", "level", "n_breaks")
+    marks = ("markup_path", "classes", "n_links", "link_chars", "role")
+    forms = zip(*(part[name] for name in names), strict=True)
+    markups = zip(*(part[name] for name in marks), strict=True)
+    for ordinal, (form, mark) in enumerate(zip(forms, markups, strict=True)):
+        text, kind, start, end, level, n_breaks = form
+        path, *rest = mark
+        markup = None if path is None else Markup(tuple(path.split("/")), *rest)
+        yield Block(ordinal, text, BlockKind(kind), start, end, level, n_breaks, markup)
+
+
+def _decisions(part: Mapping[str, list[Any]]) -> Iterator[Decision | None]:
+    for label, by, score in zip(part["rule_label"], part["rule_by"], part["rule_score"], strict=True):
+        yield None if label is None else Decision(Label(label), by, score)
+
+
+#: The templates a folder of results was made with, and what else it depends on, as its metadata.
+HITS = "hits.parquet"
+#: The tables of a chunk of finished records.
+TABLES = ("documents", "sections", "blocks", "signatures", "left_out")
+_MADE_WITH = b"made_with"
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier result and the template lines that it was made with and are none now, or the other way round."""
+
+    folder: Path
+    changed: TemplateIndex
+
+
+def note_hits(hits: pa.Table, made_with: Mapping[str, Any], folder: Path) -> None:
+    """Keep what a result is made with beside it. Raises OutputError."""
+    said = json.dumps(made_with, sort_keys=True).encode()
+    write_table(hits.replace_schema_metadata({_MADE_WITH: said}), folder / HITS)
+
+
+def earlier_result(folder: str | None, hits: pa.Table, made_with: Mapping[str, Any]) -> Earlier | None:
+    """The result in this folder, if it is there and made with the same but for templates."""
+    if folder is None or not (Path(folder) / HITS).exists() or not proven(Path(folder)):
+        return None
+    before = pq.read_table(Path(folder) / HITS, use_threads=False)
+    if json.loads((before.schema.metadata or {}).get(_MADE_WITH, b"null")) != json.loads(json.dumps(made_with)):
+        return None
+    pairs = [set(zip(one["site"].to_pylist(), one["key"].to_pylist(), strict=True)) for one in (before, hits)]
+    changed = sorted(pairs[0] ^ pairs[1])
+    sites, keys = (
+        pa.array([site for site, _ in changed], pa.string()),
+        pa.array([key for _, key in changed], pa.uint64()),
+    )
+    return Earlier(Path(folder), index_templates(pa.table({"site": sites, "key": keys})))
+
+
+def pieces_of(earlier: Earlier, number: int) -> list[str]:
+    """The names of the earlier result's chunks that were made of this chunk of cleaned records.
+
+    There are several when a child died while it worked on them. One that has lost a table does not count.
+    """
+    files = earlier.folder.glob(f"{number:07d}-*.blocks.parquet")
+    names = sorted(file.name.removesuffix(".blocks.parquet") for file in files)
+    return [name for name in names if all((earlier.folder / f"{name}.{table}.parquet").exists() for table in TABLES)]
+
+
+def outdated(earlier: Earlier, pieces: Sequence[str], records: pa.Table, blocks: pa.Table) -> NDArray[np.bool_]:
+    """Whether each cleaned record has a line among the changed ones, or is not in these pieces: it was given up."""
+    changed = earlier.changed.keys
+    keys, n_blocks = blocks["key"].to_numpy(), records["n_blocks"].to_numpy()
+    ends = np.cumsum(n_blocks)
+    other = [
+        site in changed and bool(np.isin(keys[end - n : end], changed[site]).any())
+        for site, n, end in zip(records["site"].to_pylist(), n_blocks, ends, strict=True)
+    ]
+    known = read_columns([earlier.folder / f"{name}.blocks.parquet" for name in pieces], ["doc_id"])["doc_id"]
+    missing = pc.invert(pc.is_in(records["doc_id"], value_set=pc.unique(known)))
+    again: NDArray[np.bool_] = np.array(other, dtype=bool) | np.asarray(missing)
+    return again
+
+
+def chosen(records: pa.Table, blocks: pa.Table, mask: NDArray[np.bool_]) -> tuple[pa.Table, pa.Table]:
+    """The records of a mask and their blocks."""
+    if mask.all():
+        return records, blocks
+    return records.filter(pa.array(mask)), blocks.filter(pa.array(np.repeat(mask, records["n_blocks"].to_numpy())))
+
+
+def take_chunk(earlier: Earlier, name: str, folder: Path) -> None:
+    """Take a chunk of the earlier result as it is. Raises OSError."""
+    for table in TABLES:
+        file = f"{name}.{table}.parquet"
+        link_or_copy(earlier.folder / file, folder / file)
+
+
+def merged(
+    earlier: Earlier,
+    pieces: Sequence[str],
+    made: Mapping[str, pa.Table],
+    *,
+    records: pa.Table,
+    again: NDArray[np.bool_],
+) -> dict[str, pa.Table]:
+    """Tables of a chunk: what was made again, the rest as it was in these pieces, in the order of the records."""
+    order: list[str] = records["doc_id"].to_pylist()
+    rank = {doc_id: at for at, doc_id in enumerate(order)}
+    redone = frozenset(doc_id for doc_id, once_more in zip(order, again, strict=True) if once_more)
+    tables = {}
+    for name, table in made.items():
+        old = [pq.read_table(earlier.folder / f"{piece}.{name}.parquet", use_threads=False) for piece in pieces]
+        kept = [one.filter(pa.array([doc_id not in redone for doc_id in _ids(one)], pa.bool_())) for one in old]
+        both = pa.concat_tables([*kept, table])
+        places = np.argsort([rank[one] for one in _ids(both)], kind="stable")
+        tables[name] = both.take(pa.array(places, pa.int64()))
+    return tables
+
+
+def _ids(table: pa.Table) -> list[str]:
+    if "doc_id" in table.column_names:
+        ids: list[str] = table["doc_id"].to_pylist()
+        return ids
+    return [document_id(*one) for one in zip(table["path"].to_pylist(), table["member"].to_pylist(), strict=True)]

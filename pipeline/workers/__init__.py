@@ -1,0 +1,1 @@
+"""Supervised child processes: untrusted bytes are only ever touched here."""

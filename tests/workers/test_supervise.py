@@ -1,0 +1,182 @@
+import random
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import OutputError, Reason
+from pipeline.store.files import chunk_names
+from pipeline.workers.supervise import (
+    SUSPICIOUS,
+    Job,
+    JobResult,
+    Nursery,
+    StoppedError,
+    WorkerError,
+    failure,
+    given_up_in,
+    run_job,
+)
+
+#: A nursery on a machine that has no process to spare.
+NO_FORK = """
+import os, pipeline.stages.child as worker
+def fork():
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+os.fork, worker.RETRY_SECONDS = fork, (0.01,)
+worker.main({})
+"""
+POISON = (sys.executable, str(Path(__file__).with_name("poison_worker.py")))
+
+
+@pytest.fixture(scope="module")
+def nursery():
+    one = Nursery(POISON)
+    yield one
+    one.close()
+
+
+def do(names, folder, nursery, *, record_seconds=1, **spec):
+    job = Job("poison", "0001", str(folder / "result"), {"inputs": names, **spec}, len(names), 1024, record_seconds)
+    result = run_job(job, nursery)
+    done = [
+        row["name"] for chunk in chunk_names(Path(result.folder), "names") for row in pq.read_table(chunk).to_pylist()
+    ]
+    return done, {one.path: one for one in given_up_in(Path(result.folder))}, result
+
+
+def test_a_shard_without_trouble_is_done_whole(nursery, tmp_path):
+    done, given_up, result = do(["a", "b", "c"], tmp_path, nursery)
+    assert (done, given_up, result.n_deaths) == (["a", "b", "c"], {}, 0)
+
+
+@pytest.mark.parametrize(
+    ("poison", "reason"),
+    [
+        ("spin", Reason.TIMEOUT),
+        ("sleep", Reason.TIMEOUT),
+        ("memory", Reason.OUT_OF_MEMORY),
+        ("starved", Reason.OUT_OF_MEMORY),
+        ("segfault", Reason.PARSER_CRASH),
+        ("exit", Reason.PARSER_CRASH),
+        ("raise", Reason.PARSER_CRASH),
+        ("words", Reason.PARSER_CRASH),
+        ("reader-x", Reason.PARSER_CRASH),
+        ("killed", Reason.KILLED),
+        ("stopped", Reason.KILLED),
+        ("nursery", Reason.KILLED),
+    ],
+)
+def test_a_poisoned_record_costs_itself_alone(nursery, tmp_path, poison, reason):
+    done, given_up, _ = do(["a", "save", poison, "b", "c"], tmp_path, nursery)
+    assert done == ["a", "save", "b", "c"]
+    assert {path: one.reason for path, one in given_up.items()} == {poison: reason}
+    assert given_up[poison].attempts == 2
+    assert "\x1b" not in given_up[poison].message
+
+
+def test_what_a_parser_says_of_its_end_is_short_and_safe_to_print(nursery, tmp_path):
+    _, given_up, _ = do(["a", "curse", "b"], tmp_path, nursery)
+    message = given_up["curse"].message
+    assert message.isprintable() and len(message) < 600
+    assert "\\x1b[2J" in message
+    assert not (tmp_path / "result" / "error.txt").exists()
+
+
+def test_a_record_that_dies_once_is_retried_and_kept(nursery, tmp_path):
+    done, given_up, result = do(["a", "once", "b"], tmp_path, nursery)
+    assert (done, given_up, result.n_deaths) == (["a", "once", "b"], {}, 1)
+
+
+def test_what_a_record_prints_goes_nowhere(nursery, tmp_path):
+    done, given_up, _ = do(["print", "a"], tmp_path, nursery)
+    assert (done, given_up) == (["print", "a"], {})
+
+
+def test_a_chaos_of_poisons_is_counted_exactly(nursery, tmp_path):
+    rng = random.Random(7)
+    kinds = ["fine", "save"] * 12 + ["segfault", "exit", "raise", "reader-x", "once"]
+    names = [f"{rng.choice(kinds)}-{number}" for number in range(150)]
+    done, given_up, _ = do(names, tmp_path, nursery)
+    poisoned = {name for name in names if name.split("-")[0] in {"segfault", "exit", "raise", "reader"}}
+    assert set(given_up) == poisoned
+    assert done == [name for name in names if name not in poisoned]
+
+
+def test_finished_work_is_not_done_again(nursery, tmp_path):
+    do(["a"], tmp_path, nursery)
+    assert do(["a"], tmp_path, nursery)[2].reused
+
+
+def test_a_worker_that_cannot_start_is_an_error_not_a_quarantine(tmp_path):
+    broken = Nursery((sys.executable, "-c", "raise SystemExit(1)"))
+    with pytest.raises(WorkerError):
+        do(["a"], tmp_path, broken)
+    broken.close()
+
+
+def test_a_module_that_is_missing_is_no_fault_of_the_record_and_leaves_no_result(nursery, tmp_path):
+    with pytest.raises(WorkerError, match=r"a_module_that_is_missing.*make test"):
+        do(["a", "save", "import", "b"], tmp_path, nursery)
+    assert not (tmp_path / "result").exists()
+
+
+def test_a_machine_that_refuses_a_process_is_named_with_the_mend_and_not_the_installation(nursery, tmp_path):
+    with pytest.raises(WorkerError, match=r"refuses.*ulimit -u") as found:
+        do(["a", "save", "refused", "b"], tmp_path, nursery)
+    assert "installation" not in str(found.value)
+    limited = Nursery((sys.executable, "-c", NO_FORK))
+    with pytest.raises(WorkerError, match=r"refuses another process.*ulimit -u"):
+        do(["a"], tmp_path / "other", limited)
+    limited.close()
+
+
+def test_a_nursery_that_is_killed_on_no_record_again_and_again_is_not_called_a_broken_installation(tmp_path):
+    killed = Nursery((sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"))
+    with pytest.raises(WorkerError, match=r"was killed \(SIGKILL\).*fewer workers") as found:
+        do(["a"], tmp_path, killed)
+    assert "installation" not in str(found.value)
+    killed.close()
+
+
+def test_closing_a_nursery_ends_the_run_in_another_thread_and_blames_no_record(tmp_path):
+    one = Nursery(POISON)
+    with ThreadPoolExecutor(1) as threads:
+        future = threads.submit(do, ["sleep"], tmp_path, one, record_seconds=600)
+        while not list(tmp_path.glob("result.tmp/journal-*")):
+            time.sleep(0.01)
+        one.close()
+        with pytest.raises(StoppedError):
+            future.result(timeout=30)
+
+
+def test_a_broken_installation_stops_the_shard_early(nursery, tmp_path):
+    with pytest.raises(WorkerError, match=rf"{SUSPICIOUS} records failed.*no attribute 'parse'.*make test"):
+        do([f"exit-{n}" for n in range(2000)], tmp_path, nursery, broken=True)
+    assert len(list((tmp_path / "result.tmp").glob("journal-*"))) < 3 * SUSPICIOUS
+    assert not (tmp_path / "result").exists()
+
+
+def test_a_heap_of_poison_alone_does_not_stop_the_shard(nursery, tmp_path):
+    names = [f"exit-{n}" for n in range(SUSPICIOUS + 5)]
+    done, given_up, _ = do([*names, "a"], tmp_path, nursery)
+    assert (done, set(given_up)) == (["a"], set(names))
+    assert not (tmp_path / "result" / "probe").exists()
+    done, given_up, _ = do(["a", *names], tmp_path / "other", nursery, broken=True)  # one was read: it is not asked
+    assert (done, set(given_up)) == (["a"], set(names))
+
+
+def test_an_error_names_the_shards_that_failed_and_not_those_that_were_stopped(tmp_path):
+    jobs = [Job("clean", f"{n:04d}", "", {}, 1, 1, 1) for n in range(1, 6)]
+    fine, full = JobResult("", 0, 0, 0), OutputError("The disk is full.", mend="Make room.")
+    stopped, bug = StoppedError("stopped"), ZeroDivisionError("bug")
+    assert failure(jobs, [fine] * 5) is None
+    assert failure(jobs, [fine, stopped, fine, fine, fine]) is stopped
+    error = failure(jobs, [fine, full, stopped, full, fine])
+    assert type(error) is OutputError
+    assert str(error) == "Stage clean failed in shard 0002, 0004. The disk is full. Make room."
+    assert failure(jobs, [full, bug, fine, fine, fine]) is bug
+    assert "0001, 0002" in bug.__notes__[0]
