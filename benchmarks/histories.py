@@ -33,26 +33,27 @@ from pipeline.store.files import note_contents
 from pipeline.store.marks import make_marked
 from pipeline.store.snapshots import Snapshot
 from pipeline.workers.journal import Journal, Span
-from pipeline.workers.supervise import GIVEN_UP, Job, JobResult
+from pipeline.workers.supervise import GIVEN_UP
+from pipeline.workers.task import Task, TaskResult
 
 SETTINGS: dict[str, Any] = {"workers": 1, "template_documents": 2, "record_seconds": 10_000}
 
 
-def run_here(jobs: Sequence[Job]) -> list[JobResult]:
-    """A stage runner without children."""
-    return [_run_here(job) for job in jobs]
+def run_here(tasks: Sequence[Task]) -> list[TaskResult]:
+    """A runner without children."""
+    return [_run_here(task) for task in tasks]
 
 
-def _run_here(job: Job) -> JobResult:
-    folder = Path(job.folder)
+def _run_here(task: Task) -> TaskResult:
+    folder = task.folder
     if not folder.exists():
         make_marked(folder, "results")
-        with contextlib.closing(_Journal(folder / "journal", job.record_seconds)) as journal:
-            STAGES[job.stage](job.spec, folder, Span(), journal)
+        with contextlib.closing(_Journal(folder / "journal", task.limits.record_seconds)) as journal:
+            STAGES[task.stage].do(task, folder, Span(), journal)
         (folder / "journal").unlink()
         (folder / GIVEN_UP).write_text("[]", "utf-8")
         note_contents(folder)
-    return JobResult(job.folder, 0.0, 0.0, 0)
+    return TaskResult(folder, 0.0, 0.0, 0)
 
 
 class _Journal(Journal):

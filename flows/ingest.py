@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger
+from prefect import task as prefect_task
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import PrefectException
-from prefect.futures import PrefectFuture, as_completed, wait
-from prefect.runtime import deployment
+from prefect.futures import as_completed, wait
+from prefect.runtime import deployment, task_run
 from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
@@ -38,24 +39,27 @@ from pipeline.settings import Settings, load_roots, load_settings, surroundings,
 from pipeline.stages.outcomes import RunReport, by_reason, name_of, shown
 from pipeline.text.safety import printable
 from pipeline.workers.machine import fitted
-from pipeline.workers.nursery import Job, Pool, nurseries
-from pipeline.workers.supervise import JobResult, failure, run_job
+from pipeline.workers.nursery import HERE, room_for
+from pipeline.workers.supervise import failure, run_task
+from pipeline.workers.task import Task, TaskResult
 
 DEFAULTS = Settings()
 #: Quarantined records, and reasons with their counts, that are lines of the log.
 MAX_LOGGED = 20
 
 
-@task(task_run_name="{stage} {shard}", persist_result=False, cache_policy=NO_CACHE)
-def run_shard(stage: str, shard: str, job: Job, pool: Pool) -> JobResult:
-    """One stage over one shard, in supervised child processes."""
-    nursery = pool.get()
+def _task_run_name() -> str:
+    task: Task = task_run.parameters["task"]
+    return f"{task.stage} {task.name}"
+
+
+@prefect_task(task_run_name=_task_run_name, persist_result=False, cache_policy=NO_CACHE)
+def run_shard(task: Task) -> TaskResult:
+    """One stage over one shard, in supervised child processes of the process that runs this."""
     try:
-        return run_job(job, nursery)
+        return run_task(task)
     except WinnowError as error:
         return _failed(error)  # type: ignore[no-any-return]  # a state in place of a result: Prefect takes either
-    finally:
-        pool.put(nursery)
 
 
 def _failed(error: WinnowError) -> Any:
@@ -95,17 +99,12 @@ def _ingest(raw: str, out: str, settings: Settings, *, full: bool, strict: bool)
     given = load_settings(passed, raw=real_raw)
     if told := str(surroundings(passed, raw=real_raw)):
         logger.info("%s", told)
-    with nurseries(fitted(given).workers) as pool:
-
-        def runner(jobs: Sequence[Job]) -> list[JobResult]:
-            futures = [run_shard.submit(job.stage, job.name, quote(job), quote(pool)) for job in jobs]  # type: ignore[call-overload]  # quote() keeps Prefect from walking through the values
-            return _results(jobs, futures, pool)
-
+    with room_for(fitted(given).workers):
         report = run(
             real_raw,
             real_out,
             settings=given,
-            runner=runner,
+            runner=_run_all,
             full=full,
             on_stage=lambda name: logger.info("stage %s", name),
         )
@@ -138,18 +137,21 @@ def _places(raw: str, out: str, rules: Path | None) -> tuple[Path, Path]:
     return within_roots(roots, Path(raw), Path(out), rules)
 
 
-def _results(jobs: Sequence[Job], futures: list[PrefectFuture[JobResult]], pool: Pool) -> list[JobResult]:
+def _run_all(tasks: Sequence[Task]) -> list[TaskResult]:
     """The results of the tasks of a stage, once all of them have ended; when one fails, the others end soon."""
-    try:
-        for future in as_completed(futures):
-            if not isinstance(future.result(raise_on_failure=False), JobResult):
-                pool.close()
-    except BaseException:  # the flow was cancelled
-        pool.close()
-        wait(futures)
-        raise
-    outcomes = [future.result(raise_on_failure=False) for future in futures]
-    if error := failure(jobs, outcomes):
+    with HERE.stoppable(tasks) as stop:
+        quoted = map(quote, tasks)  # Prefect does not walk through the values
+        futures = [run_shard.submit(one) for one in quoted]  # type: ignore[call-overload]
+        try:
+            for future in as_completed(futures):
+                if not isinstance(future.result(raise_on_failure=False), TaskResult):
+                    stop()
+        except BaseException:  # the flow was cancelled
+            stop()
+            wait(futures)
+            raise
+        outcomes = [future.result(raise_on_failure=False) for future in futures]
+    if error := failure(tasks, outcomes):
         raise error
     return outcomes
 
@@ -170,6 +172,6 @@ def _tell(report: RunReport, logger: logging.Logger | logging.LoggerAdapter[logg
 
 def run_once(this: Given, *, full: bool, strict: bool) -> None:
     """Run the flow here and now, with as many tasks at once as there are workers. Raises WinnowError."""
-    threads = ThreadPoolTaskRunner[JobResult](max_workers=fitted(this.settings).workers)
+    threads = ThreadPoolTaskRunner[TaskResult](max_workers=fitted(this.settings).workers)
     configured = ingest.with_options(task_runner=threads)  # type: ignore[arg-type]  # Prefect declares it invariant
     configured(str(this.raw), str(this.out), this.settings, full, strict)

@@ -31,7 +31,7 @@ from pipeline.stages.outcomes import left_out_by_scan, left_out_in
 from pipeline.store.files import chunk_names
 from pipeline.text.safety import printable
 from pipeline.types import KEPT_LABELS, Label
-from pipeline.workers.supervise import Nursery
+from pipeline.workers.nursery import Nursery
 
 #: Colour of a label; what is left out is dim.
 STYLES = {Label.CONTENT: "green", Label.TITLE: "bold green", Label.METADATA: "cyan"}

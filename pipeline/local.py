@@ -1,4 +1,4 @@
-"""The command line's stage runner: local child processes, and a progress bar a stage."""
+"""The command line's runner: local child processes, and a progress bar a stage."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pipeline.run import StageRunner
+from pipeline.run import Runner
 from pipeline.workers.journal import NO_THREAD
-from pipeline.workers.nursery import TOO_MANY
-from pipeline.workers.supervise import Job, JobResult, Pool, StoppedError, WorkerError, failure, nurseries, run_job
+from pipeline.workers.nursery import HERE, TOO_MANY, StoppedError, WorkerError, room_for
+from pipeline.workers.supervise import failure, run_task
+from pipeline.workers.task import Task, TaskResult
 
 _QUIET = Console(quiet=True)
 
 
 @contextlib.contextmanager
-def local_runner(n_workers: int, console: Console = _QUIET) -> Iterator[tuple[StageRunner, Callable[[str], None]]]:
-    """A stage runner with ``n_workers`` children at once, and what tells its display that a stage begins.
+def local_runner(n_workers: int, console: Console = _QUIET) -> Iterator[tuple[Runner, Callable[[str], None]]]:
+    """A runner with ``n_workers`` children at once, and what tells its display that a stage begins.
 
     Raises WorkerError when the machine refuses a thread.
     """
@@ -32,8 +33,8 @@ def local_runner(n_workers: int, console: Console = _QUIET) -> Iterator[tuple[St
         console=console,
         transient=False,
     )
-    with _threads_refused(), ThreadPoolExecutor(n_workers) as threads, nurseries(n_workers) as pool, bars:
-        yield lambda jobs: _run_jobs(jobs, pool, threads, bars), lambda name: _begin(bars, name)
+    with _threads_refused(), ThreadPoolExecutor(n_workers) as threads, room_for(n_workers), bars:
+        yield lambda tasks: _run_all(tasks, threads, bars), lambda name: _begin(bars, name)
 
 
 @contextlib.contextmanager
@@ -52,36 +53,33 @@ def _begin(bars: Progress, name: str) -> None:
     bars.add_task(name, total=None)
 
 
-def _run_jobs(jobs: Sequence[Job], pool: Pool, threads: ThreadPoolExecutor, bars: Progress) -> list[JobResult]:
+def _run_all(tasks: Sequence[Task], threads: ThreadPoolExecutor, bars: Progress) -> list[TaskResult]:
     bar = bars.tasks[-1].id
-    bars.update(bar, total=sum(job.n_records for job in jobs))
+    bars.update(bar, total=sum(task.n_records for task in tasks))
 
-    def one(job: Job) -> JobResult:
-        nursery = pool.get()
-        try:
-            result = run_job(job, nursery, lambda n: bars.advance(bar, n))
-        finally:
-            pool.put(nursery)
+    def one(task: Task) -> TaskResult:
+        result = run_task(task, lambda n: bars.advance(bar, n))
         if result.reused:
-            bars.advance(bar, job.n_records)
+            bars.advance(bar, task.n_records)
         return result
 
-    futures = [threads.submit(one, job) for job in jobs]
-    try:
-        wait(futures, return_when=FIRST_EXCEPTION)
-    finally:  # a job that failed, or ^C: the others stop too, before the run lets go of its lock
-        if not all(future.done() for future in futures):
-            for future in futures:
-                future.cancel()
-            pool.close()
-            wait(futures)
+    with HERE.stoppable(tasks) as stop:
+        futures = [threads.submit(one, task) for task in tasks]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:  # a task that failed, or ^C: the others stop too, before the run lets go of its lock
+            if not all(future.done() for future in futures):
+                for future in futures:
+                    future.cancel()
+                stop()
+                wait(futures)
     outcomes = [_outcome(future) for future in futures]
-    if error := failure(jobs, outcomes):
+    if error := failure(tasks, outcomes):
         raise error
-    return [one for one in outcomes if isinstance(one, JobResult)]
+    return [one for one in outcomes if isinstance(one, TaskResult)]
 
 
-def _outcome(future: Future[JobResult]) -> JobResult | BaseException:
+def _outcome(future: Future[TaskResult]) -> TaskResult | BaseException:
     if future.cancelled():
         return StoppedError("It was not begun.")
     return future.exception() or future.result()

@@ -1,7 +1,7 @@
 """The run, written once: plain calls in order, over shards where a stage maps over them.
 
-``run`` is given a *stage runner*, which does a list of jobs and gives back their results in the same order. The
-command line's uses local child processes (``pipeline.local``), the flow's submits a Prefect task a shard.
+``run`` is given a *runner*, which does a list of tasks and gives back their results in the same order. The command
+line's uses local child processes (``pipeline.local``), the flow's submits a Prefect task a shard.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from pipeline.safe_path import inside, take_nothing_from
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.stages.dedup import deduplicate, verdict_fingerprints
-from pipeline.stages.jobs import Work, assemble_jobs, clean_jobs, drop_doubtful, finish_jobs, given_up_names, set_apart
 from pipeline.stages.learn import Learned, learn, load_learned, save_learned
 from pipeline.stages.left_out import LEFT_OUT, gathered
 from pipeline.stages.outcomes import (
@@ -53,7 +52,16 @@ from pipeline.stages.publish import (
     stage_assembled,
     stage_small,
 )
-from pipeline.stages.retry import done, files_to_retry, pending
+from pipeline.stages.retry import FELL_TO, done, files_to_retry, pending
+from pipeline.stages.work import (
+    Work,
+    assemble_tasks,
+    clean_tasks,
+    drop_doubtful,
+    finish_tasks,
+    given_up_names,
+    set_apart,
+)
 from pipeline.store.check import check_parts, in_place
 from pipeline.store.claim import locked
 from pipeline.store.files import DamagedError, chunk_names, complete
@@ -65,20 +73,20 @@ from pipeline.store.state import FinishedPack, Pack, drop_others, forget, seal, 
 from pipeline.text.safety import printable
 from pipeline.types import RawInput
 from pipeline.workers.machine import fitted
-from pipeline.workers.supervise import Job, JobResult
+from pipeline.workers.task import Task, TaskResult
 
-StageRunner = Callable[[Sequence[Job]], list[JobResult]]
+Runner = Callable[[Sequence[Task]], list[TaskResult]]
 
 
 @dataclass(slots=True)
-class _Clock:
+class _Course:
     """What a run has come to so far; tells ``on_stage`` which stage begins."""
 
-    runner: StageRunner
+    runner: Runner
     on_stage: Callable[[str], None]
-    seconds: dict[str, float] = field(default_factory=dict)  # wall clock, by stage
-    begun: list[tuple[str, Path]] = field(default_factory=list)  # stage and folder of each job
-    results: list[JobResult] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)  # wall course, by stage
+    begun: list[tuple[str, Path]] = field(default_factory=list)  # stage and folder of each task
+    results: list[TaskResult] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)  # sentences for people
     left_out: pa.Table = field(default_factory=LEFT_OUT.empty_table)  # by the scan
 
@@ -112,13 +120,13 @@ class _Clock:
         except DamagedError as error:
             self.say(f"{error.message} It was made anew.")
 
-    def do(self, jobs: Sequence[Job]) -> list[Path]:
-        """Have jobs done; the folders of their results."""
-        self.begun += [(job.stage, Path(job.folder)) for job in jobs]
-        results = self.runner(jobs)
+    def do(self, tasks: Sequence[Task]) -> list[Path]:
+        """Have tasks done; the folders of their results."""
+        self.begun += [(task.stage, task.folder) for task in tasks]
+        results = self.runner(tasks)
         self.results += results
-        self.say_damaged(Path(one.damaged) for one in results if one.damaged)
-        return [Path(one.folder) for one in results]
+        self.say_damaged(one.damaged for one in results if one.damaged)
+        return [one.folder for one in results]
 
     def failed(self, error: BaseException, started: datetime) -> FailedRun:
         """What is known when the run fails. Raises OSError."""
@@ -135,7 +143,7 @@ def run(
     out: Path,
     *,
     settings: Settings,
-    runner: StageRunner,
+    runner: Runner,
     full: bool = False,
     on_stage: Callable[[str], None] = lambda name: None,
 ) -> RunReport:
@@ -145,28 +153,28 @@ def run(
     or InvariantError; whichever, the snapshot that was live stays live, and what is known of a run that had begun
     lies in ``failed.html`` in the output folder until the next run.
     """
-    clock = _Clock(runner, on_stage)
+    course = _Course(runner, on_stage)
     _keep_apart(raw, out)
     take_nothing_from(raw)
     load_rules(settings.rules)  # a broken rule stops the run before anything is read
     next(scan(raw, max_file_bytes=0))  # so does a raw folder that is missing or empty; nothing is hashed yet
     with locked(out, like=raw) as said:
         for sentence in (*said, *tidy(out)):
-            clock.say(sentence)
+            course.say(sentence)
         before = live_or_salvaged(out)
         reusable = before is not None and same_schema(before)  # else its parts lack columns: all are made again
         work = Work(raw.absolute(), out.absolute(), settings, datetime.now(UTC), fitted(settings), before)
         for sentence in work.fitted.notices:
-            clock.say(sentence)
-        with _failing(work, clock):
+            course.say(sentence)
+        with _failing(work, course):
             work.begin(full=full)
             known: Mapping[str, RawInput] = {}
-            with clock.stage("scan"):
-                with clock.anew():
+            with course.stage("scan"):
+                with course.anew():
                     known = work.known_inputs()
                 most = settings.max_file_mb << 20
                 scanned = list(scan(raw, known, copies=work.copies(), max_file_bytes=most))
-            report = _run(work, scanned, clock, parent=before if reusable and not full else None)
+            report = _run(work, scanned, course, parent=before if reusable and not full else None)
             work.end()
     return report
 
@@ -193,7 +201,7 @@ def _keep_apart(raw: Path, out: Path) -> None:
 
 
 @contextmanager
-def _failing(work: Work, clock: _Clock) -> Iterator[None]:
+def _failing(work: Work, course: _Course) -> Iterator[None]:
     """Leave a page about the run for people when it fails, and none of an earlier one."""
     drop_failure(work.out)
     try:
@@ -201,28 +209,28 @@ def _failing(work: Work, clock: _Clock) -> Iterator[None]:
     except BaseException as error:
         page = None
         with suppress(OSError, WinnowError, pa.ArrowException):  # the disk may be what failed
-            page = write_failure(clock.failed(error, work.started), work.out)
+            page = write_failure(course.failed(error, work.started), work.out)
         if page is None or not isinstance(error, WinnowError):
             raise
         raise type(error)(error.message, mend=f"{error.mend} What is known of the run: {page}".strip()) from error
 
 
-def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: Snapshot | None) -> RunReport:
+def _run(work: Work, scanned: Sequence[ScannedFile], course: _Course, *, parent: Snapshot | None) -> RunReport:
     inputs = [one for one in scanned if isinstance(one, RawInput)]
-    left_out = clock.left_out = left_out_by_scan(scanned)
+    left_out = course.left_out = left_out_by_scan(scanned)
     recipe, settings = recipe_of(work.settings), work.settings
     collection = collection_fingerprint(inputs, _names_and_reasons(left_out), recipe, settings)
-    again = files_to_retry(parent, work.limits, pending(work.state)) if parent else frozenset()
+    again = files_to_retry(parent, work.limits, pending(work.out)) if parent else frozenset()
     if parent is not None and parent.manifest["collection"] == collection and in_place(parent) and not again:
         _clear_up(work, parent, inputs)
-        return _report(parent, False, parent.manifest["counts"], clock, quarantined_before(parent))
-    with clock.stage("clean"):
+        return _report(parent, False, parent.manifest["counts"], course, quarantined_before(parent))
+    with course.stage("clean"):
         forget(work.packs, again)
-        packs, failed = _clean(work, inputs, recipe, clock)
-    with clock.stage("learn"):
-        learned = _learn(work, packs, clock)
-    with clock.stage("finish"):
-        finished = _finish(work, packs, learned, clock)
+        packs, failed = _clean(work, inputs, recipe, course)
+    with course.stage("learn"):
+        learned = _learn(work, packs, course)
+    with course.stage("finish"):
+        finished = _finish(work, packs, learned, course)
         later = (left_out_in(one.folder, pack.live) for pack, one in zip(packs, finished, strict=True))
         failed = gathered([failed, *later])
         _stop_if_broken(failed, packs)
@@ -231,39 +239,39 @@ def _run(work: Work, scanned: Sequence[ScannedFile], clock: _Clock, *, parent: S
         changing, notices = changing_files(left_out, work.changing, copied)
         left_out = with_runs(left_out, changing)
         for sentence in notices:
-            clock.say(sentence)
-    with clock.stage("dedup"):
+            course.say(sentence)
+    with course.stage("dedup"):
         verdicts = deduplicate(finished, jaccard=settings.near_jaccard, containment=settings.near_containment)
-    with clock.stage("assemble"):
+    with course.stage("assemble"):
         keys = _assembly_keys(finished, verdict_fingerprints(finished, verdicts))
         memory = recall(work.out, work.before)
-        clock.say_damaged(memory.damaged)
+        course.say_damaged(memory.damaged)
         known = published_parts(parent, memory.damaged)
         missing = [n for n, key in enumerate(keys) if key not in known]
-        jobs = assemble_jobs(work, [finished[n] for n in missing], verdicts, memory)
-        made = dict(zip(missing, map(stage_assembled, clock.do(jobs)), strict=True))
+        tasks = assemble_tasks(work, [finished[n] for n in missing], verdicts, memory)
+        made = dict(zip(missing, map(stage_assembled, course.do(tasks)), strict=True))
         assembled = {key: made[n] if n in made else known[key] for n, key in enumerate(keys)}
         outcomes = _settle(work, inputs, left_out, assembled, memory)
-    with clock.stage("check"):
-        staged = _stage(work, assembled, outcomes, clock, memory)
+    with course.stage("check"):
+        staged = _stage(work, assembled, outcomes, course, memory)
         new = [by_dataset(one) for slices in made.values() for one in slices]
         check_parts(by_dataset(staged), new, threads=work.fitted.workers, spill=work.scratch)
-    with clock.stage("publish"):
+    with course.stage("publish"):
         facts = RunFacts(work.started, outcomes.counts, settings)
         manifest = manifest_head(facts, collection="" if passing(left_out) else collection, assembled=assembled)
         manifest["changing"] = changing
-        manifest["limits"] = work.limits
+        manifest["limits"] = {name: getattr(work.limits, name) for name in FELL_TO}
         manifest["raw"] = portable_path(str(work.raw))  # what lies there is no setting of anybody's
         manifest["state"] = {"packs": [one.name for one in packs], "finished": [one.folder.name for one in finished]}
         snapshot = publish(work.out, staged, manifest=manifest, keep=settings.keep_snapshots)
         _clear_up(work, snapshot, inputs)
-    return _report(snapshot, True, outcomes.counts, clock, left_out)
+    return _report(snapshot, True, outcomes.counts, course, left_out)
 
 
 def _clear_up(work: Work, snapshot: Snapshot, inputs: Sequence[RawInput]) -> None:
     """What follows publishing; when a run was killed before its end, the next run does it."""
     work.keep_inputs(inputs)
-    done(work.state)
+    done(work.out)
     drop_old(work.out, work.settings.keep_snapshots)
     state = snapshot.manifest.get("state", {})
     for folder, name in ((work.packs, "packs"), (work.finished, "finished")):
@@ -271,15 +279,15 @@ def _clear_up(work: Work, snapshot: Snapshot, inputs: Sequence[RawInput]) -> Non
             drop_others(folder, state[name])
 
 
-def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock) -> tuple[list[Pack], pa.Table]:
+def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, course: _Course) -> tuple[list[Pack], pa.Table]:
     """Packs with the cleaned records of every input, those of earlier runs and new ones, and what they left out."""
     drop_doubtful(work)
     packs, rest, damaged = take_packs(work.packs, inputs, made_with=recipe.made_with, site_rules=recipe.site_rules)
-    clock.say_damaged(damaged)
-    jobs, shards = clean_jobs(work, rest, recipe)
+    course.say_damaged(damaged)
+    tasks = clean_tasks(work, rest, recipe)
     fresh = []
-    for folder, shard in zip(clock.do(jobs), shards, strict=True):
-        files = {one.path: one.sha256 for one in shard.inputs}
+    for folder, task in zip(course.do(tasks), tasks, strict=True):
+        files = {one.path: one.sha256 for one in task.inputs}
         fresh.append(Pack(set_apart(folder), files, frozenset(files)))
     packs = sorted([*packs, *fresh], key=lambda pack: pack.name)
     left_out = gathered(left_out_in(pack.folder, pack.live) for pack in packs)
@@ -291,12 +299,12 @@ def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, clock: _Clock
     return packs, left_out
 
 
-def _learn(work: Work, packs: Sequence[Pack], clock: _Clock) -> Learned:
+def _learn(work: Work, packs: Sequence[Pack], course: _Course) -> Learned:
     settings = work.settings
     made_with = fingerprint(code_fingerprint(), settings.template_documents, settings.template_share)
     before = None
-    with clock.anew():
-        before = load_learned(work.state, made_with)
+    with course.anew():
+        before = load_learned(work.out, made_with)
     learned = learn(
         packs,
         before,
@@ -304,14 +312,14 @@ def _learn(work: Work, packs: Sequence[Pack], clock: _Clock) -> Learned:
         min_share=settings.template_share,
         spill=work.scratch / "learn",
     )
-    save_learned(learned, work.state, made_with)
+    save_learned(learned, work.out, made_with)
     choices = load_choices(settings.rules)
     sites = {site for pack in packs for site in sites_in(pack.folder) if choices_of(choices, site)} if choices else ()
     return replace(learned, templates=apply_choices(learned.templates, sites, choices))
 
 
-def _finish(work: Work, packs: Sequence[Pack], learned: Learned, clock: _Clock) -> list[FinishedPack]:
-    folders = clock.do(finish_jobs(work, packs, learned))
+def _finish(work: Work, packs: Sequence[Pack], learned: Learned, course: _Course) -> list[FinishedPack]:
+    folders = course.do(finish_tasks(work, packs, learned))
     return [FinishedPack(folder, pack.dead_ids()) for folder, pack in zip(folders, packs, strict=True)]
 
 
@@ -355,7 +363,7 @@ def _parts(assembled: Mapping[str, Sequence[Staged]]) -> Staged:
 
 
 def _stage(
-    work: Work, assembled: Mapping[str, Sequence[Staged]], outcomes: Outcomes, clock: _Clock, memory: Memory
+    work: Work, assembled: Mapping[str, Sequence[Staged]], outcomes: Outcomes, course: _Course, memory: Memory
 ) -> Staged:
     """Every part of the snapshot to be, at least one a dataset, with the file that holds it."""
     staged = _parts(assembled)
@@ -363,7 +371,7 @@ def _stage(
     facts = RunFacts(work.started, outcomes.counts, work.settings)
     small = {name: schema.empty_table() for name, schema in DATASETS.items() if name not in there}
     small |= {"inputs": outcomes.inputs, "quarantine": outcomes.quarantine}
-    small["runs"] = runs_table(facts, seconds=clock.seconds, before=memory.runs)
+    small["runs"] = runs_table(facts, seconds=course.seconds, before=memory.runs)
     return [*staged, *stage_small(small, work.scratch / "parts")]
 
 
@@ -377,15 +385,15 @@ def _stop_if_broken(left_out: pa.Table, packs: Sequence[Pack]) -> None:
 
 
 def _report(
-    snapshot: Snapshot, published: bool, counts: Mapping[str, int], clock: _Clock, left_out: pa.Table
+    snapshot: Snapshot, published: bool, counts: Mapping[str, int], course: _Course, left_out: pa.Table
 ) -> RunReport:
     return RunReport(
         snapshot=snapshot,
         published=published,
         counts=counts,
-        seconds=dict(clock.seconds),
+        seconds=dict(course.seconds),
         left_out=left_out,
-        cpu_seconds=sum(one.cpu_seconds for one in clock.results),
-        peak_mb=max((one.peak_mb for one in clock.results), default=0.0),
-        notices=tuple(clock.notices),
+        cpu_seconds=sum(one.cpu_seconds for one in course.results),
+        peak_mb=max((one.peak_mb for one in course.results), default=0.0),
+        notices=tuple(course.notices),
     )

@@ -13,13 +13,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from pipeline.errors import SettingsError
 from pipeline.safe_path import inside
 from pipeline.text.safety import printable
+from pipeline.types import Backend
 
 ENV_PREFIX = "WINNOW_"
 SETTINGS_FILE = "winnow.toml"
@@ -40,9 +41,7 @@ class Settings(BaseModel):
     max_file_mb: int = Field(512, ge=1, description="A larger raw file goes to quarantine unread.")
     max_record_mb: int = Field(32, ge=1, description="A larger record goes to quarantine.")
     rules: Path | None = Field(None, description="A folder with rule files of your own, beside the built-in.")
-    language_backend: Literal["lid176", "langdetect"] = Field(
-        "lid176", description="What tells languages of one script apart."
-    )
+    language_backend: Backend = Field("lid176", description="What tells languages of one script apart.")
     language_seed: int = Field(0, ge=0, description="Seed of the langdetect backend; same seed, same answer.")
     template_documents: int = Field(
         5, ge=2, description="A line must recur in this many documents of a site to become its template."

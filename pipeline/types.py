@@ -9,9 +9,12 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Literal
 
 #: Where a record lies in what a task reads: the 0-based number of its file or chunk there, and its own in that.
 Place = tuple[int, int]
+#: What tells the language of a text.
+Backend = Literal["lid176", "langdetect"]
 
 
 class BlockKind(StrEnum):

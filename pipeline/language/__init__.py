@@ -11,8 +11,8 @@
 A new script is a row in ``scripts.RANGES``; a new backend a row in ``backends.BACKENDS``.
 """
 
-from pipeline.language.backends import Backend
 from pipeline.language.blocks import document_language, tag_blocks
 from pipeline.language.reading import identify
+from pipeline.types import Backend
 
 __all__ = ["Backend", "document_language", "identify", "tag_blocks"]

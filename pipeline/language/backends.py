@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from importlib import resources
-from typing import Any, Literal
+from typing import Any
 
 import fasttext
 import numpy as np
@@ -23,6 +23,7 @@ from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
 from langdetect.lang_detect_exception import LangDetectException
 
 from pipeline.language.scripts import LANGUAGES
+from pipeline.types import Backend
 
 # Weigh languages of a short text by its letter n-grams, with the profiles that langdetect brings.
 #
@@ -142,8 +143,6 @@ def _part(text: str) -> str:
     middle = len(text) // 2
     return f"{text[: _SHORT_CHARS // 2]} {text[middle : middle + _SHORT_CHARS // 2]}"
 
-
-Backend = Literal["lid176", "langdetect"]
 
 #: Languages with their probability, the likeliest first; the probabilities sum to at most 1.
 Candidates = tuple[tuple[str, float], ...]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from pipeline.language.backends import Backend, rank
+from pipeline.language.backends import rank
 from pipeline.language.reading import CONFIRMED, Reading, confirmed, read_text, read_texts, running_words, weigh
 from pipeline.language.scripts import letter_weights
-from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, DocumentLanguage, LanguageGuess
+from pipeline.types import KEPT_LABELS, Backend, Block, BlockKind, Decision, DocumentLanguage, LanguageGuess
 
 _CODE = Reading(LanguageGuess("und", 1.0), "", 0)
 _SURE, _SURE_SHORT = 0.8, 0.95  # a line below it may borrow, a line from it on may lend; up to 14 letters the second

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from pipeline.language.backends import BACKENDS, Backend, Candidates, margins
+from pipeline.language.backends import BACKENDS, Candidates, margins
 from pipeline.language.scripts import (
     LANGUAGES,
     HanEvidence,
@@ -20,7 +20,7 @@ from pipeline.language.scripts import (
     looks_like_code,
     strip_addresses,
 )
-from pipeline.types import LanguageGuess
+from pipeline.types import Backend, LanguageGuess
 
 _NO_HAN = HanEvidence(0, 0, 0, 0)
 _FEW_LETTERS = 4  # below this many letters of a script that several languages share: nothing to tell

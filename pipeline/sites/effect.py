@@ -26,15 +26,19 @@ from pipeline.boilerplate.rule_format import Choices, apply_choices
 from pipeline.boilerplate.rules import all_rules, load_choices, load_rules
 from pipeline.boilerplate.templates import TEMPLATES_SCHEMA
 from pipeline.errors import VERSION, OutputError, RawFolderError, RuleError
+from pipeline.read.limits import ReadLimits
 from pipeline.read.scan import scan
 from pipeline.settings import Settings
-from pipeline.stages.jobs import Shard, clean_spec
+from pipeline.stages.tasks import CleanTask, FinishTask
 from pipeline.store.files import chunk_names, write_table
+from pipeline.store.fingerprint import limits_of
 from pipeline.store.state import sites_in
 from pipeline.text.safety import printable
 from pipeline.text.tokens import tokens
 from pipeline.types import RawInput
-from pipeline.workers.supervise import Job, Nursery, run_job
+from pipeline.workers.nursery import Nursery
+from pipeline.workers.supervise import supervise
+from pipeline.workers.task import Limits
 
 # How close extracted text is to the text people marked: multiset F1 of 4-token shingles.
 #
@@ -127,21 +131,33 @@ def try_files(
     ``learned`` are templates (TEMPLATES_SCHEMA); ``without`` names rules to leave out; ``site_files`` False leaves
     out pins and vetoes.
     """
-    limits = {"memory_mb": settings.memory_mb, "record_seconds": settings.record_seconds}
-    spec = {**clean_spec(Shard("0001", tuple(inputs)), raw=raw, settings=settings), "without": list(without)}
-    cleaned = Path(run_job(Job("clean", "0001", str(scratch / "clean"), spec, len(inputs), **limits), nursery).folder)
+    limits = Limits(settings.memory_mb, settings.record_seconds)
+    cleaning = CleanTask(
+        name="0001",
+        folder=scratch / "clean",
+        limits=limits,
+        raw=raw,
+        inputs=tuple(inputs),
+        read=ReadLimits(**limits_of(settings)),
+        rules=None if settings.rules is None else settings.rules.absolute(),
+        without=tuple(without),
+    )
+    cleaned = supervise(cleaning, nursery).folder
     choices = load_choices(settings.rules) if site_files else {}
     templates = _templates(learned, sites_in(cleaned), choices)
     write_table(templates, scratch / "templates.parquet")
-    spec = {
-        "cleaned": str(cleaned),
-        "templates": str(scratch / "templates.parquet"),
-        "backend": settings.language_backend,
-        "seed": settings.language_seed,
-        "version": VERSION,
-    }
-    job = Job("finish", "0001", str(scratch / "finish"), spec, len(inputs), **limits)
-    return Tried(cleaned, Path(run_job(job, nursery).folder), templates)
+    finishing = FinishTask(
+        name="0001",
+        folder=scratch / "finish",
+        limits=limits,
+        n_records=len(inputs),
+        cleaned=cleaned,
+        templates=scratch / "templates.parquet",
+        backend=settings.language_backend,
+        seed=settings.language_seed,
+        version=VERSION,
+    )
+    return Tried(cleaned, supervise(finishing, nursery).folder, templates)
 
 
 def _templates(learned: pa.Table | None, sites: Iterable[str], choices: Choices) -> pa.Table:

@@ -17,9 +17,8 @@ import pyarrow.parquet as pq
 
 from pipeline.boilerplate.templates import NO_LETTERS, TEMPLATES_SCHEMA
 from pipeline.errors import SnapshotError
-from pipeline.stages.learn import LEARNED
-from pipeline.store.files import chunk_names, kept_table, proven
-from pipeline.store.layout import STATE
+from pipeline.store.files import beside, block_bounds, chunk_names, kept_table, proven
+from pipeline.store.layout import LEARNED, PACKS
 from pipeline.store.snapshots import Snapshot, open_snapshot
 from pipeline.text.safety import printable
 
@@ -78,7 +77,7 @@ def learned_templates(out: Path, site: str | None = None) -> pa.Table | None:
 
     Raises DamagedError.
     """
-    found = kept_table(out / STATE / LEARNED)
+    found = kept_table(out / LEARNED)
     if found is None:
         return None
     templates = found[0].cast(TEMPLATES_SCHEMA)
@@ -99,7 +98,7 @@ def lines_of(out: Path, site: str) -> SiteLines:
     """
     snapshot = open_snapshot(out)
     learned = learned_templates(out, site)
-    packs = [out / STATE / "packs" / name for name in snapshot.manifest.get("state", {}).get("packs", ())]
+    packs = [out / PACKS / name for name in snapshot.manifest.get("state", {}).get("packs", ())]
     if learned is None or not all(proven(pack) for pack in packs):
         raise SnapshotError(
             f"What {printable(str(out))} keeps of its runs is gone or damaged.", mend="Run `winnow run RAW OUT` again."
@@ -157,17 +156,18 @@ def _documents(snapshot: Snapshot, packs: list[Path], site: str) -> Iterator[lis
     places: dict[str, tuple[str, Path, int, int]] = {}  # by hash of the blocks
     for chunk in (one for pack in packs for one in chunk_names(pack, "records")):
         records = pq.read_table(chunk, columns=list(_RECORDS))
-        ends = pc.cumulative_sum(records["n_blocks"].cast(pa.int64()))
-        mine = records.append_column("end", ends).filter(pc.equal(records["site"], site))
+        mine = records.append_column("start", pa.array(block_bounds(records)[:-1])).filter(
+            pc.equal(records["site"], site)
+        )
         for row in mine.to_pylist():
             if (row["path"], row["raw_sha256"]) in live:
-                place = (row["path"], chunk, row["end"] - row["n_blocks"], row["n_blocks"])
+                place = (row["path"], chunk, row["start"], row["n_blocks"])
                 places[row["blocks_hash"]] = min(places.get(row["blocks_hash"], place), place)
     chosen = sorted(places.values())[:MAX_DOCUMENTS]
     tables: dict[Path, list[tuple[str, int, int]]] = {}
     for path, chunk, start, n_blocks in chosen:
         tables.setdefault(chunk, []).append((path, start, n_blocks))
     for chunk, found in sorted(tables.items(), key=lambda one: one[1]):
-        blocks = pq.read_table(chunk.with_name(chunk.name.replace(".records.", ".blocks.")), columns=list(_BLOCKS))
+        blocks = pq.read_table(beside(chunk, "blocks"), columns=list(_BLOCKS))
         for _, start, n_blocks in found:
             yield blocks.slice(start, n_blocks).to_pylist()

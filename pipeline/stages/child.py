@@ -19,11 +19,13 @@ import sysconfig
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pipeline.errors import OutputError
 from pipeline.stages.children import assemble_shard, clean_shard, finish_shard, probe, warm_up
+from pipeline.stages.tasks import AssembleTask, CleanTask, FinishTask
 from pipeline.workers.journal import (
     COLD,
     ERROR_FILE,
@@ -36,15 +38,37 @@ from pipeline.workers.journal import (
     Journal,
     Span,
 )
+from pipeline.workers.task import SpanRequest, Task, from_json
 
-Stage = Callable[[Mapping[str, Any], Path, Span, Journal], None]
+T = TypeVar("T", bound=Task)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Generic[T]):
+    """What a child does for tasks of one type."""
+
+    task: type[T]
+    do: Callable[[T, Path, Span, Journal], None]
+    probe: Callable[[T, Path, Journal], None]  # the same with a page of our own
+
+    def __call__(self, request: SpanRequest) -> None:
+        """Do a span of the task, or a page of our own in its place."""
+        task = from_json(self.task, request.task)
+        journal = Journal(request.journal, request.limits.record_seconds)
+        if request.probe:
+            self.probe(task, request.work, journal)
+        else:
+            self.do(task, request.work, Span(request.start, request.stop), journal)
+
 
 #: What a child can do: the stages that map over shards.
-STAGES: Mapping[str, Stage] = {
-    "clean": clean_shard,
-    "finish": finish_shard,
-    "assemble": assemble_shard,
-    "probe": probe,
+STAGES: Mapping[str, Stage[Any]] = {
+    stage.task.stage: stage
+    for stage in (
+        Stage(CleanTask, clean_shard, probe),
+        Stage(FinishTask, finish_shard, probe),
+        Stage(AssembleTask, assemble_shard, probe),
+    )
 }
 
 #: What the disk or the machine says, never a document: whoever meets it, no record is to blame.
@@ -64,7 +88,7 @@ GC_THRESHOLD = (100_000, 20, 50)
 _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
 
-def main(stages: Mapping[str, Stage] = STAGES) -> None:
+def main(stages: Mapping[str, Stage[Any]] = STAGES) -> None:
     """Read requests, a JSON line each; answer the child's pid when it runs, its wait status when it ended."""
     _die_with(int(os.environ.get(PARENT, os.getppid())))
     if stages is STAGES and COLD not in sys.argv:
@@ -72,7 +96,7 @@ def main(stages: Mapping[str, Stage] = STAGES) -> None:
     gc.freeze()
     own = os.getpid()
     for line in sys.stdin:
-        request = json.loads(line)
+        request = from_json(SpanRequest, line)
         try:
             pid = _fork()
         except OSError as error:
@@ -101,22 +125,19 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _child(request: Mapping[str, Any], stages: Mapping[str, Stage], parent: int) -> None:
-    work = Path(request["work"])
+def _child(request: SpanRequest, stages: Mapping[str, Stage[Any]], parent: int) -> None:
     code = 0
     gc.set_threshold(*GC_THRESHOLD)
     try:
-        _limit(request, parent)
-        span = Span(tuple(request["start"]), None if request["stop"] is None else tuple(request["stop"]))
-        journal = Journal(Path(request["journal"]), request["record_seconds"])
-        stages[request["stage"]](request["spec"], work, span, journal)
+        _limit(request.limits.memory_mb, parent)
+        stages[request.stage](request)
     except MemoryError:
         code = EXIT_OUT_OF_MEMORY
     except BaseException as error:  # noqa: BLE001  # whatever it is, it costs this record: the supervisor reads the file
         code = _exit_code(error)
         said = f"{type(error).__name__}: {error}" if code == EXIT_BROKEN else f"{error}"
         said = traceback.format_exc() if code == EXIT_BUG else said
-        (work / ERROR_FILE).write_text(said[-MAX_SAID:], "utf-8", "replace")
+        (request.work / ERROR_FILE).write_text(said[-MAX_SAID:], "utf-8", "replace")
     finally:
         os._exit(code)
 
@@ -137,13 +158,13 @@ def _exit_code(error: BaseException) -> int:
     return EXIT_BUG
 
 
-def _limit(request: Mapping[str, Any], parent: int) -> None:
+def _limit(memory_mb: int, parent: int) -> None:
     os.setsid()
     _die_with(parent)
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)
-    memory, hard = request["memory_mb"] << 20, resource.getrlimit(resource.RLIMIT_AS)[1]
+    memory, hard = memory_mb << 20, resource.getrlimit(resource.RLIMIT_AS)[1]
     memory = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -9,8 +9,7 @@ Chunks are named by the place of their first record, so that their order is the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,8 @@ from pipeline.stages.cleaned import (
 from pipeline.stages.finished import finished_tables
 from pipeline.stages.left_out import LEFT_OUT, SLICE, LeftOut, bounded, left_out_table, quarantined, skipped
 from pipeline.stages.publish import assemble_parts, said_of_shard
-from pipeline.store.files import chunk_name, chunk_names, write_table
+from pipeline.stages.tasks import AssembleTask, CleanTask, FinishTask
+from pipeline.store.files import beside, block_bounds, chunk_file, chunk_name, chunk_names, write_table
 from pipeline.types import Place, RawInput, Record
 from pipeline.workers.journal import READING, SKIPPING, WORKING, Journal, Span
 
@@ -103,8 +103,8 @@ def warm_up() -> None:
             finish_record(cleaned, template_hits=[None] * len(cleaned.keys))
 
 
-def probe(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
-    """Clean and finish pages of our own, as the spec says for a shard of ``clean`` or ``finish``.
+def probe(task: CleanTask | FinishTask | AssembleTask, work: Path, journal: Journal) -> None:
+    """Clean and finish pages of our own, under the rules or the language backend of a task.
 
     No record is to blame for what fails here: it is the installation, or a limit that nothing can keep.
     """
@@ -113,41 +113,44 @@ def probe(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> 
         folder.mkdir()
     for suffix in ("html", "txt"):
         (raw / f"page.{suffix}").write_text(_WARM, "utf-8")
-    inputs = [asdict(one) for one in scan(raw) if isinstance(one, RawInput)]
-    limits = asdict(ReadLimits())
-    clean_shard({"rules": None, "limits": limits, **spec, "raw": str(raw), "inputs": inputs}, cleaned, span, journal)
-    write_table(pa.table({"site": pa.array([], pa.string()), "key": pa.array([], pa.uint64())}), work / "templates")
-    language = {"backend": "lid176", "seed": 0, "version": ""}
-    spec = {**language, **spec, "cleaned": str(cleaned), "templates": str(work / "templates")}
-    finish_shard(spec, finished, span, journal)
+    inputs = tuple(one for one in scan(raw) if isinstance(one, RawInput))
+    ours = CleanTask("probe", cleaned, task.limits, raw, inputs, ReadLimits())
+    if isinstance(task, CleanTask):
+        ours = replace(task, raw=raw, inputs=inputs)
+    clean_shard(ours, cleaned, Span(), journal)
+    hits = work / "templates"
+    write_table(pa.table({"site": pa.array([], pa.string()), "key": pa.array([], pa.uint64())}), hits)
+    last = FinishTask("probe", finished, task.limits, 2, cleaned, hits, backend="lid176", seed=0, version="")
+    if isinstance(task, FinishTask):
+        last = replace(task, cleaned=cleaned, templates=hits, earlier=None)
+    finish_shard(last, finished, Span(), journal)
 
 
-def clean_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
+def clean_shard(task: CleanTask, work: Path, span: Span, journal: Journal) -> None:
     """Read the raw files of a shard and clean each record."""
-    rules = load_rules(Path(spec["rules"]) if spec["rules"] else None, without=spec.get("without", ()))
+    rules = load_rules(task.rules, without=task.without)
     chunk = _Chunk(span.start)
-    with RawFolder(Path(spec["raw"])) as raw:
-        for number, item in enumerate(spec["inputs"]):
-            for place, result in _read_places(spec, raw, item, number, span, journal):
+    with RawFolder(task.raw) as raw:
+        for number, one in enumerate(task.inputs):
+            for place, result in _read_places(task, raw, number, span, journal):
                 if isinstance(result, Record):
-                    chunk.take(clean_record(result, rules=rules), item["sha256"])
+                    chunk.take(clean_record(result, rules=rules), one.sha256)
                 else:
-                    chunk.take(result, item["sha256"])
+                    chunk.take(result, one.sha256)
                 if chunk.full():
                     chunk = _write_cleaned(chunk, work, journal, (place[0], place[1] + 1))
-    _write_cleaned(chunk, work, journal, (len(spec["inputs"]), 0))
+    _write_cleaned(chunk, work, journal, (len(task.inputs), 0))
 
 
 def _read_places(
-    spec: Mapping[str, Any], raw: RawFolder, item: Mapping[str, Any], number: int, span: Span, journal: Journal
+    task: CleanTask, raw: RawFolder, number: int, span: Span, journal: Journal
 ) -> Iterator[tuple[Place, Record | Rejection | Skipped]]:
     """Each record of one raw file that lies in the span, noted in the journal before it is worked on."""
     if number < span.start[0] or (span.stop is not None and (number, 0) >= span.stop):
         return
-    path = item["path"]
-    limits = ReadLimits(**spec["limits"])
-    copy = spec.get("copies", {}).get(path)
-    reader = read_file(raw, path, limits=limits, scanned=RawInput(**item), copy=Path(copy) if copy else None)
+    scanned, copies = task.inputs[number], dict(task.copies)
+    path = scanned.path
+    reader = read_file(raw, path, limits=task.read, scanned=scanned, copy=copies.get(path))
     place = (number, 0)
     while True:
         if span.stop is not None and place >= span.stop:
@@ -179,63 +182,66 @@ def _write_chunk(tables: Mapping[str, pa.Table], chunk: _Chunk, work: Path, jour
 
 def _write_tables(tables: Mapping[str, pa.Table], name: str, work: Path) -> None:
     for table_name, table in tables.items():
-        write_table(table, work / f"{name}.{table_name}.parquet")
+        write_table(table, work / chunk_file(name, table_name))
 
 
-def finish_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
+def finish_shard(task: FinishTask, work: Path, span: Span, journal: Journal) -> None:
     """Label each cleaned record with the site templates known, and make its dataset rows.
 
     What an earlier result of the same records says of those that have the same template lines is taken over.
     """
-    hits = pq.read_table(spec["templates"], use_threads=False)
-    made_with = {name: spec.get(name) for name in ("backend", "seed", "version", "made_of")}
+    hits = pq.read_table(task.templates, use_threads=False)
+    made_with = {"backend": task.backend, "seed": task.seed, "version": task.version, "made_of": task.made_of}
     note_hits(hits, made_with, work)
-    earlier = earlier_result(spec.get("earlier"), hits, made_with)
-    chunks = chunk_names(Path(spec["cleaned"]), "records")
-    finish = partial(_finish_chunk, spec, index_templates(hits), work, span, journal)
-    for number, path in enumerate(chunks):
+    earlier = earlier_result(task.earlier, hits, made_with)
+    shard = _Finishing(task, index_templates(hits), work, span, journal)
+    chunks = chunk_names(task.cleaned, "records")
+    for number, file in enumerate(chunks):
         if number < span.start[0] or (span.stop is not None and (number, 0) >= span.stop):
             continue
-        records = pq.read_table(path, use_threads=False)
-        blocks = pq.read_table(path.with_name(path.name.replace(".records.", ".blocks.")), use_threads=False)
         whole = span.start <= (number, 0) and (span.stop is None or span.stop >= (number + 1, 0))
-        finish(number, records, blocks, earlier if whole else None)
+        shard.finish(number, file, earlier if whole else None)
     journal.safe((len(chunks), 0))
 
 
-def _finish_chunk(
-    spec: Mapping[str, Any],
-    templates: TemplateIndex,
-    work: Path,
-    span: Span,
-    journal: Journal,
-    number: int,
-    records: pa.Table,
-    blocks: pa.Table,
-    earlier: Earlier | None,
-) -> None:
-    after = (number + 1, 0)
-    chunk = _Chunk(max((number, 0), span.start))
-    again = np.array([span.holds((number, index)) for index in range(records.num_rows)], dtype=bool)
-    pieces = pieces_of(earlier, number) if earlier else ()
-    if earlier and pieces:
-        again = outdated(earlier, pieces, records, blocks)
-        if not again.any():
+@dataclass(frozen=True, slots=True)
+class _Finishing:
+    """A shard that is finished: a chunk of it at a time."""
+
+    task: FinishTask
+    templates: TemplateIndex
+    work: Path
+    span: Span
+    journal: Journal
+
+    def finish(self, number: int, file: Path, earlier: Earlier | None) -> None:
+        """Finish the records of a chunk that lie in the span and that no earlier result has."""
+        records = pq.read_table(file, use_threads=False)
+        blocks = pq.read_table(beside(file, "blocks"), use_threads=False)
+        again = np.array([self.span.holds((number, index)) for index in range(records.num_rows)], dtype=bool)
+        pieces = pieces_of(earlier, number) if earlier else ()
+        if earlier and pieces:
+            again = outdated(earlier, pieces, records, blocks)
+        if not earlier or not pieces or again.any():
+            chunk = self._made_again(number, records, blocks, again)
+            left_out = left_out_table(chunk.left_out)  # a row each: a later run may take over some of them
+            tables = {**finished_tables(chunk.done, version=self.task.version), "left_out": left_out}
+            if earlier and pieces:
+                tables = merged(earlier, pieces, tables, records=records, again=again)
+            if any(table.num_rows for table in tables.values()):
+                _write_tables(tables, chunk_name(chunk.first), self.work)
+        else:
             for name in pieces:
-                take_chunk(earlier, name, work)
-            journal.safe(after)
-            return
-    for cleaned, raw_sha256 in _each(records, blocks, again, number, journal):
-        hits = match_templates(templates, cleaned.site, cleaned.keys)
-        done = finish_record(cleaned, template_hits=hits, backend=spec["backend"], seed=spec["seed"])
-        chunk.take(done, raw_sha256)
-    left_out = left_out_table(chunk.left_out)  # a row each: a later run may take over some of them
-    tables = {**finished_tables(chunk.done, version=spec["version"]), "left_out": left_out}
-    if earlier and pieces:
-        tables = merged(earlier, pieces, tables, records=records, again=again)
-    if any(table.num_rows for table in tables.values()):
-        _write_tables(tables, chunk_name(chunk.first), work)
-    journal.safe(after)
+                take_chunk(earlier, name, self.work)
+        self.journal.safe((number + 1, 0))
+
+    def _made_again(self, number: int, records: pa.Table, blocks: pa.Table, again: NDArray[np.bool_]) -> _Chunk:
+        chunk = _Chunk(max((number, 0), self.span.start))
+        for cleaned, raw_sha256 in _each(records, blocks, again, number, self.journal):
+            hits = match_templates(self.templates, cleaned.site, cleaned.keys)
+            done = finish_record(cleaned, template_hits=hits, backend=self.task.backend, seed=self.task.seed)
+            chunk.take(done, raw_sha256)
+        return chunk
 
 
 def _each(
@@ -246,15 +252,13 @@ def _each(
     A batch is noted under its first record: one that is too large for memory is a batch of its own, and to blame.
     """
     n_blocks = records["n_blocks"].to_numpy()
-    ends = np.cumsum(n_blocks)
+    bounds = block_bounds(records)
     paths, members = records["path"], records["member"]
     for batch in _batches(np.flatnonzero(mask), n_blocks):
         first, after = batch[0], batch[-1] + 1
         journal.begin((number, first), WORKING, paths[first].as_py(), members[first].as_py())
-        start = ends[first] - n_blocks[first]
-        part = chosen(
-            records.slice(first, after - first), blocks.slice(start, ends[after - 1] - start), mask[first:after]
-        )
+        of_them = blocks.slice(bounds[first], bounds[after] - bounds[first])
+        part = chosen(records.slice(first, after - first), of_them, mask[first:after])
         for index, value in zip(batch, cleaned_values(*part), strict=True):
             if index != first:
                 journal.begin((number, index), WORKING, value[0].record.path, value[0].record.member)
@@ -275,20 +279,20 @@ def _batches(indices: NDArray[np.integer], n_blocks: NDArray[np.integer]) -> Ite
         yield batch
 
 
-def assemble_shard(spec: Mapping[str, Any], work: Path, span: Span, journal: Journal) -> None:
+def assemble_shard(task: AssembleTask, work: Path, span: Span, journal: Journal) -> None:
     """Make the shard's parts of documents, sections, blocks and duplicates. Nothing untrusted is parsed here.
 
     A slice of so many chunks that it fits into memory makes a part of each dataset; a shard may have several.
     """
-    chunks = chunk_names(Path(spec["finished"]), "documents")
-    said = said_of_shard(chunks, Path(spec["duplicates"]), Path(spec["first_seen"]))
-    dead = pa.array(spec["dead"], pa.string())
+    chunks = chunk_names(task.finished, "documents")
+    said = said_of_shard(chunks, task.duplicates, task.first_seen)
+    dead = pa.array(task.dead, pa.string())
     journal.safe(span.start)  # a sign of life
     for first, after, tables in _slices(chunks, span.start[0]):
-        parts = assemble_parts(tables, said=said, started_at=spec["started_at"], dead=dead)
+        parts = assemble_parts(tables, said=said, started_at=task.started_at, dead=dead)
         for name, table in parts.items():
             if table.num_rows:
-                write_table(table, work / f"{chunk_name((first, 0))}.{name}.parquet")
+                write_table(table, work / chunk_file(chunk_name((first, 0)), name))
         journal.safe((after, 0))
         del tables, parts  # before the next slice is read
 
@@ -301,7 +305,7 @@ def _slices(chunks: Sequence[Path], first: int) -> Iterator[tuple[int, int, dict
     for number in range(first, len(chunks)):
         path = chunks[number]
         for name in names:
-            table = pq.read_table(path.with_name(path.name.replace(".documents.", f".{name}.")), use_threads=False)
+            table = pq.read_table(beside(path, name), use_threads=False)
             tables[name].append(table)
             size += table.nbytes
         if size >= SLICE_BYTES or number + 1 == len(chunks):

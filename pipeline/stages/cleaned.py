@@ -21,7 +21,18 @@ from numpy.typing import NDArray
 
 from pipeline.boilerplate.templates import TemplateIndex, index_templates
 from pipeline.recipe import Cleaned
-from pipeline.store.files import link_or_copy, proven, read_columns, write_table
+from pipeline.store.files import (
+    beside,
+    block_bounds,
+    chunk_file,
+    chunk_names,
+    chunk_place,
+    link_or_copy,
+    name_of,
+    proven,
+    read_columns,
+    write_table,
+)
 from pipeline.text.tokens import count_tokens
 from pipeline.types import Block, BlockKind, Decision, Extracted, Label, Markup, PageHead, Record, document_id
 
@@ -225,11 +236,11 @@ def note_hits(hits: pa.Table, made_with: Mapping[str, Any], folder: Path) -> Non
     write_table(hits.replace_schema_metadata({_MADE_WITH: said}), folder / HITS)
 
 
-def earlier_result(folder: str | None, hits: pa.Table, made_with: Mapping[str, Any]) -> Earlier | None:
+def earlier_result(folder: Path | None, hits: pa.Table, made_with: Mapping[str, Any]) -> Earlier | None:
     """The result in this folder, if it is there and made with the same but for templates."""
-    if folder is None or not (Path(folder) / HITS).exists() or not proven(Path(folder)):
+    if folder is None or not (folder / HITS).exists() or not proven(folder):
         return None
-    before = pq.read_table(Path(folder) / HITS, use_threads=False)
+    before = pq.read_table(folder / HITS, use_threads=False)
     if json.loads((before.schema.metadata or {}).get(_MADE_WITH, b"null")) != json.loads(json.dumps(made_with)):
         return None
     pairs = [set(zip(one["site"].to_pylist(), one["key"].to_pylist(), strict=True)) for one in (before, hits)]
@@ -238,7 +249,7 @@ def earlier_result(folder: str | None, hits: pa.Table, made_with: Mapping[str, A
         pa.array([site for site, _ in changed], pa.string()),
         pa.array([key for _, key in changed], pa.uint64()),
     )
-    return Earlier(Path(folder), index_templates(pa.table({"site": sites, "key": keys})))
+    return Earlier(folder, index_templates(pa.table({"site": sites, "key": keys})))
 
 
 def pieces_of(earlier: Earlier, number: int) -> list[str]:
@@ -246,21 +257,19 @@ def pieces_of(earlier: Earlier, number: int) -> list[str]:
 
     There are several when a child died while it worked on them. One that has lost a table does not count.
     """
-    files = earlier.folder.glob(f"{number:07d}-*.blocks.parquet")
-    names = sorted(file.name.removesuffix(".blocks.parquet") for file in files)
-    return [name for name in names if all((earlier.folder / f"{name}.{table}.parquet").exists() for table in TABLES)]
+    files = [file for file in chunk_names(earlier.folder, "blocks") if (chunk_place(file) or (-1,))[0] == number]
+    return [name_of(file) for file in files if all(beside(file, table).exists() for table in TABLES)]
 
 
 def outdated(earlier: Earlier, pieces: Sequence[str], records: pa.Table, blocks: pa.Table) -> NDArray[np.bool_]:
     """Whether each cleaned record has a line among the changed ones, or is not in these pieces: it was given up."""
     changed = earlier.changed.keys
-    keys, n_blocks = blocks["key"].to_numpy(), records["n_blocks"].to_numpy()
-    ends = np.cumsum(n_blocks)
+    keys, bounds = blocks["key"].to_numpy(), block_bounds(records)
     other = [
-        site in changed and bool(np.isin(keys[end - n : end], changed[site]).any())
-        for site, n, end in zip(records["site"].to_pylist(), n_blocks, ends, strict=True)
+        site in changed and bool(np.isin(keys[start:end], changed[site]).any())
+        for site, start, end in zip(records["site"].to_pylist(), bounds[:-1], bounds[1:], strict=True)
     ]
-    known = read_columns([earlier.folder / f"{name}.blocks.parquet" for name in pieces], ["doc_id"])["doc_id"]
+    known = read_columns([earlier.folder / chunk_file(name, "blocks") for name in pieces], ["doc_id"])["doc_id"]
     missing = pc.invert(pc.is_in(records["doc_id"], value_set=pc.unique(known)))
     again: NDArray[np.bool_] = np.array(other, dtype=bool) | np.asarray(missing)
     return again
@@ -276,7 +285,7 @@ def chosen(records: pa.Table, blocks: pa.Table, mask: NDArray[np.bool_]) -> tupl
 def take_chunk(earlier: Earlier, name: str, folder: Path) -> None:
     """Take a chunk of the earlier result as it is. Raises OSError."""
     for table in TABLES:
-        file = f"{name}.{table}.parquet"
+        file = chunk_file(name, table)
         link_or_copy(earlier.folder / file, folder / file)
 
 
@@ -294,7 +303,7 @@ def merged(
     redone = frozenset(doc_id for doc_id, once_more in zip(order, again, strict=True) if once_more)
     tables = {}
     for name, table in made.items():
-        old = [pq.read_table(earlier.folder / f"{piece}.{name}.parquet", use_threads=False) for piece in pieces]
+        old = [pq.read_table(earlier.folder / chunk_file(piece, name), use_threads=False) for piece in pieces]
         kept = [one.filter(pa.array([doc_id not in redone for doc_id in _ids(one)], pa.bool_())) for one in old]
         both = pa.concat_tables([*kept, table])
         places = np.argsort([rank[one] for one in _ids(both)], kind="stable")

@@ -21,10 +21,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.templates import LINES_SCHEMA, TEMPLATES_SCHEMA, TemplateIndex, learn_templates, neighbours
-from pipeline.store.files import chunk_names, keep_table, kept_table, read_columns
+from pipeline.store.files import beside, block_bounds, chunk_names, keep_table, kept_table, read_columns
+from pipeline.store.layout import LEARNED
 from pipeline.store.state import Pack
 
-LEARNED = "learned.kept"
 #: Lines that are learned from at a time (one site's at least), about 1 KB each, and the most files for them.
 BATCH_LINES, MAX_FILES = 60_000, 128
 _SLICE = 10_000  # rows that are Python objects at a time
@@ -97,32 +97,28 @@ def hits_in(pack: Pack, index: TemplateIndex) -> pa.Table:
     found: dict[str, set[int]] = {}
     for chunk in chunk_names(pack.folder, "records"):
         records = pq.read_table(chunk, columns=["site", "n_blocks"])
-        keys = pq.read_table(_blocks_of(chunk), columns=["key"])["key"].to_numpy()
-        ends = np.cumsum(records["n_blocks"].to_numpy())
-        for site, end, n_blocks in zip(records["site"].to_pylist(), ends, records["n_blocks"].to_numpy(), strict=True):
+        keys = pq.read_table(beside(chunk, "blocks"), columns=["key"])["key"].to_numpy()
+        bounds = block_bounds(records)
+        for site, start, end in zip(records["site"].to_pylist(), bounds[:-1], bounds[1:], strict=True):
             if site in index.keys:
-                mine = keys[end - n_blocks : end]
+                mine = keys[start:end]
                 found.setdefault(site, set()).update(mine[np.isin(mine, index.keys[site])].tolist())
     pairs = sorted((site, key) for site, hits in found.items() for key in hits)
     sites, hit = pa.array([site for site, _ in pairs], pa.string()), pa.array([key for _, key in pairs], pa.uint64())
     return pa.table({"site": sites, "key": hit})
 
 
-def load_learned(folder: Path, made_with: str) -> Learned | None:
+def load_learned(out: Path, made_with: str) -> Learned | None:
     """What an earlier run learned with the same code and settings, or None. Raises DamagedError."""
-    found = kept_table(folder / LEARNED)
+    found = kept_table(out / LEARNED)
     if found is None or found[1]["made_with"] != made_with:
         return None
     return Learned(found[0], found[1]["sites"])
 
 
-def save_learned(learned: Learned, folder: Path, made_with: str) -> None:
+def save_learned(learned: Learned, out: Path, made_with: str) -> None:
     """Keep what was learned for the next run. Raises OutputError."""
-    keep_table(learned.templates, folder / LEARNED, {"made_with": made_with, "sites": dict(learned.sites)})
-
-
-def _blocks_of(chunk: Path) -> Path:
-    return chunk.with_name(chunk.name.replace(".records.", ".blocks."))
+    keep_table(learned.templates, out / LEARNED, {"made_with": made_with, "sites": dict(learned.sites)})
 
 
 def _site_fingerprints(packs: Sequence[Pack], min_documents: int) -> tuple[dict[str, str], dict[str, int]]:
@@ -163,16 +159,16 @@ def _lines(chunk: Path, sites: pa.Array, dead: Sequence[str]) -> pa.Table:
     records = pq.read_table(chunk, columns=["doc_id", "site", "blocks_hash", "n_blocks"])
     if not pc.any(pc.is_in(records["site"], value_set=sites)).as_py():
         return LINES_SCHEMA.empty_table()
-    blocks = pq.read_table(_blocks_of(chunk), columns=["key", "n_tokens", "score"])
-    n_blocks = records["n_blocks"].to_numpy()
+    blocks = pq.read_table(beside(chunk, "blocks"), columns=["key", "n_tokens", "score"])
+    n_blocks, bounds = records["n_blocks"].to_numpy(), block_bounds(records)
     keys = blocks["key"].to_numpy()
-    pairs = [neighbours(part) for part in np.split(keys, np.cumsum(n_blocks)[:-1])]
+    pairs = [neighbours(part) for part in np.split(keys, bounds[1:-1])]
     before, after = (np.concatenate([pair[side] for pair in pairs] or [keys]) for side in (0, 1))
     spread = records.select(["site", "doc_id", "blocks_hash"]).take(
         pa.array(np.repeat(np.arange(len(n_blocks)), n_blocks))
     )
     places = [blocks["key"], pa.array(before), pa.array(after)]
-    ordinals = np.arange(len(keys)) - np.repeat(np.cumsum(n_blocks) - n_blocks, n_blocks)
+    ordinals = np.arange(len(keys)) - np.repeat(bounds[:-1], n_blocks)
     arrays = [*spread.columns, *places, blocks["n_tokens"], blocks["score"], pa.array(ordinals.astype(np.int32))]
     table = pa.table(arrays, schema=LINES_SCHEMA)
     return _live(table.filter(pc.is_in(table["site"], value_set=sites)), dead)

@@ -137,7 +137,7 @@ def stage_small(small: Mapping[str, pa.Table], folder: Path) -> Staged:
 
 
 def stage_assembled(folder: Path) -> list[Staged]:
-    """The parts that one ``assemble`` job made, a list for each slice: documents with all their rows."""
+    """The parts that one ``assemble`` task made, a list for each slice: documents with all their rows."""
     slices: dict[Place | None, Staged] = {}
     for name in DATASETS:
         for file in chunk_names(folder, name):

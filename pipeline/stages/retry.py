@@ -19,16 +19,16 @@ from pipeline.errors import Reason, WinnowError
 from pipeline.stages.outcomes import PASSING
 from pipeline.store.claim import claim_state, locked
 from pipeline.store.files import write_text
-from pipeline.store.layout import STATE
+from pipeline.store.layout import RETRY, STATE
 from pipeline.store.snapshots import Snapshot, open_snapshot
 from pipeline.text.safety import printable
+from pipeline.workers.task import Limits
 
 #: The reasons that may be gone when a limit is higher. Code that cannot say that memory is short crashes.
 FELL_TO: Mapping[str, frozenset[str]] = {
     "record_seconds": frozenset({Reason.TIMEOUT.value}),
     "memory_mb": frozenset({Reason.OUT_OF_MEMORY.value, Reason.PARSER_CRASH.value}),
 }
-REQUEST = "retry.json"  # in the state
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class Request:
     paths: tuple[str, ...] = ()
 
 
-def pending(state: Path) -> Request | None:
+def pending(out: Path) -> Request | None:
     """The request that the next run has to do. One that is damaged is for everything that is in quarantine."""
     try:
-        found = json.loads((state / REQUEST).read_text("utf-8"))
+        found = json.loads((out / RETRY).read_text("utf-8"))
         return Request(tuple(map(str, found["reasons"])), tuple(map(str, found["paths"])))
     except FileNotFoundError:
         return None
@@ -50,18 +50,18 @@ def pending(state: Path) -> Request | None:
         return Request(tuple(Reason))
 
 
-def done(state: Path) -> None:
+def done(out: Path) -> None:
     """Forget the request: a run has published what came of it. Raises OSError."""
-    (state / REQUEST).unlink(missing_ok=True)
+    (out / RETRY).unlink(missing_ok=True)
 
 
-def files_to_retry(live: Snapshot, limits: Mapping[str, int], request: Request | None) -> frozenset[str]:
+def files_to_retry(live: Snapshot, limits: Limits, request: Request | None) -> frozenset[str]:
     """The paths of raw files with a record in the live snapshot's quarantine that is to be tried again.
 
-    ``limits`` are those of the coming run, by the names in FELL_TO.
+    ``limits`` are those of the coming run.
     """
     before: Mapping[str, int] = live.manifest.get("limits", {})
-    raised = [reasons for name, reasons in FELL_TO.items() if limits[name] > before.get(name, 0)]
+    raised = [reasons for name, reasons in FELL_TO.items() if getattr(limits, name) > before.get(name, 0)]
     reasons = PASSING.union(*raised, request.reasons if request else ())
     quarantine = live.table("quarantine", ["path", "reason"])
     return frozenset(_asked(quarantine, reasons, request.paths if request else ())["path"].to_pylist())
@@ -87,11 +87,10 @@ def ask(out: Path, *, reasons: Sequence[str], paths: Sequence[str]) -> int:
         wanted = Request(tuple(reasons) if reasons or paths else tuple(Reason), tuple(paths))
         n_records: int = pc.sum(_asked(quarantine, wanted.reasons, wanted.paths)["n_records"]).as_py() or 0
         if n_records:
-            state = out / STATE
-            claim_state(state)
-            both = [one for one in (pending(state), wanted) if one]
+            claim_state(out / STATE)
+            both = [one for one in (pending(out), wanted) if one]
             reasons, paths = (sorted({x for one in both for x in asdict(one)[name]}) for name in ("reasons", "paths"))
-            write_text(json.dumps({"reasons": reasons, "paths": paths}), state / REQUEST)
+            write_text(json.dumps({"reasons": reasons, "paths": paths}), out / RETRY)
     return n_records
 
 

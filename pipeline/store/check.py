@@ -17,7 +17,7 @@ from pipeline.errors import InvariantError, OutputError, SnapshotError
 from pipeline.schema import DATASETS
 from pipeline.store.claim import check_marker
 from pipeline.store.files import CONTENTS, DamagedError, damaged_files, kept_table
-from pipeline.store.layout import LATEST, STATE, Part, holds, in_size, pointed, staged_part
+from pipeline.store.layout import FINISHED, LATEST, PACKS, STATE, Part, holds, in_size, pointed, staged_part
 from pipeline.store.marks import is_file
 from pipeline.store.snapshots import LOST, Snapshot, literal, live_name, open_snapshot, same_schema
 from pipeline.store.state import ABOUT, damaged_in, results_in, sealed
@@ -170,15 +170,14 @@ def check_state(out: Path) -> int:
 
     Raises SnapshotError that names the first that is damaged.
     """
-    state = out / STATE
-    folders = [*results_in(state / "packs"), *results_in(state / "finished")]
+    folders = [*results_in(out / PACKS), *results_in(out / FINISHED)]
     with ThreadPoolExecutor() as threads:
         found = threads.map(
             lambda folder: list(damaged_in(folder) if sealed(folder) else damaged_files(folder)), folders
         )
         damaged = [file for files in found for file in files]
     damaged += _lost_notes(out, folders)
-    tables = [file for file in sorted(state.glob("*.kept")) if is_file(file)]
+    tables = [file for file in sorted((out / STATE).glob("*.kept")) if is_file(file)]
     for file in tables:
         try:
             kept_table(file)

@@ -16,10 +16,13 @@ from pathlib import Path
 from pipeline.errors import OutputError
 from pipeline.store.files import CONTENTS, disk_errors, write_synced
 from pipeline.store.layout import (
+    FINISHED,
     LATEST,
     LOCK,
     ONCE_LIVE,
+    PACKS,
     PUBLISHED,
+    RUN,
     SNAPSHOTS,
     STATE,
     check_path,
@@ -44,7 +47,7 @@ from pipeline.text.safety import printable
 #: The format of the output folder: one higher when what an older Winnow wrote there, or would do there, is wrong.
 FORMAT = 1
 #: What Winnow never makes a link.
-_NEVER_LINKS = (LOCK, LATEST, SNAPSHOTS, STATE, f"{STATE}/run", f"{STATE}/packs", f"{STATE}/finished")
+_NEVER_LINKS = (LOCK, LATEST, SNAPSHOTS, STATE, RUN, PACKS, FINISHED)
 
 
 def examine(out: Path) -> str | None:

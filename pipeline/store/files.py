@@ -17,8 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pipeline.errors import OutputError, WinnowError
 from pipeline.store.marks import MARK, OURS, checksum, read_sealed, sealed, unsealed
@@ -99,6 +101,7 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 CONTENTS = "contents.json"
+SUFFIX = ".parquet"
 _CHUNK = re.compile(r"([0-9]{7,})-([0-9]+)\.")
 #: What stages and runs put into folders of results and into those that they work in, by its place there.
 RESULTS = re.compile(
@@ -123,7 +126,32 @@ def chunk_place(file: Path) -> Place | None:
 
 def chunk_names(folder: Path, table: str) -> list[Path]:
     """The files of a table in a folder of results, in the order of the shard."""
-    return sorted(folder.glob(f"*.{table}.parquet"))
+    return sorted(folder.glob(f"*.{table}{SUFFIX}"))
+
+
+def chunk_file(name: str, table: str) -> str:
+    """The name of the file that holds a table of a chunk."""
+    return f"{name}.{table}{SUFFIX}"
+
+
+def name_of(file: Path) -> str:
+    """The NAME of the chunk that a file holds a table of."""
+    return file.name.removesuffix(SUFFIX).rpartition(".")[0]
+
+
+def beside(file: Path, table: str) -> Path:
+    """The file of another table of the same chunk.
+
+    >>> beside(Path("0000001-000000000.records.parquet"), "blocks").name
+    '0000001-000000000.blocks.parquet'
+    """
+    return file.with_name(chunk_file(name_of(file), table))
+
+
+def block_bounds(records: pa.Table) -> NDArray[np.int64]:
+    """Where the blocks of each record of a chunk begin among its blocks, and at last their number; by ``n_blocks``."""
+    bounds: NDArray[np.int64] = np.concatenate([[0], np.cumsum(records["n_blocks"].to_numpy(), dtype=np.int64)])
+    return bounds
 
 
 def read_columns(files: Sequence[Path], columns: Sequence[str]) -> pa.Table:

@@ -70,6 +70,10 @@ def in_size(file: Path, part: Part) -> bool:
 
 
 LATEST, CURRENT, SNAPSHOTS, STATE, LOCK = "LATEST", "current", "snapshots", ".state", ".lock"
+#: In ``STATE``: what only the run under way needs; cleaned and finished records, a folder each; the templates learned;
+#: the raw files as the last run saw them; records that are to be tried again.
+RUN, PACKS, FINISHED = f"{STATE}/run", f"{STATE}/packs", f"{STATE}/finished"
+LEARNED, INPUTS_KEPT, RETRY = f"{STATE}/learned.kept", f"{STATE}/inputs.kept", f"{STATE}/retry.json"
 MANIFEST = "_manifest.json"
 #: In a snapshot: LATEST has named it, so that it is no leftover of a killed run.
 PUBLISHED = "_published"

@@ -1,4 +1,4 @@
-"""Cleaned records kept from run to run: a *pack* is what one ``clean`` job made, and stays as it was made.
+"""Cleaned records kept from run to run: a *pack* is what one ``clean`` task made, and stays as it was made.
 
 A later run takes from each pack the files that are still the same and cleans the rest into new packs. A pack
 notes what it was made with, and the rules of each site there were, so that a change of one site's rules is felt by

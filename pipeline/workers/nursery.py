@@ -9,17 +9,15 @@ import contextlib
 import errno
 import json
 import os
-import queue
 import select
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import OutputError, Reason, WinnowError
 from pipeline.safe_path import safe_environment
@@ -35,6 +33,7 @@ from pipeline.workers.journal import (
     Follower,
     Span,
 )
+from pipeline.workers.task import Limits, SpanRequest, Task, to_json
 
 #: Seconds without a word from the child, as a multiple of the CPU budget of a record.
 PATIENCE = 4
@@ -73,26 +72,12 @@ THREADS = 7
 _BY_WHOM = "by somebody, or by the kernel for want of memory"
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A stage over a shard. ``folder`` holds the results."""
-
-    stage: str  # a key of worker.STAGES
-    name: str  # of the shard, for people
-    folder: str
-    spec: Mapping[str, Any]  # what the stage needs, JSON only
-    n_records: int  # about how many, for the progress bar
-    memory_mb: int  # of a child, at most
-    record_seconds: int
-    first_mb: int = 0  # of a child at the first try, where the machine has not memory_mb for each at once; 0: memory_mb
-
-
 class WorkerError(WinnowError):
     """A child failed, and not on a record: a bug or a broken installation, not the data."""
 
 
 class StoppedError(WorkerError):
-    """A job was under way, or waiting, when its run gave up."""
+    """A task was under way, or waiting, when its run gave up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +104,32 @@ class Nursery:
     _closed: bool = field(default=False, init=False)
     _busy: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def run(self, job: Job, work: Path, span: Span, *, number: int, on_progress: Callable[[int], None]) -> Ended:
-        """Run one span in a child, kill it when it goes silent, and say how it ended.
+    def run(
+        self,
+        task: Task,
+        work: Path,
+        span: Span,
+        *,
+        limits: Limits,
+        number: int,
+        on_progress: Callable[[int], None] = lambda n: None,
+        probe: bool = False,
+    ) -> Ended:
+        """Run one span in a child under these limits, kill it when it goes silent, and say how it ended.
 
         Raises StoppedError when the nursery is closed, WorkerError when a part of the installation could not be
         loaded or the machine refuses a process, OutputError when the disk refused the child.
         """
         journal = work / f"journal-{number}"
         follower = Follower(journal, span.start)
-        where = {"work": str(work), "journal": str(journal), "start": span.start, "stop": span.stop}
+        request = SpanRequest(task.stage, to_json(task), work, journal, span.start, span.stop, limits, probe)
         pid = None
         with self._busy:
             try:
                 process = self._started()
-                self._send(process, {**asdict(job), **where})
+                self._send(process, to_json(request))
                 pid = _child_of(self._line(process, START_SECONDS))
-                killed = self._watch(process, pid, follower, PATIENCE * job.record_seconds, on_progress)
+                killed = self._watch(process, pid, follower, PATIENCE * limits.record_seconds, on_progress)
                 status, cpu, peak_kb = json.loads(self._line(process, ANSWER_SECONDS))
             except _Gone as gone:
                 reason, cause = self._give_up(gone, pid)
@@ -142,8 +137,13 @@ class Nursery:
                 return Ended(False, reason, cause, 0, 0, follower)
         follower.look()
         _raise_if_no_record_is_to_blame(os.waitstatus_to_exitcode(status), work)
-        reason, cause = _explain(status, killed, job, work)
+        reason, cause = _explain(status, killed, limits, work)
         return Ended(status == 0, reason, cause, cpu, peak_kb / 1024, follower)
+
+    @property
+    def closed(self) -> bool:
+        """True once it was ended for good."""
+        return self._closed
 
     def close(self) -> None:
         """End the process; a ``run`` in another thread ends with it."""
@@ -208,9 +208,9 @@ class Nursery:
         process.communicate()
         return code
 
-    def _send(self, process: subprocess.Popen[bytes], request: Mapping[str, Any]) -> None:
+    def _send(self, process: subprocess.Popen[bytes], line: str) -> None:
         assert process.stdin is not None
-        data = memoryview(json.dumps(request).encode() + b"\n")
+        data = memoryview(line.encode() + b"\n")
         os.set_blocking(process.stdin.fileno(), False)  # one that is stopped takes no more than the pipe has room for
         try:
             while data:
@@ -362,17 +362,17 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def _explain(status: int, killed: str, job: Job, work: Path) -> tuple[Reason, str]:
+def _explain(status: int, killed: str, limits: Limits, work: Path) -> tuple[Reason, str]:
     """The reason and a sentence for a wait status."""
     code = os.waitstatus_to_exitcode(status)
     if killed == "stopped":
         return Reason.KILLED, "Its process was stopped from outside and had to be ended."
     if killed:
-        return Reason.TIMEOUT, f"No progress within {PATIENCE * job.record_seconds} seconds."
+        return Reason.TIMEOUT, f"No progress within {PATIENCE * limits.record_seconds} seconds."
     if code == -signal.SIGPROF:
-        return Reason.TIMEOUT, f"It took more than {job.record_seconds} seconds of CPU time (record_seconds)."
+        return Reason.TIMEOUT, f"It took more than {limits.record_seconds} seconds of CPU time (record_seconds)."
     if code == EXIT_OUT_OF_MEMORY:
-        return Reason.OUT_OF_MEMORY, f"It needed more than {job.memory_mb} MB of memory (memory_mb)."
+        return Reason.OUT_OF_MEMORY, f"It needed more than {limits.memory_mb} MB of memory (memory_mb)."
     if code == EXIT_BUG:
         last = (_said(work) or "it could not say why").splitlines()[-1]
         return Reason.PARSER_CRASH, f"The parser failed: {printable(last, limit=MESSAGE_CHARS)}"
@@ -381,19 +381,62 @@ def _explain(status: int, killed: str, job: Job, work: Path) -> tuple[Reason, st
     return Reason.PARSER_CRASH, f"The parser's process died ({_signal(-code) if code < 0 else code})."
 
 
-class Pool(queue.LifoQueue[Nursery]):
-    """Nurseries to borrow from (``get``) and give back to (``put``): the last one back, which is warm, goes out first."""
+class _Nurseries:
+    """The nurseries of this process: those at work by the result folder of their task, and those that wait for one."""
 
-    def __init__(self, nurseries: Sequence[Nursery]) -> None:
-        super().__init__()
-        self._everyone = tuple(nurseries)
-        for one in nurseries:
-            self.put(one)
+    def __init__(self) -> None:
+        self.forget()
 
-    def close(self) -> None:
-        """End them all, those on loan too: the jobs that they are on fail."""
-        for one in self._everyone:
-            one.close()
+    def forget(self) -> None:
+        """Know of none: those that this process has are those of the process it was forked from."""
+        self._lock = threading.Lock()
+        self._idle: list[Nursery] = []
+        self._busy: dict[Path, Nursery] = {}
+        self._stopped: set[Path] = set()
+
+    @contextlib.contextmanager
+    def borrowed(self, task: Task) -> Iterator[Nursery]:
+        """A nursery for this task: the last one that came back, which is warm, or a new one. Raises StoppedError."""
+        with self._lock:
+            if task.folder in self._stopped:
+                raise StoppedError("The run was stopped.")
+            nursery = self._busy[task.folder] = self._idle.pop() if self._idle else Nursery()
+        try:
+            yield nursery
+        finally:
+            with self._lock:
+                del self._busy[task.folder]
+                if not nursery.closed:
+                    self._idle.append(nursery)
+
+    @contextlib.contextmanager
+    def stoppable(self, tasks: Sequence[Task]) -> Iterator[Callable[[], None]]:
+        """What ends these tasks, those that were not begun too: they fail with StoppedError. For one caller's block."""
+        folders = {task.folder for task in tasks}
+
+        def stop() -> None:
+            with self._lock:
+                self._stopped |= folders
+                at_work = [nursery for folder, nursery in self._busy.items() if folder in folders]
+            for nursery in at_work:
+                nursery.close()
+
+        try:
+            yield stop
+        finally:
+            with self._lock:
+                self._stopped -= folders
+
+    def close_idle(self) -> None:
+        """End those that wait for a task."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for nursery in idle:
+            nursery.close()
+
+
+HERE = _Nurseries()
+os.register_at_fork(after_in_child=HERE.forget)
 
 
 def _find_room(n_workers: int) -> None:
@@ -421,11 +464,13 @@ def _find_room(n_workers: int) -> None:
 
 
 @contextlib.contextmanager
-def nurseries(n: int) -> Iterator[Pool]:
-    """A pool of ``n`` nurseries, ended on leaving. Raises WorkerError when there are too many processes for them."""
-    _find_room(n)
-    pool = Pool([Nursery() for _ in range(n)])
+def room_for(n_workers: int) -> Iterator[None]:
+    """For a run with so many tasks at once in this process: its nurseries end on leaving.
+
+    Raises WorkerError when the machine has not the processes for them.
+    """
+    _find_room(n_workers)
     try:
-        yield pool
+        yield
     finally:
-        pool.close()
+        HERE.close_idle()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -21,11 +21,8 @@ from pipeline.store.files import RESULTS, chunk_place, damaged_files, disk_error
 from pipeline.store.marks import make_marked, remove_ours, unoccupied
 from pipeline.types import Place
 from pipeline.workers.journal import ERROR_FILE, WORKING, Noted, Span
-from pipeline.workers.nursery import CHECK, Ended, Job, Nursery, Pool, StoppedError, WorkerError, nurseries
-
-__all__ = [
-    "Job", "JobResult", "Nursery", "Pool", "StoppedError", "WorkerError", "failure", "given_up_in", "nurseries", "run_job",
-]  # fmt: skip
+from pipeline.workers.nursery import CHECK, HERE, Ended, Nursery, StoppedError, WorkerError
+from pipeline.workers.task import Limits, Task, TaskResult
 
 #: Times that children may die on no record, one after the other, before the run is given up: somebody's kill -9 is
 #: not a broken machine.
@@ -37,27 +34,21 @@ GIVEN_UP = "given_up.json"
 MAX_NAMED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class JobResult:
-    """What a job came to. The results themselves lie in ``folder``."""
-
-    folder: str
-    cpu_seconds: float
-    peak_mb: float
-    n_deaths: int
-    reused: bool = False
-    damaged: str | None = None  # a file of an earlier result that was not as it was written: all was done anew
+def run_task(task: Task, on_progress: Callable[[int], None] = lambda n: None) -> TaskResult:
+    """Run a task to its end in a nursery of this process; as ``supervise``."""
+    with HERE.borrowed(task) as one:
+        return supervise(task, one, on_progress)
 
 
-def run_job(job: Job, nursery: Nursery, on_progress: Callable[[int], None] = lambda n: None) -> JobResult:
-    """Run one job to its end, unless its results are there; ``on_progress`` is told how many more records were begun.
+def supervise(task: Task, one: Nursery, on_progress: Callable[[int], None] = lambda n: None) -> TaskResult:
+    """Run a task to its end, unless its results are there; ``on_progress`` is told how many more records were begun.
 
     Raises WorkerError when no record is to blame for a failure, OutputError when the disk refuses, StoppedError when
     the nursery was closed.
     """
-    folder = unoccupied(Path(job.folder))
+    folder = unoccupied(task.folder)
     if proven(folder):
-        return JobResult(str(folder), 0.0, 0.0, 0, reused=True)
+        return TaskResult(folder, 0.0, 0.0, 0, reused=True)
     damaged = next(damaged_files(folder), None)
     with disk_errors(folder.parent):
         for leftover in (folder, unoccupied(folder.with_name(f"{folder.name}.tmp"))):
@@ -65,29 +56,28 @@ def run_job(job: Job, nursery: Nursery, on_progress: Callable[[int], None] = lam
                 remove_ours(leftover, RESULTS)
         folder, work = unoccupied(folder), unoccupied(folder.with_name(f"{folder.name}.tmp"))
         make_marked(work, "results")
-        given_up, results = _run_spans(job, work, nursery, on_progress)
-        write_text(json.dumps([asdict(one) for one in given_up]), work / GIVEN_UP)
+        given_up, ends = _run_spans(task, work, one, on_progress)
+        write_text(json.dumps([asdict(rejection) for rejection in given_up]), work / GIVEN_UP)
         for leftover in work.glob("journal-*"):
             leftover.unlink()
         note_contents(work)
         work.rename(folder)
-    cpu, peak = sum(one.cpu_seconds for one in results), max(one.peak_mb for one in results)
-    n_deaths = sum(not one.fine for one in results)
-    return JobResult(str(folder), cpu, peak, n_deaths, damaged=None if damaged is None else str(damaged))
+    cpu, peak = sum(end.cpu_seconds for end in ends), max(end.peak_mb for end in ends)
+    return TaskResult(folder, cpu, peak, n_deaths=sum(not end.fine for end in ends), damaged=damaged)
 
 
-def failure(jobs: Sequence[Job], outcomes: Sequence[JobResult | BaseException]) -> BaseException | None:
-    """The one error that says why a stage failed, and in which shards; None when all its jobs were done.
+def failure(tasks: Sequence[Task], outcomes: Sequence[TaskResult | BaseException]) -> BaseException | None:
+    """The one error that says why a stage failed, and in which shards; None when all its tasks were done.
 
-    ``outcomes`` has the result or the error of each job. Errors of jobs that were only stopped say nothing.
+    ``outcomes`` has the result or the error of each task. Errors of tasks that were only stopped say nothing.
     """
-    found = [(job, one) for job, one in zip(jobs, outcomes, strict=True) if isinstance(one, BaseException)]
-    own = [(job, one) for job, one in found if not isinstance(one, StoppedError)]
+    found = [(task, one) for task, one in zip(tasks, outcomes, strict=True) if isinstance(one, BaseException)]
+    own = [(task, one) for task, one in found if not isinstance(one, StoppedError)]
     if not own:
         return found[0][1] if found else None
     bugs = [one for _, one in own if not isinstance(one, WinnowError)]
     first = bugs[0] if bugs else own[0][1]
-    names = [job.name for job, _ in own]
+    names = [task.name for task, _ in own]
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     where = f"Stage {own[0][0].stage} failed in shard {', '.join(names[:MAX_NAMED])}{more}."
     if isinstance(first, WinnowError):
@@ -97,24 +87,25 @@ def failure(jobs: Sequence[Job], outcomes: Sequence[JobResult | BaseException]) 
 
 
 def given_up_in(folder: Path) -> Iterator[Rejection]:
-    """The records that a finished job gave up."""
+    """The records that a finished task gave up."""
     for row in json.loads((folder / GIVEN_UP).read_text("utf-8")):
         yield Rejection(**{**row, "reason": Reason(row["reason"])})
 
 
 def _run_spans(
-    job: Job, work: Path, nursery: Nursery, on_progress: Callable[[int], None]
+    task: Task, work: Path, one: Nursery, on_progress: Callable[[int], None]
 ) -> tuple[list[Rejection], list[Ended]]:
     """Go through the shard in order; what is still to do lies on a stack, the next span on top."""
     given_up: list[Rejection] = []
     results: list[Ended] = []
-    at_first = replace(job, memory_mb=job.first_mb or job.memory_mb)
+    limits = task.limits
+    at_first = replace(limits, memory_mb=limits.first_mb or limits.memory_mb)
     todo: list[tuple[Span, bool]] = [(Span(), False)]
     n_lost = 0
     while todo:
         span, alone = todo.pop()
-        limited = job if alone or n_lost else at_first
-        ended = nursery.run(limited, work, span, number=len(results), on_progress=on_progress)
+        limited = limits if alone or n_lost else at_first
+        ended = one.run(task, work, span, limits=limited, number=len(results), on_progress=on_progress)
         results.append(ended)
         last = ended.follower.last
         if ended.fine or last.safe > span.start:
@@ -131,11 +122,11 @@ def _run_spans(
             continue
         place, after = found
         if alone and place == span.start:
-            given_up.append(_rejection(job, ended))
+            given_up.append(_rejection(task, ended))
             if span.holds(after):  # it was alone with the rest of its file
                 todo.append((Span(after, span.stop), False))
             if len(given_up) == SUSPICIOUS and not _any_done(work):
-                results.append(_prove(job, work, nursery, number=len(results)))
+                results.append(_prove(task, work, one, number=len(results)))
             continue
         todo.append((Span(after, span.stop), False))
         todo.append((Span(place, after), True))
@@ -155,12 +146,12 @@ def _sweep(work: Path, safe: Place) -> None:
             file.unlink()
 
 
-def _lost(ended: Ended, job: Job) -> WorkerError:
+def _lost(ended: Ended, limits: Limits) -> WorkerError:
     """What to say when workers fail again and again, and on no record: the cause and its mend."""
     mends = {
-        Reason.OUT_OF_MEMORY: f"Raise memory_mb (it is {job.memory_mb}), then run again.",
+        Reason.OUT_OF_MEMORY: f"Raise memory_mb (it is {limits.memory_mb}), then run again.",
         Reason.KILLED: "Free memory or set fewer workers, then run again.",
-        Reason.TIMEOUT: f"Raise record_seconds (it is {job.record_seconds}), then run again.",
+        Reason.TIMEOUT: f"Raise record_seconds (it is {limits.record_seconds}), then run again.",
     }
     mend = mends.get(ended.reason, f"Run again. {CHECK}")
     return WorkerError(f"Its workers failed, and on no record: {ended.cause}", mend=mend)
@@ -171,11 +162,11 @@ def _any_done(work: Path) -> bool:
     return any(pq.read_metadata(file).num_rows for file in tables)
 
 
-def _prove(job: Job, work: Path, nursery: Nursery, *, number: int) -> Ended:
+def _prove(task: Task, work: Path, one: Nursery, *, number: int) -> Ended:
     """Have a child do a page of our own. Raises WorkerError when that cannot be done either."""
     folder = work / "probe"
     folder.mkdir()
-    ended = nursery.run(replace(job, stage="probe"), folder, Span(), number=number, on_progress=lambda n: None)
+    ended = one.run(task, folder, Span(), limits=task.limits, number=number, probe=True)
     shutil.rmtree(folder)
     if not ended.fine:
         raise WorkerError(
@@ -198,7 +189,7 @@ def _suspect(noted: Noted, span: Span) -> tuple[Place, Place] | None:
     return max(noted.at, span.start), (number + 1, 0)
 
 
-def _rejection(job: Job, ended: Ended) -> Rejection:
+def _rejection(task: Task, ended: Ended) -> Rejection:
     noted = ended.follower.last
     rest = "" if noted.phase == WORKING else " The rest of this file could not be read."
-    return Rejection(noted.path, noted.member, job.stage, ended.reason, ended.cause + rest, attempts=2)
+    return Rejection(noted.path, noted.member, task.stage, ended.reason, ended.cause + rest, attempts=2)

@@ -57,18 +57,18 @@ class TestIngest:
 
         import flows.ingest
 
-        ended, real = [], flows.ingest.run_job
+        ended, real = [], flows.ingest.run_task
 
-        def run_job(job, nursery):
+        def run_task(task):
             try:
-                if job.name == "0002":
+                if task.name == "0002":
                     raise OutputError("The disk is <full>.", mend="Make room.")
                 time.sleep(1)
-                return real(job, nursery)
+                return real(task)
             finally:
-                ended.append(job.name)
+                ended.append(task.name)
 
-        monkeypatch.setattr(flows.ingest, "run_job", run_job)
+        monkeypatch.setattr(flows.ingest, "run_task", run_task)
         (tmp_path / "raw").mkdir()
         for n in range(6):
             (tmp_path / "raw" / f"{n}.txt").write_text(ARTICLE, "utf-8")

@@ -1,7 +1,5 @@
 """Finishing again after templates changed: only records with a changed line, and the result is that of doing all."""
 
-import json
-from dataclasses import asdict
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -9,11 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.boilerplate.templates import line_key
-from pipeline.read import ReadLimits
+from pipeline.read.limits import ReadLimits
 from pipeline.read.scan import scan
 from pipeline.stages import children as stages
+from pipeline.stages.tasks import CleanTask, FinishTask
 from pipeline.store.files import note_contents, write_table
 from pipeline.workers.journal import Span
+from pipeline.workers.task import Limits
 
 PAGES = {
     "harbour-a.org/1.txt": "Harbour news every day\nThe ferry was late again on Monday, and nobody on the pier knew the reason.\n",
@@ -35,9 +35,8 @@ def cleaned(tmp_path):
         file = raw / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
-    inputs = [asdict(one) for one in scan(raw)]
-    spec = {"raw": str(raw), "rules": None, "limits": asdict(ReadLimits()), "inputs": inputs}
-    stages.clean_shard(spec, folder, Span(), JOURNAL)
+    task = CleanTask("0001", folder, Limits(1024, 60), raw, tuple(scan(raw)), ReadLimits())
+    stages.clean_shard(task, folder, Span(), JOURNAL)
     return folder
 
 
@@ -60,10 +59,10 @@ def finish(cleaned, tmp_path, monkeypatch):
         pairs = sorted((site, line_key(line)) for site, line in templates)
         sites, keys = [site for site, _ in pairs], [key for _, key in pairs]
         write_table(pa.table({"site": pa.array(sites, pa.string()), "key": pa.array(keys, pa.uint64())}), hits)
-        spec = {"cleaned": str(cleaned), "templates": str(hits), "backend": "lid176", "seed": 0, "version": "1"}
-        spec |= {"earlier": str(earlier) if earlier else None, **options}
+        made_with = {"backend": "lid176", "seed": 0, "version": "1", **options}
+        task = FinishTask("0001", folder, Limits(1024, 60), 6, cleaned, hits, earlier=earlier, **made_with)
         for span in spans:
-            stages.finish_shard(json.loads(json.dumps(spec)), folder, span, JOURNAL)
+            stages.finish_shard(task, folder, span, JOURNAL)
         note_contents(folder)
         return folder, list(done)
 

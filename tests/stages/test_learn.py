@@ -64,6 +64,7 @@ def test_no_packs_teach_nothing(tmp_path):
 
 def test_what_was_learned_is_kept_for_the_same_code_alone(tmp_path):
     learned = learn(make_packs(tmp_path / "packs", random.Random(2)), None, **NEEDED, spill=tmp_path / "spill")
+    (tmp_path / ".state").mkdir()
     save_learned(learned, tmp_path, "this code")
     again = load_learned(tmp_path, "this code")
     assert again.sites == learned.sites and again.templates.equals(learned.templates)

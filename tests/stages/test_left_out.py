@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.settings import Settings
+from pipeline.read.limits import ReadLimits
 from pipeline.stages import children as stages
 from pipeline.stages import left_out
 from pipeline.stages.left_out import LEFT_OUT, LeftOut, bounded, gathered, left_out_table
 from pipeline.stages.outcomes import by_reason, left_out_in, n_left_out
-from pipeline.store.fingerprint import limits_of
+from pipeline.stages.tasks import CleanTask
+from pipeline.types import RawInput
 from pipeline.workers.journal import Span
+from pipeline.workers.task import Limits
 
 OWN = 3
 
@@ -96,15 +98,15 @@ def test_what_a_child_leaves_out_does_not_depend_on_where_it_died_or_its_chunks_
     for name in ("a.jsonl", "乙.jsonl"):
         (tmp_path / "raw" / name).write_text("\n".join(lines), "utf-8")
     facts = {file.name: file.stat() for file in sorted((tmp_path / "raw").iterdir())}
-    inputs = [{"path": n, "size": f.st_size, "mtime_ns": f.st_mtime_ns, "sha256": ""} for n, f in facts.items()]
-    spec = {"raw": str(tmp_path / "raw"), "rules": None, "limits": limits_of(Settings()), "inputs": inputs}
+    inputs = tuple(RawInput(name, fact.st_size, fact.st_mtime_ns, "") for name, fact in facts.items())
+    task = CleanTask("0001", tmp_path, Limits(1024, 60), tmp_path / "raw", inputs, ReadLimits())
 
     def done(name, cuts, chunk_records):
         folder = tmp_path / name
         folder.mkdir()
         monkeypatch.setattr(stages, "CHUNK_RECORDS", chunk_records)
         for start, stop in zip([(0, 0), *cuts], [*cuts, None], strict=True):
-            stages.clean_shard(spec, folder, Span(start, stop), Silent())
+            stages.clean_shard(task, folder, Span(start, stop), Silent())
         (folder / "given_up.json").write_text("[]")
         return left_out_in(folder)
 

@@ -9,8 +9,10 @@ from pipeline.cli import winnow
 from pipeline.errors import OutputError, Reason, SnapshotError, WinnowError
 from pipeline.run import run
 from pipeline.settings import Settings
-from pipeline.stages.retry import REQUEST, Request, ask, pending
-from pipeline.workers.supervise import Nursery, run_job
+from pipeline.stages.retry import Request, ask, pending
+from pipeline.store.layout import RETRY
+from pipeline.workers.nursery import Nursery
+from pipeline.workers.supervise import supervise
 
 GREEDY = (sys.executable, str(Path(__file__).with_name("greedy_worker.py")))
 LOW, HIGH = {"memory_mb": 2000, "record_seconds": 5}, {"memory_mb": 4096, "record_seconds": 30}
@@ -40,10 +42,10 @@ def do(tmp_path, monkeypatch):
     def run_with(raw, out, *, fails=False, **settings):
         (folder / "begun").write_text("")
 
-        def runner(jobs):
-            if fails and jobs and jobs[0].stage == "assemble":
+        def runner(tasks):
+            if fails and tasks and tasks[0].stage == "assemble":
                 raise OutputError("The disk is full.")
-            return [run_job(job, nursery) for job in jobs]
+            return [supervise(task, nursery) for task in tasks]
 
         report = run(raw, out, settings=Settings(workers=1, **settings), runner=runner)
         return report, sorted(set((folder / "begun").read_text().splitlines()))
@@ -99,7 +101,7 @@ def test_a_retry_that_is_asked_for_is_done_once_by_the_next_run_that_ends_well(r
     with pytest.raises(OutputError):
         do(raw, out, fails=True, **{**LOW, "memory_mb": 4096})
     report, begun = do(raw, out, **{**LOW, "memory_mb": 4096})
-    assert set(begun) <= set(of("slow")) and pending(out / ".state") is None
+    assert set(begun) <= set(of("slow")) and pending(out) is None
     assert report.published and set(reasons(report)) == {*of("slow"), "empty.txt"}
     report, begun = do(raw, out, **{**LOW, "memory_mb": 4096})
     assert (report.published, begun) == (False, [])
@@ -116,14 +118,15 @@ def test_what_cannot_be_tried_again_is_refused_in_one_sentence(raw, tmp_path, do
     with pytest.raises(WinnowError, match=r"fine-1\.txt is in quarantine"):
         ask(out, reasons=[], paths=["fine-1.txt"])
     assert ask(out, reasons=["encrypted"], paths=[]) == 0
-    assert pending(out / ".state") is None
+    assert pending(out) is None
     said = CliRunner().invoke(winnow, ["retry", str(out)]).output
-    assert "will try" in said and pending(out / ".state") == Request(tuple(sorted(Reason)))
+    assert "will try" in said and pending(out) == Request(tuple(sorted(Reason)))
 
 
 def test_a_damaged_request_is_one_for_everything(tmp_path):
+    (tmp_path / RETRY).parent.mkdir()
     for text in ("", "{", "[]", '{"reasons": 3, "paths": []}', "\udce9"):
-        (tmp_path / REQUEST).write_text(text, "utf-8", "surrogateescape")
+        (tmp_path / RETRY).write_text(text, "utf-8", "surrogateescape")
         assert pending(tmp_path) == Request(tuple(Reason))
-    (tmp_path / REQUEST).write_text(json.dumps({"reasons": ["timeout"], "paths": ["a"]}))
+    (tmp_path / RETRY).write_text(json.dumps({"reasons": ["timeout"], "paths": ["a"]}))
     assert pending(tmp_path) == Request(("timeout",), ("a",))

@@ -4,17 +4,37 @@ import errno
 import os
 import signal
 import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
-from pipeline.stages.child import main
+from pipeline.stages.child import Stage, main
 from pipeline.store.files import write_table
 from pipeline.workers.journal import READING, WORKING
+from pipeline.workers.task import Limits
 
 
-def poison(spec, work, span, journal):
+@dataclass(frozen=True, slots=True)
+class PoisonTask:
+    """What a test asks of this worker."""
+
+    stage: ClassVar[str] = "poison"
+    name: str
+    folder: Path
+    limits: Limits
+    inputs: tuple[str, ...]
+    broken: bool = False  # even a page of our own
+
+    @property
+    def n_records(self) -> int:
+        return len(self.inputs)
+
+
+def poison(task, work, span, journal):
     import pyarrow as pa
 
     done, first = [], span.start
-    for number, name in enumerate(spec["inputs"]):
+    for number, name in enumerate(task.inputs):
         place = (number, 0)
         if not span.holds(place):
             continue
@@ -28,7 +48,7 @@ def poison(spec, work, span, journal):
             save(pa.table({"name": done}), work, first, journal, number + 1)
             done, first = [], (number + 1, 0)
     if done:
-        save(pa.table({"name": done}), work, first, journal, len(spec["inputs"]))
+        save(pa.table({"name": done}), work, first, journal, len(task.inputs))
 
 
 def save(table, work, first, journal, after):
@@ -79,9 +99,10 @@ def act(name, work):
                 os.abort()
 
 
-def probe(spec, work, span, journal):
-    if spec.get("broken"):
+def probe(task, work, journal):
+    if task.broken:
         raise AttributeError("module 'parser' has no attribute 'parse'")
 
 
-main({"poison": poison, "probe": probe})
+if __name__ == "__main__":
+    main({"poison": Stage(PoisonTask, poison, probe)})

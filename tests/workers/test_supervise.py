@@ -1,3 +1,4 @@
+import os
 import random
 import sys
 import time
@@ -6,20 +7,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from poison_worker import PoisonTask
 
+import pipeline.workers.nursery
 from pipeline.errors import OutputError, Reason
 from pipeline.store.files import chunk_names
-from pipeline.workers.supervise import (
-    SUSPICIOUS,
-    Job,
-    JobResult,
-    Nursery,
-    StoppedError,
-    WorkerError,
-    failure,
-    given_up_in,
-    run_job,
-)
+from pipeline.workers.nursery import HERE, Nursery, StoppedError, WorkerError
+from pipeline.workers.supervise import SUSPICIOUS, failure, given_up_in, run_task, supervise
+from pipeline.workers.task import Limits, TaskResult
 
 #: A nursery on a machine that has no process to spare.
 NO_FORK = """
@@ -39,13 +34,11 @@ def nursery():
     one.close()
 
 
-def do(names, folder, nursery, *, record_seconds=1, **spec):
-    job = Job("poison", "0001", str(folder / "result"), {"inputs": names, **spec}, len(names), 1024, record_seconds)
-    result = run_job(job, nursery)
-    done = [
-        row["name"] for chunk in chunk_names(Path(result.folder), "names") for row in pq.read_table(chunk).to_pylist()
-    ]
-    return done, {one.path: one for one in given_up_in(Path(result.folder))}, result
+def do(names, folder, nursery, *, record_seconds=1, broken=False):
+    task = PoisonTask("0001", folder / "result", Limits(1024, record_seconds), tuple(names), broken)
+    result = supervise(task, nursery)
+    done = [row["name"] for chunk in chunk_names(result.folder, "names") for row in pq.read_table(chunk).to_pylist()]
+    return done, {one.path: one for one in given_up_in(result.folder)}, result
 
 
 def test_a_shard_without_trouble_is_done_whole(nursery, tmp_path):
@@ -170,13 +163,57 @@ def test_a_heap_of_poison_alone_does_not_stop_the_shard(nursery, tmp_path):
 
 
 def test_an_error_names_the_shards_that_failed_and_not_those_that_were_stopped(tmp_path):
-    jobs = [Job("clean", f"{n:04d}", "", {}, 1, 1, 1) for n in range(1, 6)]
-    fine, full = JobResult("", 0, 0, 0), OutputError("The disk is full.", mend="Make room.")
+    tasks = [PoisonTask(f"{n:04d}", Path(), Limits(1, 1), ()) for n in range(1, 6)]
+    fine, full = TaskResult(Path(), 0, 0, 0), OutputError("The disk is full.", mend="Make room.")
     stopped, bug = StoppedError("stopped"), ZeroDivisionError("bug")
-    assert failure(jobs, [fine] * 5) is None
-    assert failure(jobs, [fine, stopped, fine, fine, fine]) is stopped
-    error = failure(jobs, [fine, full, stopped, full, fine])
+    assert failure(tasks, [fine] * 5) is None
+    assert failure(tasks, [fine, stopped, fine, fine, fine]) is stopped
+    error = failure(tasks, [fine, full, stopped, full, fine])
     assert type(error) is OutputError
-    assert str(error) == "Stage clean failed in shard 0002, 0004. The disk is full. Make room."
-    assert failure(jobs, [full, bug, fine, fine, fine]) is bug
+    assert str(error) == "Stage poison failed in shard 0002, 0004. The disk is full. Make room."
+    assert failure(tasks, [full, bug, fine, fine, fine]) is bug
     assert "0001, 0002" in bug.__notes__[0]
+
+
+@pytest.fixture
+def own(monkeypatch):
+    """The nurseries of this process are poisoned ones."""
+    monkeypatch.setattr(pipeline.workers.nursery, "WORKER", POISON)
+    monkeypatch.setattr(pipeline.workers.nursery.Nursery.__init__, "__defaults__", (POISON,))
+    yield HERE
+    HERE.close_idle()
+
+
+def task(folder, *names, seconds=600):
+    return PoisonTask(folder.name, folder, Limits(1024, seconds), names)
+
+
+def test_a_task_finds_a_nursery_of_its_process_which_the_next_one_uses_too(own, tmp_path):
+    with HERE.borrowed(task(tmp_path / "a")) as first:
+        pass
+    run_task(task(tmp_path / "b", "x"))
+    with HERE.borrowed(task(tmp_path / "c")) as third, HERE.borrowed(task(tmp_path / "d")) as fourth:
+        assert third is first and fourth is not first
+
+
+def test_stopping_tasks_ends_those_at_work_and_those_to_come_and_no_others(own, tmp_path):
+    at_work, waiting, other = task(tmp_path / "a", "sleep"), task(tmp_path / "b", "x"), task(tmp_path / "c", "x")
+    with ThreadPoolExecutor(1) as threads, HERE.stoppable([at_work, waiting]) as stop:
+        future = threads.submit(run_task, at_work)
+        while not list(tmp_path.glob("a.tmp/journal-*")):
+            time.sleep(0.01)
+        stop()
+        for one in (future.result, lambda: run_task(waiting)):
+            with pytest.raises(StoppedError):
+                one()
+        assert run_task(other).folder == other.folder
+    assert run_task(waiting).folder == waiting.folder  # whoever asks for it later may have it
+
+
+def test_a_fork_has_no_nursery_of_the_process_it_came_from(own, tmp_path):
+    with HERE.borrowed(task(tmp_path / "a")) as nursery:
+        pass
+    if (pid := os.fork()) == 0:
+        with HERE.borrowed(task(tmp_path / "b")) as another:
+            os._exit(int(another is nursery))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

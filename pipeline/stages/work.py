@@ -1,21 +1,22 @@
-"""What a run keeps where, and the jobs of its stages."""
+"""What a run keeps where, and the tasks of its stages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.templates import index_templates
 from pipeline.errors import VERSION
+from pipeline.read.limits import ReadLimits
 from pipeline.settings import Settings
-from pipeline.stages.learn import LEARNED, Learned, hits_in
+from pipeline.stages.learn import Learned, hits_in
 from pipeline.stages.outcomes import RUNS_IN_A_ROW, left_out_in, passing
+from pipeline.stages.tasks import AssembleTask, CleanTask, FinishTask
 from pipeline.store.claim import claim_state
 from pipeline.store.files import (
     RESULTS,
@@ -28,52 +29,18 @@ from pipeline.store.files import (
     write_table,
 )
 from pipeline.store.fingerprint import Recipe, clean_fingerprint, fingerprint, limits_of, table_fingerprint
-from pipeline.store.layout import STATE
+from pipeline.store.layout import FINISHED, INPUTS_KEPT, LEARNED, PACKS, RUN, STATE
 from pipeline.store.marks import has_mark, make_marked, remove_ours, unoccupied
 from pipeline.store.memory import Memory
 from pipeline.store.snapshots import Snapshot
 from pipeline.store.state import FinishedPack, Pack, results_in, sealed
 from pipeline.types import RawInput
 from pipeline.workers.machine import Fitted
-from pipeline.workers.supervise import Job, given_up_in
-
-# Which raw files make a shard, and what its cleaning is told.
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """Raw files that are cleaned together, in path order."""
-
-    name: str  # "0003", for people
-    inputs: tuple[RawInput, ...]
-
-
-def make_shards(inputs: Sequence[RawInput], *, max_bytes: int, max_files: int) -> list[Shard]:
-    """Cut the files, in path order, into shards of at most so many bytes and files (one file at least)."""
-    groups: list[list[RawInput]] = []
-    size = 0
-    for one in inputs:
-        if not groups or len(groups[-1]) >= max_files or size + one.size > max_bytes:
-            groups.append([])
-            size = 0
-        groups[-1].append(one)
-        size += one.size
-    return [Shard(f"{number:04d}", tuple(group)) for number, group in enumerate(groups, 1)]
-
-
-def clean_spec(shard: Shard, *, raw: Path, settings: Settings) -> dict[str, Any]:
-    """What ``clean`` is told of a shard."""
-    return {
-        "raw": str(raw),
-        "rules": None if settings.rules is None else str(settings.rules.absolute()),
-        "limits": limits_of(settings),
-        "inputs": [asdict(one) for one in shard.inputs],
-    }
-
+from pipeline.workers.supervise import given_up_in
+from pipeline.workers.task import Limits
 
 #: The coarsest tick of a file system's clock (FAT), nanoseconds.
 _TICK_NS = 2_000_000_000
-INPUTS_KEPT = "inputs.kept"
 _KNOWN = pa.schema(
     [
         ("path", pa.string()),
@@ -84,6 +51,19 @@ _KNOWN = pa.schema(
         ("inode", pa.uint64()),
     ]
 )
+
+
+def make_shards(inputs: Sequence[RawInput], *, max_bytes: int, max_files: int) -> list[tuple[RawInput, ...]]:
+    """Cut the files, in path order, into shards of at most so many bytes and files (one file at least)."""
+    groups: list[list[RawInput]] = []
+    size = 0
+    for one in inputs:
+        if not groups or len(groups[-1]) >= max_files or size + one.size > max_bytes:
+            groups.append([])
+            size = 0
+        groups[-1].append(one)
+        size += one.size
+    return list(map(tuple, groups))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +85,17 @@ class Work:
     @property
     def scratch(self) -> Path:
         """What only this run needs."""
-        return unoccupied(self.state / "run")
+        return unoccupied(self.out / RUN)
 
     @property
     def packs(self) -> Path:
         """Cleaned records."""
-        return self.state / "packs"
+        return self.out / PACKS
 
     @property
     def finished(self) -> Path:
         """Finished records."""
-        return self.state / "finished"
+        return self.out / FINISHED
 
     @property
     def started_at(self) -> int:
@@ -133,7 +113,7 @@ class Work:
                 remove_ours(folder, RESULTS)
         if full:
             for name in (INPUTS_KEPT, LEARNED):
-                (self.state / name).unlink(missing_ok=True)
+                (self.out / name).unlink(missing_ok=True)
         self.end()
         make_marked(self.scratch, "results")
 
@@ -142,15 +122,10 @@ class Work:
         if has_mark(self.scratch):
             remove_ours(self.scratch, RESULTS)
 
-    def job(self, stage: str, name: str, folder: Path, spec: Mapping[str, Any], n_records: int) -> Job:
-        """A job under this run's limits."""
-        memory = {"memory_mb": self.fitted.memory_mb, "first_mb": self.fitted.first_mb}
-        return Job(stage, name, str(folder), spec, n_records, record_seconds=self.settings.record_seconds, **memory)
-
     @property
-    def limits(self) -> dict[str, int]:
-        """What a record may take in this run, by the names of the settings."""
-        return {"memory_mb": self.fitted.memory_mb, "record_seconds": self.settings.record_seconds}
+    def limits(self) -> Limits:
+        """What a child may use in this run."""
+        return Limits(self.fitted.memory_mb, self.settings.record_seconds, self.fitted.first_mb)
 
     def known_inputs(self) -> dict[str, RawInput]:
         """The files of the last run by path: one of the same size, times and inode need not be hashed again.
@@ -158,7 +133,7 @@ class Work:
         A file that was written while that run looked may have changed since within one tick of its clock.
         Raises DamagedError.
         """
-        kept = kept_table(self.state / INPUTS_KEPT)
+        kept = kept_table(self.out / INPUTS_KEPT)
         if kept is None or kept[0].schema != _KNOWN:
             return {}
         return {row["path"]: RawInput(**row) for row in kept[0].to_pylist()}
@@ -168,7 +143,7 @@ class Work:
         settled = self.started_at * 1000 - _TICK_NS
         kept = [one for one in inputs if max(one.mtime_ns, one.ctime_ns) < settled]
         columns = {name: [getattr(one, name) for one in kept] for name in _KNOWN.names}
-        keep_table(pa.table(columns, schema=_KNOWN), self.state / INPUTS_KEPT, {})
+        keep_table(pa.table(columns, schema=_KNOWN), self.out / INPUTS_KEPT, {})
 
     @property
     def changing(self) -> dict[str, int]:
@@ -200,24 +175,32 @@ def drop_doubtful(work: Work) -> None:
 
 
 def given_up_names(folder: Path) -> list[tuple[str, str | None]]:
-    """Path and member of what a finished job gave up: its result depends on chance in nothing else."""
+    """Path and member of what a finished task gave up: its result depends on chance in nothing else."""
     return sorted(((one.path, one.member) for one in given_up_in(folder)), key=str)
 
 
-def clean_jobs(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> tuple[list[Job], list[Shard]]:
-    """A job a shard of the files that have to be cleaned."""
+def clean_tasks(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> list[CleanTask]:
+    """A task a shard of the files that have to be cleaned."""
     settings = work.settings
-    copies = {path: str(copy) for path, copy in work.copies().items() if copy.exists()}
+    copies = {path: copy for path, copy in work.copies().items() if copy.exists()}
     shards = make_shards(inputs, max_bytes=settings.shard_mb << 20, max_files=settings.shard_files)
-    jobs = []
-    for shard in shards:
-        folder = unoccupied(work.packs / clean_fingerprint(shard.inputs, recipe))
+    tasks = []
+    for number, shard in enumerate(shards, 1):
+        folder = unoccupied(work.packs / clean_fingerprint(shard, recipe))
         if folder.exists() and not _resumable(folder):
             remove_ours(folder, RESULTS)
-        spec = clean_spec(shard, raw=work.raw, settings=settings)
-        spec["copies"] = {one.path: copies[one.path] for one in shard.inputs if one.path in copies}
-        jobs.append(work.job("clean", shard.name, folder, spec, len(shard.inputs)))
-    return jobs, shards
+        task = CleanTask(
+            name=f"{number:04d}",
+            folder=folder,
+            limits=work.limits,
+            raw=work.raw,
+            inputs=shard,
+            read=ReadLimits(**limits_of(settings)),
+            rules=None if settings.rules is None else settings.rules.absolute(),
+            copies=tuple((one.path, copies[one.path]) for one in shard if one.path in copies),
+        )
+        tasks.append(task)
+    return tasks
 
 
 def set_apart(folder: Path) -> Path:
@@ -239,50 +222,66 @@ def _resumable(folder: Path) -> bool:
     return proven(folder) and not sealed(folder) and not passing(left_out_in(folder))
 
 
-def finish_jobs(work: Work, packs: Sequence[Pack], learned: Learned) -> list[Job]:
-    """A job a pack; its result is known by the pack and what it gave up, its templates, and the language backend."""
-    backend = {"backend": work.settings.language_backend, "seed": work.settings.language_seed}
+def finish_tasks(work: Work, packs: Sequence[Pack], learned: Learned) -> list[FinishTask]:
+    """A task a pack; its result is known by the pack and what it gave up, its templates, and the language backend."""
+    backend, seed = work.settings.language_backend, work.settings.language_seed
     index, earlier = index_templates(learned.templates), _finished_before(work)
-    jobs = []
+    tasks = []
     for number, pack in enumerate(packs, 1):
         hits = hits_in(pack, index)
         n_rows = {one.name: pq.read_metadata(one).num_rows for one in chunk_names(pack.folder, "records")}
         given_up, n_records = given_up_names(pack.folder), sum(n_rows.values())
-        name = fingerprint(pack.name, n_records, given_up, table_fingerprint(hits), backend)
+        language = {"backend": backend, "seed": seed}
+        name = fingerprint(pack.name, n_records, given_up, table_fingerprint(hits), language)
         templates = work.scratch / f"templates-{name}.parquet"
         write_table(hits, templates)
-        made_from = {"cleaned": str(pack.folder), "templates": str(templates), "earlier": earlier.get(pack.name)}
-        spec = {**made_from, "version": VERSION, **backend, "made_of": fingerprint(n_rows, given_up)}
-        jobs.append(work.job("finish", f"{number:04d}", work.finished / name, spec, n_records))
-    return jobs
+        task = FinishTask(
+            name=f"{number:04d}",
+            folder=work.finished / name,
+            limits=work.limits,
+            n_records=n_records,
+            cleaned=pack.folder,
+            templates=templates,
+            backend=backend,
+            seed=seed,
+            version=VERSION,
+            made_of=fingerprint(n_rows, given_up),
+            earlier=earlier.get(pack.name),
+        )
+        tasks.append(task)
+    return tasks
 
 
-def _finished_before(work: Work) -> dict[str, str]:
+def _finished_before(work: Work) -> dict[str, Path]:
     """By pack, where the live snapshot's finished records of it lie."""
     state = work.before.manifest.get("state", {}) if work.before else {}
     folders = (
         (pack, work.finished / name)
         for pack, name in zip(state.get("packs", ()), state.get("finished", ()), strict=True)
     )
-    return {pack: str(folder) for pack, folder in folders if complete(folder)}
+    return {pack: folder for pack, folder in folders if complete(folder)}
 
 
-def assemble_jobs(work: Work, finished: Sequence[FinishedPack], verdicts: pa.Table, memory: Memory) -> list[Job]:
-    """A job a pack whose parts are not published yet, or are damaged."""
-    write_table(verdicts, work.scratch / "verdicts.parquet")
+def assemble_tasks(
+    work: Work, finished: Sequence[FinishedPack], verdicts: pa.Table, memory: Memory
+) -> list[AssembleTask]:
+    """A task a pack whose parts are not published yet, or are damaged."""
+    duplicates, first_seen = work.scratch / "verdicts.parquet", work.scratch / "first_seen.parquet"
+    write_table(verdicts, duplicates)
     files = (file for one in finished for file in chunk_names(one.folder, "documents"))
     rows = read_columns(list(files), ["doc_id", "path"]) if memory.since is not None else None
     known = memory.documents if rows is None else memory.first_seen(rows)
-    write_table(known, work.scratch / "first_seen.parquet")
-    jobs = []
-    for number, one in enumerate(finished, 1):
-        spec = {
-            "finished": str(one.folder),
-            "duplicates": str(work.scratch / "verdicts.parquet"),
-            "first_seen": str(work.scratch / "first_seen.parquet"),
-            "started_at": work.started_at,
-            "dead": list(one.dead),
-        }
-        name = f"{number:04d}"
-        jobs.append(work.job("assemble", name, work.scratch / "assemble" / name, spec, 1))
-    return jobs
+    write_table(known, first_seen)
+    return [
+        AssembleTask(
+            name=f"{number:04d}",
+            folder=work.scratch / "assemble" / f"{number:04d}",
+            limits=work.limits,
+            finished=one.folder,
+            duplicates=duplicates,
+            first_seen=first_seen,
+            started_at=work.started_at,
+            dead=tuple(one.dead),
+        )
+        for number, one in enumerate(finished, 1)
+    ]

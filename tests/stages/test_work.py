@@ -11,7 +11,8 @@ import pytest
 from pipeline.local import local_runner
 from pipeline.run import run
 from pipeline.settings import Settings
-from pipeline.workers.supervise import Nursery, WorkerError, run_job
+from pipeline.workers.nursery import Nursery, WorkerError
+from pipeline.workers.supervise import supervise
 
 DYING = (sys.executable, str(Path(__file__).with_name("dying_worker.py")))
 LINE = {
@@ -51,7 +52,7 @@ def dying(tmp_path, monkeypatch):
         (tmp_path / "dying" / "writes").write_bytes(b"")
         settings = Settings(workers=1, template_documents=template_documents)
         snapshot = run(
-            raw, out, settings=settings, runner=lambda jobs: [run_job(job, nursery) for job in jobs]
+            raw, out, settings=settings, runner=lambda tasks: [supervise(task, nursery) for task in tasks]
         ).snapshot
         return snapshot, (tmp_path / "dying" / "writes").stat().st_size
 
