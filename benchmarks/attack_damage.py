@@ -22,7 +22,7 @@ from pipeline.cli import winnow
 from pipeline.errors import WinnowError
 from pipeline.local import local_runner
 from pipeline.report import write_report
-from pipeline.run import StageRunner, run
+from pipeline.run import Runner, run
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.stages.outcomes import RunReport
@@ -41,7 +41,7 @@ class Field:
     """An output folder as two runs left it, raw folders before and after a change, and what must come of both."""
 
     folder: Path
-    runner: StageRunner
+    runner: Runner
     on_stage: Callable[[str], None]
     expected: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # rows by raw folder
 

@@ -221,7 +221,7 @@ def other_folders(ground: Ground) -> str:
             except urllib.error.HTTPError:
                 continue  # the server itself refuses what the form does not have
             run = until(lambda asked=asked: ended(env, id=asked))  # type: ignore[misc]
-            if run["state_type"] != "FAILED":
+            if run["state_type"] not in {"FAILED", "CRASHED"}:  # a parameter that no run has crashes it at its start
                 return f"{one} was carried out: {run['state']}"
         text = said.read_text("utf-8", "replace")
     made = sorted(str(one.relative_to(ground.folder)) for one in (*other.rglob("*"), *data.rglob("*")))

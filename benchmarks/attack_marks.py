@@ -254,6 +254,12 @@ def marker_in_every_state(house: House) -> str:
     return "a reader takes a newer format"
 
 
+#: What a manifest of version 0.1 said.
+VERSION_01 = (
+    "snapshot parent schema_version created_at collection assembled counts versions settings state parts".split()
+)
+
+
 def folder_of_version_01(house: House) -> str:
     """An output folder without marks or hashes, as version 0.1 left it, is taken over with all its snapshots."""
     if said := house.grow() or house.grow():
@@ -263,8 +269,8 @@ def folder_of_version_01(house: House) -> str:
             file.unlink()
     for file in house.out.glob("snapshots/*/_manifest.json"):
         manifest = json.loads(file.read_text("utf-8"))
-        del manifest["sha256"]
-        file.write_text(json.dumps(manifest), "utf-8")
+        old = {name: manifest.get(name, {}) for name in VERSION_01}
+        file.write_text(json.dumps(old), "utf-8")
     shutil.rmtree(house.out / ".state")
     if said := house.grow():
         return said

@@ -66,7 +66,7 @@ from pipeline.store.check import check_parts, in_place
 from pipeline.store.claim import locked
 from pipeline.store.files import DamagedError, chunk_names, complete
 from pipeline.store.fingerprint import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
-from pipeline.store.layout import SNAPSHOTS, STATE
+from pipeline.store.layout import SNAPSHOTS, STATE, check_path
 from pipeline.store.memory import Memory, recall
 from pipeline.store.snapshots import Snapshot, drop_old, live_or_salvaged, publish, same_schema, tidy
 from pipeline.store.state import FinishedPack, Pack, drop_others, forget, seal, sites_in, take_packs
@@ -192,12 +192,7 @@ def _keep_apart(raw: Path, out: Path) -> None:
                 f"The raw folder {printable(str(raw))} lies in {printable(str(ours))}, which a run writes.",
                 mend="Name a folder of raw files.",
             )
-    try:
-        str(out.absolute()).encode()
-    except UnicodeEncodeError:
-        raise OutputError(
-            f"The path of the output folder {printable(str(out))} is not valid UTF-8.", mend="Choose another folder."
-        ) from None
+    check_path(out)
 
 
 @contextmanager

@@ -142,7 +142,7 @@ def test_a_bug_is_called_one_and_its_traceback_kept(tmp_path, monkeypatch):
         ("winnow run '' out", 2, "The name is empty"),
         ("winnow run raw raw/deep", 2, "lies in, the raw folder"),
         ("winnow explain raw", 2, "is a folder"),
-        ("winnow run raw $'o\\xff'", 2, "not valid UTF-8"),
+        ("winnow run raw $'o\\xff'", 2, "no text (UTF-8)"),
         ("PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 LC_ALL=C winnow sql \"select '“碳' a\"", 0, ""),
     ],
 )
