@@ -23,8 +23,8 @@ from prefect import flow, get_run_logger
 from prefect import task as prefect_task
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import PrefectException
-from prefect.futures import as_completed, wait
-from prefect.runtime import deployment, task_run
+from prefect.futures import PrefectFuture, as_completed, wait
+from prefect.runtime import deployment
 from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
@@ -48,12 +48,7 @@ DEFAULTS = Settings()
 MAX_LOGGED = 20
 
 
-def _task_run_name() -> str:
-    task: Task = task_run.parameters["task"]
-    return f"{task.stage} {task.name}"
-
-
-@prefect_task(task_run_name=_task_run_name, persist_result=False, cache_policy=NO_CACHE)
+@prefect_task(persist_result=False, cache_policy=NO_CACHE)
 def run_shard(task: Task) -> TaskResult:
     """One stage over one shard, in supervised child processes of the process that runs this."""
     try:
@@ -137,11 +132,17 @@ def _places(raw: str, out: str, rules: Path | None) -> tuple[Path, Path]:
     return within_roots(roots, Path(raw), Path(out), rules)
 
 
+def _submitted(task: Task, n: int) -> PrefectFuture[TaskResult]:
+    """A task, named for people: clean 0007 of 32."""
+    named = run_shard.with_options(task_run_name=f"{task.stage} {task.name} of {n}")
+    future: PrefectFuture[TaskResult] = named.submit(quote(task))  # type: ignore[call-overload]  # not to be walked through
+    return future
+
+
 def _run_all(tasks: Sequence[Task]) -> list[TaskResult]:
     """The results of the tasks of a stage, once all of them have ended; when one fails, the others end soon."""
     with HERE.stoppable(tasks) as stop:
-        quoted = map(quote, tasks)  # Prefect does not walk through the values
-        futures = [run_shard.submit(one) for one in quoted]  # type: ignore[call-overload]
+        futures = [_submitted(task, len(tasks)) for task in tasks]
         try:
             for future in as_completed(futures):
                 if not isinstance(future.result(raise_on_failure=False), TaskResult):

@@ -48,7 +48,7 @@ class TestIngest:
             keys = {artifact.key for artifact in client.read_artifacts()}
             names = {run.name for run in client.read_task_runs()}
         assert {"winnow-summary", "winnow-quarantine", "winnow-decided-by"} <= keys
-        assert {"clean 0001", "finish 0001", "assemble 0001"} <= names
+        assert {"clean 0001 of 1", "finish 0001 of 1", "assemble 0001 of 1"} <= names
 
     def test_a_flow_waits_for_all_its_tasks_names_the_shard_that_failed_and_leaves_a_page(
         self, prefect, tmp_path, monkeypatch
