@@ -164,7 +164,12 @@ def served_in_it(ground: Ground) -> str:
     raw, out = ground.folder / "raw", ground.folder / "out"
     marks = lay(ground, raw)
     said = ground.folder / "said.txt"
-    with server(ground) as env, process([BIN / "winnow-serve", ".", out, "--interval", "30"], raw, env, said):
+    with (
+        server(ground) as env,
+        process(
+            [BIN / "winnow", "serve", ".", out, "--every", "30s", "--api-url", env["PREFECT_API_URL"]], raw, env, said
+        ),
+    ):
         run = until(lambda: ended(env, auto_scheduled=True))
     if run["state_type"] != "COMPLETED":
         return f"the run ended {run['state']}: {said.read_text()[-600:]}"
@@ -211,7 +216,10 @@ def other_folders(ground: Ground) -> str:
         {"roots": ["/"], "raw": str(other)},
     ]
     said = ground.folder / "said.txt"
-    with server(ground) as env, process([BIN / "winnow-serve", raw, out], ground.folder, env, said):
+    with (
+        server(ground) as env,
+        process([BIN / "winnow", "serve", raw, out, "--api-url", env["PREFECT_API_URL"]], ground.folder, env, said),
+    ):
         found = until(lambda: ask(env, "POST", "/deployments/filter", {}))
         path = f"/deployments/{found[0]['id']}"
         for one in wrong:
@@ -240,7 +248,7 @@ ATTACKS = (
     Attack("code", "winnow-ingest in the raw folder", started_in_it(SCRIPT), quick=False),
     Attack("code", "winnow-ingest below the raw folder", started_in_it(BELOW, "a/b"), quick=False),
     Attack("code", "make run from the raw folder", started_in_it(MAKE), quick=False),
-    Attack("code", "winnow-serve in the raw folder", served_in_it, quick=False),
+    Attack("code", "winnow serve in the raw folder", served_in_it, quick=False),
     Attack("code", "a serving script in the raw folder", served_by_a_script, quick=False),
     Attack("code", "a served run that names other folders", other_folders, quick=False),
 )

@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from itertools import accumulate
+from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from pipeline.report import decided_by
 from pipeline.stages.outcomes import RunReport, n_left_out, name_of, shown
+from pipeline.store.fingerprint import fingerprint
 from pipeline.text.safety import printable
 
 #: Of a table: rows, and characters of its cells.
 MAX_ROWS, MAX_CHARS = 100, 60_000
 
 
-def publish_artifacts(report: RunReport) -> None:
-    """Attach the run's artifacts. Strings out of raw files go into fenced code or table cells, escaped."""
-    create_markdown_artifact(_summary(report), key="winnow-summary", description="What became of the records")
-    rows = [
-        {
-            "record": _cell(name_of(one)),
-            "records": f"{one.n_records:,}",
-            "stage": one.stage,
-            "reason": one.reason,
-            "message": _cell(one.message),
-        }
-        for one in shown(report.left_out, MAX_ROWS)
-    ]
-    if rows:
-        n = n_left_out(report.left_out, "quarantine")
-        create_table_artifact(_fitting(rows), key="winnow-quarantine", description=f"{n:,} in quarantine")
+def publish_artifacts(report: RunReport, out: Path) -> None:
+    """Attach the run's artifacts, those of its output folder. Strings out of raw files are escaped."""
+    key = _key_of(out)
+    create_markdown_artifact(_summary(report), key=key("summary"), description="What became of the records")
+    for outcome, what in (("quarantine", "in quarantine"), ("skipped", "skipped")):
+        rows = [
+            {
+                "record": _cell(name_of(one)),
+                "records": f"{one.n_records:,}",
+                "stage": one.stage,
+                "reason": _cell(one.reason),
+                "message": _cell(one.message),
+            }
+            for one in shown(report.left_out, MAX_ROWS, outcome)
+        ]
+        said = f"{n_left_out(report.left_out, outcome):,} {what}"
+        empty = [{"record": "none", "records": "0", "stage": "", "reason": "", "message": ""}]
+        create_table_artifact(_fitting(rows) or empty, key=key(outcome), description=said)
     decided = [
         {"decided by": _cell(by), "label": label, "blocks": f"{n:,}"} for by, label, n in decided_by(report, MAX_ROWS)
     ]
-    create_table_artifact(_fitting(decided), key="winnow-decided-by", description="What decided how many blocks")
+    create_table_artifact(_fitting(decided), key=key("decided-by"), description="What decided how many blocks")
 
 
-def publish_failure(message: str) -> None:
+def publish_failure(message: str, out: str) -> None:
     """Attach why a run failed."""
     text = f"# The run failed\n\n{_cell(message)}\n\nThe snapshot that was live is live."
-    create_markdown_artifact(text, key="winnow-failure", description="Why the run failed")
+    create_markdown_artifact(text, key=_key_of(Path(out))("failure"), description="Why the run failed")
+
+
+def _key_of(out: Path) -> Callable[[str], str]:
+    """What names the artifacts of an output folder: its name, and what tells it from another of that name."""
+    name = re.sub(r"[^a-z0-9]+", "-", out.name.lower()).strip("-")[:40]
+    which = f"{name}-{fingerprint(str(out.absolute()))[:6]}".strip("-")
+    return lambda what: f"winnow-{what}-{which}"
 
 
 def _fitting(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:

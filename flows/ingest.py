@@ -12,30 +12,27 @@ if __name__ == "__main__":
 
     command()  # never returns; it leaves the raw folder before it imports this module anew, and with it Prefect
 
-import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 from prefect import flow, get_run_logger
 from prefect import task as prefect_task
 from prefect.cache_policies import NO_CACHE
-from prefect.exceptions import PrefectException
 from prefect.futures import PrefectFuture, as_completed, wait
-from prefect.runtime import deployment
-from prefect.states import Failed
+from prefect.runtime import deployment, flow_run
+from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
 from flows.artifacts import publish_artifacts, publish_failure
 from flows.start import Given, StrictError
-from pipeline.errors import SettingsError, WinnowError
+from flows.watch import Logger, Stages, server_may_go
+from pipeline.errors import BusyError, SettingsError, WinnowError
 from pipeline.report import MAX_NOTICE, write_report
 from pipeline.run import run
 from pipeline.safe_path import inside
-from pipeline.settings import Settings, load_roots, load_settings, surroundings, within_roots
+from pipeline.settings import Form, load_roots, load_settings, surroundings, within_roots
 from pipeline.stages.outcomes import RunReport, by_reason, name_of, shown
 from pipeline.text.safety import printable
 from pipeline.workers.machine import fitted
@@ -43,7 +40,7 @@ from pipeline.workers.nursery import HERE, room_for
 from pipeline.workers.supervise import failure, run_task
 from pipeline.workers.task import Task, TaskResult
 
-DEFAULTS = Settings()
+SILENT = Form()
 #: Quarantined records, and reasons with their counts, that are lines of the log.
 MAX_LOGGED = 20
 
@@ -54,20 +51,35 @@ def run_shard(task: Task) -> TaskResult:
     try:
         return run_task(task)
     except WinnowError as error:
-        return _failed(error)  # type: ignore[no-any-return]  # a state in place of a result: Prefect takes either
+        return ended(error)  # type: ignore[no-any-return]  # a state in place of a result: Prefect takes either
 
 
-def _failed(error: WinnowError) -> Any:
-    """The end of a flow or task in an error that a user can mend: one that is raised is logged with its traceback.
+def ended(what: WinnowError | str, data: Any = None) -> Any:
+    """The state that a flow or task ends in: completed with a sentence, or failed with an error that a user can mend.
 
-    Whoever asks for the result has the error raised, or returned, all the same.
+    An error that is raised would be logged with its traceback. Whoever asks for the result has it raised, or returned,
+    all the same. That another run is at work is nobody's failure.
     """
-    return Failed(message=str(error), data=error)
+    if isinstance(what, BusyError):
+        return Cancelled(message=str(what), data=what)
+    if isinstance(what, WinnowError):
+        return Failed(message=str(what), data=what)
+    return Completed(message=what[:1].upper() + what[1:], data=data)
 
 
-@flow(name="winnow-ingest", persist_result=False)
+def _flow_run_name() -> str:
+    asked = flow_run.parameters
+    what = "rebuild" if asked.get("full") else "ingest"
+    return f"{what} {_short(asked['raw'])} to {_short(asked['out'])}"
+
+
+def _short(folder: str) -> str:
+    return printable(Path(folder).name or folder, limit=60)
+
+
+@flow(name="winnow-ingest", flow_run_name=_flow_run_name, persist_result=False)
 def ingest(
-    raw: str = "raw", out: str = "processed", settings: Settings = DEFAULTS, full: bool = False, strict: bool = False
+    raw: str = "raw", out: str = "processed", settings: Form = SILENT, full: bool = False, strict: bool = False
 ) -> dict[str, int]:
     """Clean the folder RAW into a new snapshot of datasets in OUT.
 
@@ -81,32 +93,42 @@ def ingest(
     try:
         return _ingest(raw, out, settings, full=full, strict=strict)
     except WinnowError as error:
-        if not isinstance(error, StrictError):
-            with suppress(httpx.HTTPError, PrefectException):  # why the run failed is told even if the server is gone
-                publish_failure(str(error))
-        return _failed(error)  # type: ignore[no-any-return]  # a state in place of a result: Prefect takes either
+        if not isinstance(error, StrictError | BusyError):
+            with server_may_go():  # why the run failed is told even if the server is gone
+                publish_failure(str(error), out)
+        return ended(error)  # type: ignore[no-any-return]  # a state in place of a result: Prefect takes either
 
 
-def _ingest(raw: str, out: str, settings: Settings, *, full: bool, strict: bool) -> dict[str, int]:
+def _ingest(raw: str, out: str, settings: Form, *, full: bool, strict: bool) -> dict[str, int]:
     logger = get_run_logger()
     real_raw, real_out = _places(raw, out, settings.rules)
-    passed = settings.model_dump(exclude_unset=True)
+    passed = settings.model_dump(exclude_none=True)
     given = load_settings(passed, raw=real_raw)
     if told := str(surroundings(passed, raw=real_raw)):
         logger.info("%s", told)
-    with room_for(fitted(given).workers):
-        report = run(
-            real_raw,
-            real_out,
-            settings=given,
-            runner=_run_all,
-            full=full,
-            on_stage=lambda name: logger.info("stage %s", name),
-        )
-    _tell(report, logger)
+    with room_for(fitted(given).workers), Stages(logger) as stages:
+        report = run(real_raw, real_out, settings=given, runner=_run_all, full=full, on_stage=stages.begin)
+    _tell(report, logger, real_out)
     if strict and report.counts["quarantined"]:
         raise StrictError(f"{report.counts['quarantined']} records are in quarantine and the run is strict.")
-    return dict(report.counts)
+    return ended(_came_of(report), dict(report.counts))  # type: ignore[no-any-return]
+
+
+def _came_of(report: RunReport) -> str:
+    """What a run came to, in a line."""
+    if not report.published:
+        return f"nothing new: snapshot {report.snapshot.name} stays live"
+    counts = report.counts
+    parts = [f"{counts[name]:,} {name}" for name in ("documents", "duplicates")]
+    parts += [f"{counts['quarantined']:,} in quarantine"] if counts["quarantined"] else []
+    files = report.changes
+    changed = ", ".join(f"{n:,} {what}" for what, n in zip(("new", "changed", "gone"), files, strict=True) if n)
+    return f"published {report.snapshot.name}: {', '.join(parts)}; files: {changed or 'none changed'}"
+
+
+def allowed(out: Path) -> Path:
+    """An output folder that this run may use. Raises SettingsError."""
+    return _places(str(out), str(out), None)[1]
 
 
 def _places(raw: str, out: str, rules: Path | None) -> tuple[Path, Path]:
@@ -157,10 +179,11 @@ def _run_all(tasks: Sequence[Task]) -> list[TaskResult]:
     return outcomes
 
 
-def _tell(report: RunReport, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
+def _tell(report: RunReport, logger: Logger, out: Path) -> None:
     if report.published:
         write_report(report, report.snapshot.path)
-    publish_artifacts(report)
+    with server_may_go():
+        publish_artifacts(report, out)
     for sentence in report.notices:
         logger.warning("%s", printable(sentence, limit=MAX_NOTICE))
     for one in shown(report.left_out, MAX_LOGGED):
@@ -175,4 +198,4 @@ def run_once(this: Given, *, full: bool, strict: bool) -> None:
     """Run the flow here and now, with as many tasks at once as there are workers. Raises WinnowError."""
     threads = ThreadPoolTaskRunner[TaskResult](max_workers=fitted(this.settings).workers)
     configured = ingest.with_options(task_runner=threads)  # type: ignore[arg-type]  # Prefect declares it invariant
-    configured(str(this.raw), str(this.out), this.settings, full, strict)
+    configured(str(this.raw), str(this.out), Form(**this.settings.model_dump()), full, strict)

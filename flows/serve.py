@@ -1,52 +1,302 @@
-"""Serve the ingest flow: a deployment whose runs, scheduled or asked for, this process carries out.
+"""``winnow serve``: runs on a schedule, and Prefect's UI to watch them, from one command on one machine.
 
-    PREFECT_API_URL=http://127.0.0.1:4200/api winnow-serve RAW OUT --cron "0 3 * * *"
-
-or ``python -P -m flows.serve``. Runs may use the allowed roots; when the operator named none, RAW, OUT and the folder of
-rules: whoever may start runs cannot have them read or write elsewhere.
+It keeps two processes going: a Prefect server (``flows.server``), unless one runs elsewhere, and what carries the runs out
+(``flows.deployments``). What it keeps lies in a folder of the user's own, one for each output folder: the server's
+database, the secret, and a lock that a second serve on the same output meets.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import errno
+import fcntl
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import click
 
-from flows.start import Given, configured, exit_codes, given, server_may_be_lost
+from flows.server import HOST, PrivateServer, as_client, begun, bound, new_secret
+from flows.start import Given, exit_codes, given
+from pipeline.cli import settings_options
+from pipeline.cli_kit import PATH
 from pipeline.errors import WinnowError
+from pipeline.settings import ENV_PREFIX
+from pipeline.store.fingerprint import fingerprint
+from pipeline.text.safety import printable
+
+DEFAULT_PORT = 4200
+#: Seconds that runs under way have to end when serving ends, before they are killed; the snapshot is whole either way.
+END_SECONDS = 60
+#: Between two looks at the processes, and before a process that ended is started again, seconds.
+TICK, AGAIN_SECONDS = 0.5, 5
+#: A process that ended so often within an hour is not started again.
+MAX_ENDS = 10
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2), Linux
+
+
+class Every(click.ParamType):  # type: ignore[type-arg]  # of no type in the older click
+    """A length of time: 90s, 15m, 1h, 2d, 1w."""
+
+    name = "LENGTH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The length, at least a second."""
+        number, unit = str(value)[:-1], _UNITS.get(str(value)[-1:])
+        if unit is None or not number.isdecimal() or len(number) > 6 or int(number) == 0:
+            self.fail(f"{value!r} is no length of time such as 90s, 15m, 1h, 2d or 1w.", param, ctx)
+        return timedelta(**{unit: int(number)})
 
 
 @click.command()
-@click.argument("raw", default="raw")
-@click.argument("out", default="processed")
-@click.option("--name", default="winnow", show_default=True, help="Of the deployment.")
-@click.option("--cron", help='When to run, in the words of cron: "0 3 * * *". Without it, when somebody asks for it.')
-@click.option("--interval", type=click.IntRange(min=1), help="Or: how many seconds from one run to the next.")
-def main(raw: str, out: str, name: str, cron: str | None, interval: int | None) -> None:
-    """Serve the flow on RAW and OUT until ^C. PREFECT_API_URL says with which Prefect server."""
+@click.argument("raw", type=PATH)
+@click.argument("out", type=PATH, default=Path("processed"))
+@click.option("--cron", metavar="WORDS", help="When to run: '0 3 * * *' is each night at three.")
+@click.option("--every", type=Every(), help="Or: how long from one run to the next, such as 15m or 1h.")
+@click.option("--timezone", default="UTC", show_default=True, help="Of --cron, by its name: Asia/Shanghai.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Of the server; 0: a free one.",
+)
+@click.option("--api-url", help="Use the Prefect server at this address in place of one of our own.")
+@settings_options
+def serve(
+    raw: Path,
+    out: Path,
+    cron: str | None,
+    every: timedelta | None,
+    timezone: str,
+    port: int,
+    api_url: str | None,
+    **values: Any,
+) -> None:
+    """Run the flow on RAW and OUT on a schedule, with Prefect's UI to watch it, until ^C or SIGTERM.
+
+    Without --cron or --every, runs are started from the UI.
+    """
     with exit_codes():
-        this = given(raw, out)
-        if not configured():
-            raise WinnowError(
-                "Serving needs a Prefect server, and none is configured.",
-                mend="Start one (`prefect server start`), and set PREFECT_API_URL to its address.",
-            )
-        _limit_runs(this)
-        from flows.ingest import ingest
+        if cron and every:
+            raise WinnowError("There are two schedules.", mend="Give --cron or --every.")
+        this = given(str(raw), str(out), values)
+        _check_schedule(cron, timezone)
+        with _locked_home(this.out) as home:
+            _limit_runs(this, values)
+            schedule = {"cron": cron, "every": every.total_seconds() if every else None, "timezone": timezone}
+            with _stopping() as stopped:
+                if api_url:
+                    os.environ["PREFECT_API_URL"] = api_url
+                    _keep_going(None, _runner(this, schedule), stopped)
+                else:
+                    _with_server(this, schedule, port, home, stopped)
 
-        parameters = {"raw": str(this.raw), "out": str(this.out)}
-        with server_may_be_lost():
-            ingest.serve(name=name, cron=cron, interval=interval, parameters=parameters, limit=1)
+
+def _check_schedule(cron: str | None, timezone: str) -> None:
+    """Raise WinnowError for words that are no schedule."""
+    from prefect.client.schemas.schedules import CronSchedule
+
+    try:
+        CronSchedule(cron=cron or "0 0 * * *", timezone=timezone)
+    except ValueError:
+        raise WinnowError(
+            f"--cron {cron!r} with --timezone {timezone!r} is no schedule.",
+            mend="--cron '0 3 * * *' --timezone Asia/Shanghai is each night at three there.",
+        ) from None
 
 
-def _limit_runs(this: Given) -> None:
+def _with_server(this: Given, schedule: dict[str, Any], port: int, home: Path, stopped: Callable[[], bool]) -> None:
+    secret, is_new = _secret(home)
+    with _listener(port) as listener:
+        server = Kept("The Prefect server", lambda: begun(listener, secret, home=home).process)
+        own = PrivateServer(listener.getsockname()[1], secret, server.process)
+        click.echo("Starting the Prefect server, which takes some seconds.", err=True)
+        try:
+            own.wait()
+            address = f"http://{HOST}:{own.port}"
+            user, _, password = secret.partition(":")
+            shown = f"password {password}" if is_new else f"the password is in {printable(str(home / 'secret'))}"
+            click.echo(f"Prefect's UI: {address}  (user {user}, {shown})")
+            os.environ |= {**as_client(own.url, secret), "PREFECT_UI_URL": address}
+            _keep_going(server, _runner(this, schedule), stopped)
+        finally:
+            server.end(5)
+
+
+@dataclass(slots=True)
+class Kept:
+    """A process that is started again when it ends. It is begun when this is made."""
+
+    name: str
+    start: Callable[[], subprocess.Popen[bytes]]
+    process: subprocess.Popen[bytes] = field(init=False)
+    _ends: list[float] = field(default_factory=list, init=False)
+    _due: float | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.process = self.start()
+
+    def look(self) -> None:
+        """Start it again if it ended a while ago. Raises WinnowError when that happens again and again."""
+        now = time.monotonic()
+        if self._due is not None and now >= self._due:
+            self.process, self._due = self.start(), None
+        if self._due is None and (code := self.process.poll()) is not None:
+            self._ends = [end for end in self._ends if end > now - 3600] + [now]
+            if len(self._ends) > MAX_ENDS or (code == 2 and len(self._ends) == 1):
+                raise WinnowError(f"{self.name} ended ({code}) and does not stay.", mend="What it said stands above.")
+            click.echo(f"{self.name} ended ({code}); it is started again.", err=True)
+            self._due = now + AGAIN_SECONDS
+
+    def end(self, seconds: float) -> None:
+        """Ask it to end, and kill it, with all that it started, when it has not in so many seconds."""
+        if self.process.stdin:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def _keep_going(
+    server: Kept | None, start_runner: Callable[[], subprocess.Popen[bytes]], stopped: Callable[[], bool]
+) -> None:
+    """Carry out runs until somebody stops it; then no process is left. Raises WinnowError."""
+    runner = Kept("What carries out the runs", start_runner)
+    try:
+        while not stopped():
+            time.sleep(TICK)
+            for one in filter(None, (server, runner)):
+                one.look()
+    finally:
+        click.echo("Stopping; a run under way is cancelled, and what is published stays.", err=True)
+        runner.end(END_SECONDS)
+        _end_children(except_for={server.process.pid} if server else set())
+
+
+def _runner(this: Given, schedule: dict[str, Any]) -> Callable[[], subprocess.Popen[bytes]]:
+    asked = json.dumps({"raw": str(this.raw), "out": str(this.out), **schedule})
+    return lambda: subprocess.Popen(
+        [sys.executable, "-P", "-m", "flows.deployments", asked], stdin=subprocess.PIPE, start_new_session=True
+    )
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """Whether ^C or SIGTERM came. Children whose parent ends become ours, so that none is lost sight of."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) > 2:
+            sys.exit(130)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_children(*, except_for: set[int]) -> None:
+    """Kill what is left of the processes that ours started, whoever started them. Nothing where there is no /proc."""
+    own = os.getpid()
+    for _ in range(100):
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0] not in {0, *except_for}:
+                pass
+        left = [pid for pid in _children(own) if pid not in except_for]
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _limit_runs(this: Given, values: dict[str, Any]) -> None:
     """Tell the runs, which are processes that begin with our environment, what they may use."""
     roots = this.roots or tuple(one for one in (this.raw, this.out, this.settings.rules) if one)
     os.environ["WINNOW_ROOTS"] = json.dumps([str(one) for one in roots])
+    for name, value in values.items():
+        if value is not None:
+            os.environ[ENV_PREFIX + name.upper()] = str(getattr(this.settings, name))
     if this.settings.rules:
         os.environ["WINNOW_RULES"] = str(this.settings.rules)
 
 
+@contextlib.contextmanager
+def _locked_home(out: Path) -> Iterator[Path]:
+    """The folder for what serving this output keeps, locked while it is served. Raises WinnowError."""
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    home = Path(state).expanduser() / "winnow" / fingerprint(str(out))
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home.chmod(0o700)
+        (home / "output").write_text(f"{out}\n", "utf-8", "surrogateescape")
+        lock = (home / "lock").open("w")
+    except OSError as error:
+        raise WinnowError(
+            f"{printable(str(home))} cannot be written: {error.strerror}.", mend="Set XDG_STATE_HOME to another folder."
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WinnowError(
+                f"{printable(str(out))} is being served already.",
+                mend="Stop that first, or choose another output folder.",
+            ) from None
+        yield home
+
+
+def _secret(home: Path) -> tuple[str, bool]:
+    """The user and password of this output's server, and whether they are new."""
+    file = home / "secret"
+    with contextlib.suppress(OSError):
+        if (said := file.read_text("utf-8").strip()).startswith("winnow:") and len(said) > len("winnow:"):
+            return said, False
+    secret = new_secret()
+    file.unlink(missing_ok=True)
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:  # noqa: PTH123
+        opened.write(f"{secret}\n")
+    return secret, True
+
+
+def _listener(port: int) -> socket.socket:
+    try:
+        return bound(port)
+    except OSError as error:
+        taken = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be listened on: {error.strerror}"
+        raise WinnowError(f"Port {port} of this machine {taken}.", mend="Choose another: --port N, or 0.") from None
+
+
 if __name__ == "__main__":
-    main()
+    serve()

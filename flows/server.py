@@ -1,12 +1,12 @@
-"""Prefect's API server in a child process, for its own run and nobody else.
+"""Prefect's server in a child process: for one run and nobody else, or with schedules and the UI for its operator.
 
     with private_server() as server:      # begins to start
         ...                               # what can be done meanwhile
         server.wait()
         use(server)
 
-It listens on a free port of 127.0.0.1 alone, on a socket that is bound here, so that nobody can be there first. A secret
-that is new each time goes to it through a pipe: it is in no argument, file or log. The pipe's end is the end of the
+It listens on a port of 127.0.0.1 alone, on a socket that is bound here, so that nobody can be there first. The secret
+goes to it through a pipe: it is in no argument or log. The pipe's end is the end of the
 server, however the process that holds it ends. ``Guard`` stands before Prefect's application and lets nothing pass, web
 sockets included, without the secret, for another host's name or from a web page.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hmac
+import json
 import os
 import secrets
 import socket
@@ -25,6 +26,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 from pipeline.errors import WinnowError
@@ -34,6 +36,18 @@ HOST = "127.0.0.1"
 START_SECONDS = 180
 #: Seconds that it may take to end before it is killed.
 END_SECONDS = 5
+
+#: The variable that has Prefect's clients send headers.
+CLIENT = "PREFECT_CLIENT_CUSTOM_HEADERS"
+#: The argument of a server with schedules and the UI.
+OPERATED = "--operated"
+FOR_ONE_RUN = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+OPERATORS = {
+    "PREFECT_UI_ENABLED": "1",
+    "PREFECT_UI_API_URL": "/api",  # of whatever name this machine was called by: another origin is kept out
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "0",
+    "DO_NOT_TRACK": "1",
+}
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -54,6 +68,17 @@ class PrivateServer:
         """Of the API."""
         return f"http://{HOST}:{self.port}/api"
 
+    def end(self) -> None:
+        """Have the process end, and wait for that."""
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
+        self.process.terminate()
+        try:
+            self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
     def wait(self) -> None:
         """Return when the server answers. Raises WinnowError when it ended, or does not answer in START_SECONDS."""
         import httpx
@@ -71,45 +96,75 @@ class PrivateServer:
 
 @contextlib.contextmanager
 def private_server() -> Iterator[PrivateServer]:
-    """Begin to start a server; it ends on leaving."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        listener.listen(128)
-        port = listener.getsockname()[1]
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "flows.server", str(listener.fileno())],
-            stdin=subprocess.PIPE,
-            pass_fds=[listener.fileno()],
-            start_new_session=True,  # a ^C is for the run: it still has to tell the server how it ended
-        )
-    secret = f"winnow:{secrets.token_urlsafe(32)}"
-    assert process.stdin is not None
-    try:
-        with contextlib.suppress(BrokenPipeError):  # it ended at once: wait() says so
-            process.stdin.write(f"{secret}\n".encode())
-            process.stdin.flush()
-        yield PrivateServer(port, secret, process)
-    finally:
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-        process.terminate()
+    """Begin to start a server for this process alone; it ends on leaving."""
+    with bound(0) as listener:
+        server = begun(listener, new_secret())
         try:
-            process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield server
+        finally:
+            server.end()
+
+
+def bound(port: int) -> socket.socket:
+    """A socket that listens on a port of this machine alone, a free one for 0. Raises OSError when it is taken."""
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def new_secret() -> str:
+    """A user and a password nobody can guess: user:password."""
+    return f"winnow:{secrets.token_urlsafe(32)}"
+
+
+def begun(listener: socket.socket, secret: str, *, home: Path | None = None) -> PrivateServer:
+    """Begin to start a server on this socket; with ``home``, the folder of its database, one with schedules and the UI."""
+    environment = dict(os.environ)
+    if home is not None:
+        environment["PREFECT_HOME"] = str(home)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "flows.server", str(listener.fileno()), *([] if home is None else [OPERATED])],
+        stdin=subprocess.PIPE,
+        pass_fds=[listener.fileno()],
+        env=environment,
+        cwd=home,
+        start_new_session=True,  # a ^C is for the run: it still has to tell the server how it ended
+    )
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it ended at once: wait() says so
+        process.stdin.write(f"{secret}\n".encode())
+        process.stdin.flush()
+    return PrivateServer(listener.getsockname()[1], secret, process)
 
 
 def use(server: PrivateServer) -> None:
     """Make the server the one that Prefect speaks to in this process, from now on."""
     from prefect.context import refresh_global_settings_context
 
-    direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-    os.environ["no_proxy"] = f"{direct},{HOST}" if direct else HOST  # a proxy is not to see the secret
-    os.environ |= {"PREFECT_API_URL": server.url, "PREFECT_API_AUTH_STRING": server.secret}
+    os.environ |= as_client(server.url, server.secret)
     os.environ["PREFECT_UI_URL"] = ""  # it has none to point at
     refresh_global_settings_context()
-    del os.environ["PREFECT_API_AUTH_STRING"]  # Prefect has it: children that parse raw files need not
+    del os.environ[CLIENT]  # Prefect has it: children that parse raw files need not
+
+
+def as_client(url: str, secret: str) -> dict[str, str]:
+    """The variables with which Prefect's clients, those of web sockets too, may speak to a server of ours."""
+    direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    return {
+        "PREFECT_API_URL": url,
+        CLIENT: json.dumps({"Authorization": _basic(secret)}),
+        "no_proxy": f"{direct},{HOST}" if direct else HOST,  # a proxy is not to see the secret
+    }
+
+
+def _basic(secret: str) -> str:
+    return f"Basic {base64.b64encode(secret.encode()).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +188,8 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
         else:
             headers = [(b"content-length", b"0"), (b"connection", b"close")]
+            if status == 401:  # a browser asks its user
+                headers.append((b"www-authenticate", b'Basic realm="Winnow", charset="UTF-8"'))
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
 
@@ -144,9 +201,8 @@ class Guard:
         host, origin = said.get(b"host", []), said.get(b"origin", [])
         if len(host) != 1 or host[0] not in hosts or not set(origin) <= {b"http://" + one for one in hosts}:
             return 403
-        basic = b"Basic " + base64.b64encode(self.secret.encode())
         given = said.get(b"authorization", [])
-        return 200 if len(given) == 1 and hmac.compare_digest(given[0], basic) else 401
+        return 200 if len(given) == 1 and hmac.compare_digest(given[0], _basic(self.secret).encode()) else 401
 
 
 def main() -> None:
@@ -158,13 +214,7 @@ def main() -> None:
     os.umask(0o077)
     port = listener.getsockname()[1]
     own = f"http://{HOST}:{port}"
-    os.environ |= {
-        "PREFECT_SERVER_API_AUTH_STRING": secret,
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": own,
-        "PREFECT_UI_ENABLED": "0",
-        "PREFECT__SERVER_EPHEMERAL": "1",  # no schedules, no UI
-        "PREFECT__SERVER_FINAL": "1",
-    }
+    os.environ |= {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": own, **(OPERATORS if OPERATED in sys.argv else FOR_ONE_RUN)}
     import uvicorn
     from prefect.server.api.server import create_app
 

@@ -10,9 +10,10 @@ import atexit
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -41,16 +42,16 @@ class Given:
     roots: tuple[Path, ...]
 
 
-def given(raw: str, out: str) -> Given:
-    """Take the settings, none of them from the raw folder, and leave the working folder if it lies there.
+def given(raw: str, out: str, values: Mapping[str, Any] | None = None) -> Given:
+    """Take the settings, ``values`` first and none from the raw folder, and leave the working folder if it lies there.
 
     Raises SettingsError, also when a folder is not in the allowed roots.
     """
     here = Path.cwd()
     raw_here = here / raw
     take_nothing_from(raw_here)
-    settings, roots = load_settings(raw=raw_here), load_roots(raw=raw_here)
-    if told := str(surroundings(raw=raw_here)):
+    settings, roots = load_settings(values, raw=raw_here), load_roots(raw=raw_here)
+    if told := str(surroundings(values, raw=raw_here)):
         click.echo(told, err=True)
     leave(raw_here)
     real_raw, real_out = within_roots(roots, raw_here, here / out, settings.rules)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli_kit import PATH, Screen, raw_of, say, say_path, settings_beside, settings_for_run
+from pipeline.cli_kit import PATH, Extensible, Screen, raw_of, say, say_path, settings_beside, settings_for_run
 from pipeline.cli_rules import rules
 from pipeline.errors import WinnowError
 from pipeline.safe_path import inside
@@ -31,7 +31,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Extensible, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="winnow")
 def winnow() -> None:
     """Raw scraped files in; clean, deduplicated, sectioned Parquet out."""

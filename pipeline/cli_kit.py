@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,23 @@ def _loaded(values: Mapping[str, Any], raw: Path | None, *, trusted: bool) -> Se
     if told := str(surroundings(values, raw=raw, trusted=trusted)):
         say(told, aside=True)
     return settings
+
+
+class Extensible(click.Group):
+    """A group whose commands are its own and those that packages on top of this one bring (``winnow.commands``)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted({*super().list_commands(ctx), *_brought()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name; one that is brought is loaded now."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in (brought := _brought()):
+            return own
+        command: click.Command = brought[cmd_name].load()
+        return command
+
+
+def _brought() -> dict[str, EntryPoint]:
+    return {one.name: one for one in entry_points(group="winnow.commands")}

@@ -4,7 +4,8 @@ WinnowError                what the user can mend; one clear sentence and the me
 ├── SettingsError          a setting that is unknown or has a wrong value
 ├── RuleError              a rule file that is broken: file, rule and mend named
 ├── RawFolderError         the raw folder is missing, empty or unreadable
-├── OutputError            the output folder cannot be written, or another run holds its lock
+├── OutputError            the output folder cannot be written
+│   └── BusyError          another run holds its lock
 ├── SnapshotError          no such snapshot or dataset, or a damaged manifest
 └── InvariantError         the counts of a run do not add up: nothing was published
 
@@ -41,7 +42,11 @@ class RawFolderError(WinnowError):
 
 
 class OutputError(WinnowError):
-    """The output folder cannot be written, or another run holds its lock."""
+    """The output folder cannot be written."""
+
+
+class BusyError(OutputError):
+    """Another run holds the lock of the output folder."""
 
 
 class SnapshotError(WinnowError):

@@ -34,6 +34,7 @@ from pipeline.stages.outcomes import (
     Outcomes,
     RunReport,
     changing_files,
+    files_changed,
     left_out_by_scan,
     left_out_in,
     passing,
@@ -89,6 +90,7 @@ class _Course:
     results: list[TaskResult] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)  # sentences for people
     left_out: pa.Table = field(default_factory=LEFT_OUT.empty_table)  # by the scan
+    changes: tuple[int, int, int] = (0, 0, 0)  # raw files new, changed and gone
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -213,6 +215,7 @@ def _failing(work: Work, course: _Course) -> Iterator[None]:
 def _run(work: Work, scanned: Sequence[ScannedFile], course: _Course, *, parent: Snapshot | None) -> RunReport:
     inputs = [one for one in scanned if isinstance(one, RawInput)]
     left_out = course.left_out = left_out_by_scan(scanned)
+    course.changes = files_changed(inputs, work.before)
     recipe, settings = recipe_of(work.settings), work.settings
     collection = collection_fingerprint(inputs, _names_and_reasons(left_out), recipe, settings)
     again = files_to_retry(parent, work.limits, pending(work.out)) if parent else frozenset()
@@ -390,5 +393,6 @@ def _report(
         left_out=left_out,
         cpu_seconds=sum(one.cpu_seconds for one in course.results),
         peak_mb=max((one.peak_mb for one in course.results), default=0.0),
+        changes=course.changes,
         notices=tuple(course.notices),
     )

@@ -13,9 +13,21 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_serializer,
+)
+from pydantic.fields import FieldInfo
 
 from pipeline.errors import SettingsError
 from pipeline.safe_path import inside
@@ -67,6 +79,46 @@ class Settings(BaseModel):
     def n_workers(self) -> int:
         """Child processes at once: ``workers``, or the cores this process may use."""
         return self.workers or len(os.sched_getaffinity(0))
+
+
+def _silent(schema: dict[str, Any]) -> None:
+    """No value but what somebody enters: a form that submitted defaults would override environment and winnow.toml."""
+    for name, shown in schema["properties"].items():
+        default = Settings.model_fields[name].default
+        one = next(kind for kind in shown.pop("anyOf") if kind != {"type": "null"})
+        shown.pop("default", None)
+        shown.update(one)
+        shown["description"] += " By default as the environment and winnow.toml say"
+        shown["description"] += "." if default is None else f", else {default}."
+
+
+def _bounded(field: FieldInfo) -> Any:
+    """The type of a setting with its bounds."""
+    return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+
+
+class _Silence(BaseModel):
+    """The settings as a form: what nobody entered stays as the environment and winnow.toml say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, title="Settings", json_schema_extra=_silent)
+
+    @model_serializer(mode="wrap")
+    def _entered(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in values(self).items() if value is not None}
+
+
+if TYPE_CHECKING:
+    Form = Settings
+else:
+    Form = create_model(
+        "Form",
+        __base__=_Silence,
+        __doc__=_Silence.__doc__,
+        **{
+            name: (_bounded(field) | None, Field(None, description=field.description))
+            for name, field in Settings.model_fields.items()
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ class RunReport:
     left_out: pa.Table  # LEFT_OUT: quarantined or skipped
     cpu_seconds: float  # of the child processes
     peak_mb: float  # of the largest child process
+    changes: tuple[int, int, int] = (0, 0, 0)  # raw files new, changed and gone since the snapshot before
     notices: tuple[str, ...] = ()  # what people should know beside the counts, a sentence each, said once
 
 
@@ -177,6 +178,18 @@ def _named(paths: Sequence[str]) -> str:
     shown = ", ".join(printable(path) for path in paths[:_MOST_NAMED])
     more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
     return f"{len(paths)} {'file' if len(paths) == 1 else 'files'} ({shown}{more}):"
+
+
+def files_changed(inputs: Sequence[RawInput], before: Snapshot | None) -> tuple[int, int, int]:
+    """How many raw files are new, changed in their bytes, and gone since a snapshot (all are new without one)."""
+    if before is None:
+        return len(inputs), 0, 0
+    table = before.table("inputs", ["path", "raw_sha256"])
+    table = table.filter(pc.is_valid(table["raw_sha256"]))
+    known = dict(zip(table["path"].to_pylist(), table["raw_sha256"].to_pylist(), strict=True))
+    new = sum(one.path not in known for one in inputs)
+    changed = sum(known.get(one.path, one.sha256) != one.sha256 for one in inputs)
+    return new, changed, len(known) + new - len(inputs)
 
 
 def with_runs(left_out: pa.Table, changing: Mapping[str, int]) -> pa.Table:

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.errors import OutputError
+from pipeline.errors import BusyError, OutputError
 from pipeline.store.files import CONTENTS, disk_errors, write_synced
 from pipeline.store.layout import (
     FINISHED,
@@ -213,7 +213,7 @@ def _take(fd: int, out: Path) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OutputError(
+        raise BusyError(
             f"Another run is writing to {printable(str(out))}.",
             mend="Wait for it to end, or choose another output folder.",
         ) from None
