@@ -28,7 +28,7 @@ from typing import Any
 import click
 
 from flows.server import HOST, PrivateServer, as_client, begun, bound, new_secret
-from flows.start import Given, exit_codes, given
+from flows.start import Given, configured, exit_codes, given
 from pipeline.cli import settings_options
 from pipeline.cli_kit import PATH
 from pipeline.errors import WinnowError
@@ -100,6 +100,7 @@ def serve(
             with _stopping() as stopped:
                 if api_url:
                     os.environ["PREFECT_API_URL"] = api_url
+                    configured()
                     _keep_going(None, _runner(this, schedule), stopped)
                 else:
                     _with_server(this, schedule, port, home, stopped)

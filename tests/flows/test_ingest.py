@@ -45,9 +45,9 @@ class TestIngest:
         snapshot = open_snapshot(tmp_path / "out")
         assert (snapshot.path / "report.html").exists()
         with get_client(sync_client=True) as client:
-            keys = {artifact.key for artifact in client.read_artifacts()}
+            keys = {artifact.key.rpartition("-out-")[0] for artifact in client.read_artifacts()}
             names = {run.name for run in client.read_task_runs()}
-        assert {"winnow-summary", "winnow-quarantine", "winnow-decided-by"} <= keys
+        assert {f"winnow-{what}" for what in ("summary", "quarantine", "skipped", "decided-by")} <= keys
         assert {"clean 0001 of 1", "finish 0001 of 1", "assemble 0001 of 1"} <= names
 
     def test_a_flow_waits_for_all_its_tasks_names_the_shard_that_failed_and_leaves_a_page(
@@ -80,7 +80,7 @@ class TestIngest:
         page = (tmp_path / "out" / "failed.html").read_text("utf-8")
         assert "shard 0002. The disk is &lt;full&gt;" in page
         with get_client(sync_client=True) as client:
-            (told,) = [one.data for one in client.read_artifacts() if one.key == "winnow-failure"]
+            (told,) = [one.data for one in client.read_artifacts() if one.key.startswith("winnow-failure-out")]
         assert "0002" in told and "<full>" not in told
 
     def test_the_parameter_form_shows_every_setting(self):

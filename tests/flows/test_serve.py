@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -33,6 +34,7 @@ def server(tmp_path_factory):
         "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
         "PREFECT_RUNNER_POLL_FREQUENCY": "1",
         "WINNOW_WORKERS": "1",
+        "XDG_STATE_HOME": str(tmp_path_factory.mktemp("state")),
     }
     command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with started(command, environment, tmp_path_factory.getbasetemp(), "server") as (process, said):
@@ -79,7 +81,7 @@ def ask(environment, method, path, body):
 
 def test_a_scheduled_run_of_a_served_deployment_publishes_and_one_that_names_other_folders_is_refused(server, tmp_path):
     lay(tmp_path / "raw", tmp_path / "marks")
-    words = ["-m", "flows.serve", ".", "../out", "--interval", "30"]
+    words = ["-m", "pipeline", "serve", ".", "../out", "--every", "30s", "--api-url", server["PREFECT_API_URL"]]
     with started(words, server, tmp_path / "raw", "serve") as (process, said):
 
         def run_that(**wanted):
@@ -89,7 +91,8 @@ def test_a_scheduled_run_of_a_served_deployment_publishes_and_one_that_names_oth
 
         run = until(lambda: run_that(**{"is": "COMPLETED"}) or run_that(**{"is": "FAILED"}), said)
         assert run["state_type"] == "COMPLETED", said.read_text()
-        assert run["auto_scheduled"]
+        assert run["auto_scheduled"] and run["name"] == "ingest raw to out"
+        assert run["state"]["message"] == "Published 000001: 1 documents, 0 duplicates; files: 1 new"
         assert open_snapshot(tmp_path / "out").table("documents", ["path"])["path"].to_pylist() == ["page.txt"]
 
         deployment = f"/deployments/{run['deployment_id']}"
@@ -145,3 +148,84 @@ class TestPlaces:
     def test_a_run_that_is_no_deployment_may_use_any_folder(self, ground, monkeypatch):
         monkeypatch.delenv("PREFECT__RUNTIME__DEPLOYMENT__ID")
         assert self.places("/etc", "../out", None) == (Path("/etc"), Path("../out"))
+
+
+def served(environment, folder, *words):
+    return started(["-m", "pipeline", "serve", "raw", "out", "--port", "0", *words], environment, folder, "own")
+
+
+def test_one_command_serves_survives_a_killed_server_and_leaves_nothing_behind(server, tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "page.txt").write_text("The council met on Monday and agreed on a plan.\n会议通过了方案。", "utf-8")
+    own = {name: value for name, value in server.items() if name != "PREFECT_API_URL"}
+    own |= {"XDG_STATE_HOME": str(tmp_path / "state"), "PREFECT_HOME": str(tmp_path)}
+    with served(own, tmp_path, "--every", "20s") as (process, said):
+        address = until(lambda: re.search(r"http://127.0.0.1:\d+", said.read_text()), said)[0]
+        (secret,) = (tmp_path / "state").rglob("secret")
+        assert (secret.stat().st_mode & 0o777, said.read_text().count(secret.read_text().strip()[7:])) == (0o600, 1)
+        for path in ("/", "/api/health", "/api/admin/settings", "/docs", "/ui-settings", "/v2/"):
+            assert httpx.get(f"{address}{path}", trust_env=False).status_code == 401
+        knows = tuple(secret.read_text().strip().split(":"))
+        with httpx.Client(base_url=address, auth=knows, trust_env=False, timeout=60) as client:
+            assert "<html" in client.get("/").text
+            for hostile in ({"host": "attacker.example"}, {"origin": "https://attacker.example"}):
+                assert client.get("/api/health", headers=hostile).status_code == 403
+        latest = tmp_path / "out" / "LATEST"
+        until(lambda: process.poll() is not None or latest.exists(), said)
+        assert open_snapshot(tmp_path / "out").table("documents", ["path"])["path"].to_pylist() == ["page.txt"]
+
+        refused = subprocess.run(
+            [sys.executable, "-P", "-m", "pipeline", "serve", "raw", "out"], env=own, cwd=tmp_path, capture_output=True
+        )
+        assert refused.returncode == 2 and b"is being served already" in refused.stderr
+
+        family = descendants(process.pid)
+        (of_server,) = (pid for pid, words in family.items() if "flows.server" in words)
+        os.kill(of_server, signal.SIGKILL)
+        (tmp_path / "raw" / "later.txt").write_text("The mayor opened the new library on Friday morning, at last.", "utf-8")
+        until(lambda: process.poll() is not None or latest.read_text().strip() == "000002", said)
+        family = descendants(process.pid)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0, said.read_text()
+        assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+
+
+def descendants(pid):
+    """The processes that a process and those it began have begun, with their words."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError):
+            words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+            found |= {int(child): words, **descendants(int(child))}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--cron", "whenever"], "is no schedule"),
+        (["--cron", "0 3 * * *", "--timezone", "Mars/Olympus"], "is no schedule"),
+        (["--cron", "0 3 * * *", "--every", "1h"], "two schedules"),
+        (["--every", "soon"], "is no length of time"),
+        (["--workers", "many"], "workers"),
+        (["--api-url", "http://127.0.0.1:9/api"], "does not answer"),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_a_sentence(tmp_path, words, what):
+    (tmp_path / "raw").mkdir()
+    own = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "PREFECT_HOME": str(tmp_path)}
+    command = [sys.executable, "-P", "-m", "pipeline", "serve", "raw", "out", "--port", "0", *words]
+    done = subprocess.run(command, env=own, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, what in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
+def test_a_port_that_is_in_use_is_said(tmp_path):
+    (tmp_path / "raw").mkdir()
+    own = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "PREFECT_HOME": str(tmp_path)}
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-P", "-m", "pipeline", "serve", "raw", "out", "--port", port]
+        done = subprocess.run(command, env=own, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, f"Port {port} of this machine is in use" in done.stderr) == (2, True), done.stderr
