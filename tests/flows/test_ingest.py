@@ -128,12 +128,12 @@ def test_log_artifacts_and_report_are_bounded_whatever_a_file_is_called_and_hold
     monkeypatch.setattr(
         flows.artifacts,
         "create_table_artifact",
-        lambda rows, key, description: tables.update({key: (rows, description)}),
+        lambda rows, key, description: tables.update({key.rpartition("-out-")[0]: (rows, description)}),
     )
     said = io.StringIO()
     logger = logging.Logger("test")
     logger.addHandler(logging.StreamHandler(said))
-    flows.ingest._tell(report, logger)
+    flows.ingest._tell(report, logger, tmp_path / "out")
     lines = said.getvalue().splitlines()
     assert 20 < len(lines) < 50 and sum(map(len, lines)) < 20_000
     assert "quarantine: empty: 399000 records" in lines and "quarantine: broken_json: 3000 records" in lines
