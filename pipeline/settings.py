@@ -26,6 +26,7 @@ from pydantic import (
     create_model,
     field_validator,
     model_serializer,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 
@@ -101,6 +102,12 @@ class _Silence(BaseModel):
     """The settings as a form: what nobody entered stays as the environment and winnow.toml say."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, title="Settings", json_schema_extra=_silent)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_settings(cls, value: object) -> object:
+        """Whoever calls a flow from Python has settings: what was chosen there was entered."""
+        return value.model_dump(exclude_unset=True) if isinstance(value, Settings) else value
 
     @model_serializer(mode="wrap")
     def _entered(self, values: SerializerFunctionWrapHandler) -> dict[str, Any]:
