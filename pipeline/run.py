@@ -66,7 +66,13 @@ from pipeline.stages.work import (
 from pipeline.store.check import check_parts, in_place
 from pipeline.store.claim import locked
 from pipeline.store.files import DamagedError, chunk_names, complete
-from pipeline.store.fingerprint import Recipe, code_fingerprint, collection_fingerprint, fingerprint, recipe_of
+from pipeline.store.fingerprint import (
+    Dependencies,
+    code_fingerprint,
+    collection_fingerprint,
+    dependencies_of,
+    fingerprint,
+)
 from pipeline.store.layout import SNAPSHOTS, STATE, check_path
 from pipeline.store.memory import Memory, recall
 from pipeline.store.snapshots import Snapshot, drop_old, live_or_salvaged, publish, same_schema, tidy
@@ -216,15 +222,15 @@ def _run(work: Work, scanned: Sequence[ScannedFile], course: _Course, *, parent:
     inputs = [one for one in scanned if isinstance(one, RawInput)]
     left_out = course.left_out = left_out_by_scan(scanned)
     course.changes = files_changed(inputs, work.before)
-    recipe, settings = recipe_of(work.settings), work.settings
-    collection = collection_fingerprint(inputs, _names_and_reasons(left_out), recipe, settings)
+    depends_on, settings = dependencies_of(work.settings), work.settings
+    collection = collection_fingerprint(inputs, _names_and_reasons(left_out), depends_on, settings)
     again = files_to_retry(parent, work.limits, pending(work.out)) if parent else frozenset()
     if parent is not None and parent.manifest["collection"] == collection and in_place(parent) and not again:
         _clear_up(work, parent, inputs)
         return _report(parent, False, parent.manifest["counts"], course, quarantined_before(parent))
     with course.stage("clean"):
         forget(work.packs, again)
-        packs, failed = _clean(work, inputs, recipe, course)
+        packs, failed = _clean(work, inputs, depends_on, course)
     with course.stage("learn"):
         learned = _learn(work, packs, course)
     with course.stage("finish"):
@@ -277,12 +283,16 @@ def _clear_up(work: Work, snapshot: Snapshot, inputs: Sequence[RawInput]) -> Non
             drop_others(folder, state[name])
 
 
-def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, course: _Course) -> tuple[list[Pack], pa.Table]:
+def _clean(
+    work: Work, inputs: Sequence[RawInput], depends_on: Dependencies, course: _Course
+) -> tuple[list[Pack], pa.Table]:
     """Packs with the cleaned records of every input, those of earlier runs and new ones, and what they left out."""
     drop_doubtful(work)
-    packs, rest, damaged = take_packs(work.packs, inputs, made_with=recipe.made_with, site_rules=recipe.site_rules)
+    packs, rest, damaged = take_packs(
+        work.packs, inputs, made_with=depends_on.made_with, site_rules=depends_on.site_rules
+    )
     course.say_damaged(damaged)
-    tasks = clean_tasks(work, rest, recipe)
+    tasks = clean_tasks(work, rest, depends_on)
     fresh = []
     for folder, task in zip(course.do(tasks), tasks, strict=True):
         files = {one.path: one.sha256 for one in task.inputs}
@@ -293,7 +303,7 @@ def _clean(work: Work, inputs: Sequence[RawInput], recipe: Recipe, course: _Cour
     again = passing(left_out)
     for pack in fresh:
         files = {path: "" if path in again else sha256 for path, sha256 in pack.files.items()}
-        seal(pack.folder, made_with=recipe.made_with, site_rules=recipe.site_rules, files=files)
+        seal(pack.folder, made_with=depends_on.made_with, site_rules=depends_on.site_rules, files=files)
     return packs, left_out
 
 

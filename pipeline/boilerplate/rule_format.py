@@ -1,14 +1,14 @@
 """The rule format: TOML files to ``Rule`` values, with every mistake named.
 
 The format itself is told at the top of ``pipeline/rules/any.toml``. A new key of ``match`` is one field of
-``Match``, one line in ``_TYPES`` and one condition in ``rules.py``.
+``Match``, one line in ``_KINDS`` and one condition in ``rules.py``.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,27 +92,61 @@ class Rule:
     counterexamples: tuple[Example, ...] = ()
 
 
-#: The keys of ``match`` and what their values may be.
-_TYPES: Mapping[str, str] = {
-    "pattern": "a pattern or a list of patterns",
-    "whole": "true or false",
-    "row": "a number from 1 to 10",
-    "unless": "a pattern or a list of patterns",
-    "max_tokens": f"a number from 1 to {MAX_TOKENS}",
-    "position": f"one of {', '.join(POSITIONS)}",
-    "separators": "a number from 1 to 10",
-    "near": "true or false",
-    "lang_differs": "true or false",
-    "tag": "a list of words",
-    "class_words": "a list of words",
-    "role": "a list of words",
-    "markup_optional": "true or false",
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the value of a key may be: in words, and read (None for a value that it may not be)."""
+
+    says: str
+    read: Callable[[object], object]
+
+
+def _flag() -> Kind:
+    return Kind("true or false", lambda value: value if isinstance(value, bool) else None)
+
+
+def _number(most: int) -> Kind:
+    return Kind(
+        f"a number from 1 to {most}", lambda value: value if type(value) is int and 1 <= value <= most else None
+    )
+
+
+def _one_of(names: Sequence[str]) -> Kind:
+    return Kind(f"one of {', '.join(names)}", lambda value: value if value in names else None)
+
+
+def _strings(value: object) -> tuple[str, ...] | None:
+    fine = isinstance(value, list) and value and all(isinstance(word, str) and word for word in value)
+    return tuple(value) if fine else None  # type: ignore[arg-type]  # it is a list
+
+
+def _words(value: object) -> tuple[str, ...] | None:
+    found = _strings(value)
+    return None if found is None else tuple(word.lower() for word in found)
+
+
+PATTERNS = Kind("a pattern or a list of patterns", lambda value: _strings([value] if isinstance(value, str) else value))
+WORDS = Kind("a list of words", _words)
+#: The keys of ``match``.
+_KINDS: Mapping[str, Kind] = {
+    "pattern": PATTERNS,
+    "whole": _flag(),
+    "row": _number(10),
+    "unless": PATTERNS,
+    "max_tokens": _number(MAX_TOKENS),
+    "position": _one_of(POSITIONS),
+    "separators": _number(10),
+    "near": _flag(),
+    "lang_differs": _flag(),
+    "tag": WORDS,
+    "class_words": WORDS,
+    "role": WORDS,
+    "markup_optional": _flag(),
 }
 _RULE_KEYS = ("id", "why", "label", "match", "examples", "counterexamples")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RulePlace:
     """Where in which file a mistake is."""
 
     file: str
@@ -131,7 +165,7 @@ def parse_rules(content: bytes, *, file: str) -> tuple[Rule, ...]:
 
     What a site's file says under [template] is for ``site_choices``.
     """
-    place = Place(file)
+    place = RulePlace(file)
     text, table = read_toml(content, place)
     if "template" in table and not file.startswith("sites/"):
         raise place.error("[template] outside of sites/.", "Only the file of a site, sites/DOMAIN.toml, has one.")
@@ -142,10 +176,10 @@ def parse_rules(content: bytes, *, file: str) -> tuple[Rule, ...]:
     lines = [text.count("\n", 0, m.start()) + 1 for m in _RULE_HEADER.finditer(text)]
     if len(lines) != len(entries):
         lines = [0] * len(entries)
-    return tuple(_rule(entry, Place(file, line=line)) for entry, line in zip(entries, lines, strict=True))
+    return tuple(_rule(entry, RulePlace(file, line=line)) for entry, line in zip(entries, lines, strict=True))
 
 
-def read_toml(content: bytes, place: Place) -> tuple[str, dict[str, Any]]:
+def read_toml(content: bytes, place: RulePlace) -> tuple[str, dict[str, Any]]:
     """The text of a TOML file and its table. Raises RuleError."""
     try:
         text = content.decode("utf-8-sig")
@@ -156,12 +190,12 @@ def read_toml(content: bytes, place: Place) -> tuple[str, dict[str, Any]]:
         raise place.error(f"not TOML: {error}.", "Mend the line; patterns go in 'single quotes'.") from error
 
 
-def _rule(entry: Mapping[str, Any], place: Place) -> Rule:
+def _rule(entry: Mapping[str, Any], place: RulePlace) -> Rule:
     rule_id = entry.get("id")
     if not isinstance(rule_id, str) or not _ID.fullmatch(rule_id):
         mend = 'Give an id in kebab-case, like id = "zh-filing-number".'
         raise place.error(f"{'id ' + repr(rule_id) if rule_id else 'no id'}.", mend)
-    place = Place(place.file, rule_id, place.line)
+    place = RulePlace(place.file, rule_id, place.line)
     _refuse_unknown(entry, _RULE_KEYS, place, f"A rule has {', '.join(_RULE_KEYS)}.")
     why = entry.get("why")
     if not isinstance(why, str) or not why.strip():
@@ -178,7 +212,7 @@ def _rule(entry: Mapping[str, Any], place: Place) -> Rule:
     )
 
 
-def _examples(entry: Mapping[str, Any], key: str, place: Place) -> tuple[Example, ...]:
+def _examples(entry: Mapping[str, Any], key: str, place: RulePlace) -> tuple[Example, ...]:
     found = entry.get(key, [])
     mend = f"{key} is a list; each entry a block's text, or a list of lines that make a page."
     if not isinstance(found, list):
@@ -195,10 +229,10 @@ def _examples(entry: Mapping[str, Any], key: str, place: Place) -> tuple[Example
     return tuple(tuple(example) if isinstance(example, list) else example for example in found)
 
 
-def _match(table: object, place: Place) -> Match:
+def _match(table: object, place: RulePlace) -> Match:
     if not isinstance(table, dict) or not table:
         raise place.error("no match.", "Say what the rule takes, like match.pattern = '...'.")
-    _refuse_unknown(table, tuple(_TYPES), place, f"match knows {', '.join(_TYPES)}.", prefix="match.")
+    _refuse_unknown(table, tuple(_KINDS), place, f"match knows {', '.join(_KINDS)}.", prefix="match.")
     values: dict[str, Any] = {key: _value(key, value, place) for key, value in table.items()}
     match = Match(**values)
     for wrong, message, mend in _contradictions(match):
@@ -233,32 +267,18 @@ def _contradictions(match: Match) -> tuple[tuple[bool, str, str], ...]:
     )
 
 
-def _value(key: str, value: object, place: Place) -> object:
-    """One value of ``match``, checked against ``_TYPES``."""
-    wrong = place.error(f"match.{key} is {value!r}.", f"It must be {_TYPES[key]}.")
-    kind = _TYPES[key]
-    if kind.startswith("true"):
-        if not isinstance(value, bool):
-            raise wrong
-    elif kind.startswith("a number"):
-        most = MAX_TOKENS if key == "max_tokens" else 10
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-            raise wrong
-    elif key == "position":
-        if value not in POSITIONS:
-            raise wrong
-    else:
-        words = [value] if isinstance(value, str) and "pattern" in kind else value
-        if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
-            raise wrong
-        if "pattern" not in kind:
-            return tuple(word.lower() for word in words)
-        _check_patterns(key, words, place)
-        return tuple(words)
-    return value
+def _value(key: str, value: object, place: RulePlace) -> object:
+    """One value of ``match``, as its kind reads it."""
+    kind = _KINDS[key]
+    found = kind.read(value)
+    if found is None:
+        raise place.error(f"match.{key} is {value!r}.", f"It must be {kind.says}.")
+    if kind is PATTERNS:
+        _check_patterns(key, found, place)
+    return found
 
 
-def _check_patterns(key: str, alternatives: list[str], place: Place) -> None:
+def _check_patterns(key: str, alternatives: Sequence[str], place: RulePlace) -> None:
     for pattern in alternatives:
         if _SIGN_IN_CLASS.search(pattern):
             raise place.error(rf"match.{key} {pattern!r} has \W inside brackets.", r"Write (?:\W|...) instead.")
@@ -271,7 +291,7 @@ def _check_patterns(key: str, alternatives: list[str], place: Place) -> None:
 
 
 def _refuse_unknown(
-    table: Mapping[str, Any], known: tuple[str, ...], place: Place, mend: str, *, prefix: str = ""
+    table: Mapping[str, Any], known: tuple[str, ...], place: RulePlace, mend: str, *, prefix: str = ""
 ) -> None:
     unknown = sorted(set(table) - set(known))
     if unknown:
@@ -307,7 +327,7 @@ Choices = Mapping[str, tuple[Choice, ...]]
 
 def parse_choices(content: bytes, *, file: str) -> tuple[Choice, ...]:
     """The pins and vetoes of one site file, in file order. Raises RuleError."""
-    place = Place(file)
+    place = RulePlace(file)
     table = read_toml(content, place)[1].get("template", {})
     if not isinstance(table, dict):
         raise place.error("template is not a table.", _MEND)

@@ -120,7 +120,7 @@ class Claim(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Pack:
+class RuleGroup:
     """Rules that are asked together, the first first."""
 
     rules: tuple[Rule, ...]
@@ -135,18 +135,18 @@ class Pack:
 class RuleSet:
     """Every rule that was loaded: the general ones, and those of single sites by domain."""
 
-    general: Pack
-    sites: Mapping[str, Pack]
+    general: RuleGroup
+    sites: Mapping[str, RuleGroup]
 
 
-def pack_rules(rules: Sequence[Rule]) -> Pack:
-    """Rules as a pack, in the order given."""
+def pack_rules(rules: Sequence[Rule]) -> RuleGroup:
+    """Rules as a group, in the order given."""
     most = max((rule.match.max_tokens for rule in rules), default=0)
     bare = [(i, rule.match) for i, rule in enumerate(rules) if rule.match.is_bare]
     roles = {role for _, match in bare for role in match.role}
     by_role = {role: tuple(i for i, match in bare if not match.role or role in match.role) for role in roles}
     searches = tuple((i, how, pattern) for i, rule in enumerate(rules) for how, pattern in rule.match.searches)
-    return Pack(
+    return RuleGroup(
         tuple(rules),
         tuple(map(_claim, rules)),
         searches,
@@ -197,7 +197,7 @@ def _near_chaff(decisions: Sequence[Decision | None], i: int) -> bool:
     return any(decision is not None and decision.label not in KEPT_LABELS for decision in around)
 
 
-def _site_packs(rules: RuleSet, site: str | None) -> tuple[Pack, ...]:
+def _site_packs(rules: RuleSet, site: str | None) -> tuple[RuleGroup, ...]:
     """The packs of the sites that a host belongs to, the longest domain first."""
     if not site or not rules.sites:
         return ()
@@ -206,7 +206,7 @@ def _site_packs(rules: RuleSet, site: str | None) -> tuple[Pack, ...]:
     return tuple(rules.sites[domain] for domain in domains if domain in rules.sites)
 
 
-def _claims(packs: Iterable[Pack], blocks: Sequence[Block]) -> dict[int, list[Claim]]:
+def _claims(packs: Iterable[RuleGroup], blocks: Sequence[Block]) -> dict[int, list[Claim]]:
     """By index of the block, the claims of rules whose conditions on the block alone hold, in the order they are asked."""
     asked = [(pack, finder(pack.searches)) for pack in packs]
     longest = max(pack.max_chars for pack, _ in asked)
@@ -225,7 +225,7 @@ def _claims(packs: Iterable[Pack], blocks: Sequence[Block]) -> dict[int, list[Cl
     return claims
 
 
-def _bare(pack: Pack, block: Block) -> tuple[int, ...]:
+def _bare(pack: RuleGroup, block: Block) -> tuple[int, ...]:
     """The rules that look at mark-up alone and may take the block, ascending."""
     return () if block.markup is None else pack.bare_by_role.get(block.markup.role, pack.bare_elsewhere)
 

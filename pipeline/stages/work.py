@@ -28,7 +28,7 @@ from pipeline.store.files import (
     read_columns,
     write_table,
 )
-from pipeline.store.fingerprint import Recipe, clean_fingerprint, fingerprint, limits_of, table_fingerprint
+from pipeline.store.fingerprint import Dependencies, clean_fingerprint, fingerprint, limits_of, table_fingerprint
 from pipeline.store.layout import FINISHED, INPUTS_KEPT, LEARNED, PACKS, RUN, STATE
 from pipeline.store.marks import has_mark, make_marked, remove_ours, unoccupied
 from pipeline.store.memory import Memory
@@ -179,14 +179,14 @@ def given_up_names(folder: Path) -> list[tuple[str, str | None]]:
     return sorted(((one.path, one.member) for one in given_up_in(folder)), key=str)
 
 
-def clean_tasks(work: Work, inputs: Sequence[RawInput], recipe: Recipe) -> list[CleanTask]:
+def clean_tasks(work: Work, inputs: Sequence[RawInput], depends_on: Dependencies) -> list[CleanTask]:
     """A task a shard of the files that have to be cleaned."""
     settings = work.settings
     copies = {path: copy for path, copy in work.copies().items() if copy.exists()}
     shards = make_shards(inputs, max_bytes=settings.shard_mb << 20, max_files=settings.shard_files)
     tasks = []
     for number, shard in enumerate(shards, 1):
-        folder = unoccupied(work.packs / clean_fingerprint(shard, recipe))
+        folder = unoccupied(work.packs / clean_fingerprint(shard, depends_on))
         if folder.exists() and not _resumable(folder):
             remove_ours(folder, RESULTS)
         task = CleanTask(

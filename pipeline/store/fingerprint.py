@@ -30,7 +30,7 @@ PASSED = frozenset({"memory_mb", "record_seconds", "max_file_mb"})
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Dependencies:
     """Fingerprints of what cleaning depends on beside the raw bytes."""
 
     made_with: str  # code, model, general rules, limits
@@ -47,21 +47,21 @@ def limits_of(settings: Settings) -> dict[str, int]:
     return {"max_file_bytes": settings.max_file_mb << 20, "max_record_bytes": settings.max_record_mb << 20}
 
 
-def recipe_of(settings: Settings) -> Recipe:
+def dependencies_of(settings: Settings) -> Dependencies:
     """What cleaning depends on under these settings."""
     general, sites = _rule_fingerprints(settings.rules)
     limits = {name: limit for name, limit in limits_of(settings).items() if name != "max_file_bytes"}  # the scan's
-    return Recipe(fingerprint(code_fingerprint(), general, limits), sites)
+    return Dependencies(fingerprint(code_fingerprint(), general, limits), sites)
 
 
-def clean_fingerprint(inputs: Sequence[RawInput], recipe: Recipe) -> str:
-    """What the cleaned result of some files depends on: their names and bytes, and the recipe."""
+def clean_fingerprint(inputs: Sequence[RawInput], depends_on: Dependencies) -> str:
+    """What the cleaned result of some files depends on: their names and bytes, and what it is made with."""
     files = [(one.path, one.sha256) for one in inputs]
-    return fingerprint(recipe.made_with, sorted(recipe.site_rules.items()), files)
+    return fingerprint(depends_on.made_with, sorted(depends_on.site_rules.items()), files)
 
 
 def collection_fingerprint(
-    inputs: Sequence[RawInput], left_out: Iterable[tuple[str, str]], recipe: Recipe, settings: Settings
+    inputs: Sequence[RawInput], left_out: Iterable[tuple[str, str]], depends_on: Dependencies, settings: Settings
 ) -> str:
     """What the datasets depend on, clock and modification times aside: equal means there is nothing new.
 
@@ -70,7 +70,7 @@ def collection_fingerprint(
     ignored = {"workers", "shard_mb", "shard_files", "keep_snapshots", "rules", *PASSED}
     chosen = {name: value for name, value in settings.model_dump().items() if name not in ignored}
     files = sorted((one.path, one.sha256) for one in inputs)
-    return fingerprint(recipe.made_with, sorted(recipe.site_rules.items()), chosen, files, sorted(left_out))
+    return fingerprint(depends_on.made_with, sorted(depends_on.site_rules.items()), chosen, files, sorted(left_out))
 
 
 def table_fingerprint(table: pa.Table) -> str:

@@ -24,7 +24,7 @@ _MB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class MemoryBound:
     """What bounds the memory of all processes together, and of each, in megabytes."""
 
     total_mb: int
@@ -42,7 +42,7 @@ class Fitted:
     notices: tuple[str, ...]
 
 
-def fitted(settings: Settings, memory: Memory | None = None) -> Fitted:
+def fitted(settings: Settings, memory: MemoryBound | None = None) -> Fitted:
     """Workers and their memory under these settings on this machine, or one with that memory."""
     memory = memory or machine_memory()
     room = max(memory.total_mb - RESERVE_MB, memory.total_mb // 2)
@@ -65,13 +65,17 @@ def fitted(settings: Settings, memory: Memory | None = None) -> Fitted:
     return Fitted(workers, most, first, notices)
 
 
-def machine_memory() -> Memory:
+def machine_memory() -> MemoryBound:
     """The memory of this machine, or of the control group this process is in when that is less."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _MB
     group = min((limit // _MB for limit in group_limits()), default=machine)
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     process = None if hard == resource.RLIM_INFINITY else hard // _MB
-    return Memory(group, "the container", process) if group < machine else Memory(machine, "the machine", process)
+    return (
+        MemoryBound(group, "the container", process)
+        if group < machine
+        else MemoryBound(machine, "the machine", process)
+    )
 
 
 def group_limits(own: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:

@@ -2,11 +2,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.settings import Settings
-from pipeline.workers.machine import LEAST_MB, RESERVE_MB, Memory, fitted, group_limits
+from pipeline.workers.machine import LEAST_MB, RESERVE_MB, MemoryBound, fitted, group_limits
 
 
 def fit(total_mb, *, workers, memory_mb=3072, process_mb=None):
-    return fitted(Settings(workers=workers, memory_mb=memory_mb), Memory(total_mb, "the machine", process_mb))
+    return fitted(Settings(workers=workers, memory_mb=memory_mb), MemoryBound(total_mb, "the machine", process_mb))
 
 
 def test_what_fits_is_left_as_it_is_and_nothing_is_said():
