@@ -273,7 +273,7 @@ def _value(key: str, value: object, place: RulePlace) -> object:
     found = kind.read(value)
     if found is None:
         raise place.error(f"match.{key} is {value!r}.", f"It must be {kind.says}.")
-    if kind is PATTERNS:
+    if kind is PATTERNS and isinstance(found, tuple):
         _check_patterns(key, found, place)
     return found
 
