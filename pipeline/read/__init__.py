@@ -60,7 +60,7 @@ READERS: Final[Mapping[str, Format]] = {
     "warc": Format((".warc", ".wet"), is_warc, read_warc),
     "html": Format((".html", ".htm", ".xhtml", ".shtml"), is_page, partial(read_document, media_type="text/html")),
     "markdown": Format((".md", ".markdown"), None, partial(read_document, media_type="text/markdown")),
-    "jsonl": Format((".jsonl", ".ndjson"), None, read_jsonl),
+    "jsonl": Format((".jsonl", ".ndjson", ".jl", ".jsonlines", ".ldjson"), None, read_jsonl),
     "json": Format((".json",), None, read_json),
     "plain": Format((".txt", ".text"), None, partial(read_document, media_type="text/plain")),
 }
@@ -204,7 +204,7 @@ def _read_stream(stream: Stream, origin: Origin, limits: ReadLimits, nest: _Nest
             entries, replace(origin, flags=flags), limits, replace(nest, n_archives=nest.n_archives + 1)
         )
     elif known.reader:
-        yield from known.reader(peeked, Origin(origin.path, flags), limits)
+        yield from known.reader(peeked, replace(origin, flags=flags), limits)
 
 
 def _read_entries(entries: Iterator[Entry], origin: Origin, limits: ReadLimits, nest: _Nest) -> Iterator[Outcome]:
