@@ -15,10 +15,20 @@ from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
 from pipeline.errors import Reason
+from pipeline.read.apart import apart
 from pipeline.read.archives import Entry, Members, is_tar, read_tar, read_zip
 from pipeline.read.json import read_json, read_jsonl
 from pipeline.read.limits import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
-from pipeline.read.packed import BZIP2, BZIP2_MAGIC, XZ, XZ_MAGIC, ZSTD_MAGIC, PackedStream, ZstdStream
+from pipeline.read.packed import (
+    BZIP2,
+    BZIP2_MAGIC,
+    XZ,
+    XZ_MAGIC,
+    ZSTD_MAGIC,
+    ZSTD_SKIPPABLE,
+    PackedStream,
+    unpack_zstd,
+)
 from pipeline.read.scan import RawFile, RawFolder, changed_failure, passed_over, stamp_in, unreadable
 from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, not_text, packed_kind, read_document
 from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, Peeked, StoredStream, Stream, seekable
@@ -52,7 +62,7 @@ READERS: Final[Mapping[str, Format]] = {
     "gzip": Format((".gz", ".tgz"), _begins(GZIP_MAGIC), unpack=GzipStream),
     "bzip2": Format((".bz2", ".tbz2", ".tbz"), _begins(*BZIP2_MAGIC), unpack=partial(PackedStream, kit=BZIP2)),
     "xz": Format((".xz", ".txz"), _begins(XZ_MAGIC), unpack=partial(PackedStream, kit=XZ)),
-    "zstd": Format((".zst", ".zstd", ".tzst"), _begins(ZSTD_MAGIC), unpack=ZstdStream),
+    "zstd": Format((".zst", ".zstd", ".tzst"), _begins(ZSTD_MAGIC, *ZSTD_SKIPPABLE), unpack=unpack_zstd),
     "tar": Format((".tar",), is_tar, entries=lambda stream, limits, meter: read_tar(stream, limits)),
     "zip": Format(
         (".zip",), None, entries=lambda stream, limits, meter: read_zip(seekable(stream, limits), limits, meter)
@@ -185,6 +195,9 @@ def _read_stream(stream: Stream, origin: Origin, limits: ReadLimits, nest: _Nest
         yield _no_format(peeked.head, origin)
         return
     known = READERS[found]
+    if not known.unpack and not known.entries and (kind := apart(peeked.head)):
+        yield Skipped(origin.path, None, f"no document: {kind}")
+        return
     flags = origin.flags
     if (suffix or known.unpack) and _BY_SUFFIX.get(suffix) != found:
         flags = tuple(dict.fromkeys((*flags, "suffix_mismatch")))

@@ -312,7 +312,10 @@ def _decoded(content: bytes) -> tuple[str, tuple[str, float]]:
     """Decode JSON (RFC 8259 8.1 asks for UTF-8; RFC 4627 3 allowed UTF-16 and UTF-32; people have GBK and Big5)."""
     named = json.detect_encoding(content)
     if not named.startswith("utf-8"):
-        return content.decode(named, "replace").removeprefix("\ufeff"), (named.replace("-le", "le").replace("-be", "be"), 1.0)
+        return content.decode(named, "replace").removeprefix("\ufeff"), (
+            named.replace("-le", "le").replace("-be", "be"),
+            1.0,
+        )
     found = decode(content)
     return found.text.removeprefix("\ufeff"), (found.encoding, found.confidence)
 

@@ -10,16 +10,32 @@ import lzma
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import IO, Final, Protocol, cast
 
 import pyarrow as pa
+import zstandard
 
 from pipeline.read.limits import MIB, ReadFailure, ReadLimits
-from pipeline.read.stream import OUTPUT, CutStream, DamagedStream, ForeignTail, Meter, Seekable
+from pipeline.read.stream import (
+    OUTPUT,
+    CutStream,
+    DamagedStream,
+    ForeignTail,
+    Meter,
+    Seekable,
+    Stream,
+    read_exactly,
+)
 
 BZIP2_MAGIC: Final = tuple(b"BZh%d" % level + block for level in range(1, 10) for block in (b"1AY&SY", b"\x17rE8P\x90"))
 XZ_MAGIC: Final = b"\xfd7zXZ\0"  # https://tukaani.org/xz/xz-file-format.txt 2.1.1.1
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"  # RFC 8878 3.1.1
+ZSTD_SKIPPABLE: Final = tuple(bytes((low, 0x2A, 0x4D, 0x18)) for low in range(0x50, 0x60))  # RFC 8878 3.1.2
+#: A skippable frame that holds the dictionary of all frames behind it:
+#: https://iipc.github.io/warc-specifications/specifications/warc-zstd/
+_ZSTD_DICTIONARY: Final = b"\x5d\x2a\x4d\x18"
+_MOST_DICTIONARY = 16 * MIB  # those that are made have up to 1
+_ZSTD_WINDOW = 128 * MIB  # what a frame may ask to be kept in memory; level 19 takes 8
 _XZ_MEMORY = 256 * MIB  # a dictionary of level 9 takes 64
 _LZMA_HEAD = struct.Struct("<HHBL")
 
@@ -143,15 +159,15 @@ class PackedStream:
         return True
 
 
-class ZstdStream:
-    """The decompressed bytes of all frames of a Zstandard file, by pyarrow."""
+class ArrowStream:
+    """The decompressed bytes of all that a file holds in a compression that pyarrow has: "zstd", "brotli"."""
 
     member = 0
 
-    def __init__(self, file: Seekable, *, limits: ReadLimits, meter: Meter | None = None) -> None:
+    def __init__(self, file: Seekable, codec: str, *, limits: ReadLimits, meter: Meter | None = None) -> None:
         file.seek(0)
         self._source = _ArrowSource(file)
-        self._stream = pa.CompressedInputStream(pa.PythonFile(self._source, mode="r"), "zstd")
+        self._stream = pa.CompressedInputStream(pa.PythonFile(self._source, mode="r"), codec)
         self._meter = meter or Meter(limits.max_expanded_bytes)
         self._damage: DamagedStream | None = None
 
@@ -174,6 +190,61 @@ class ZstdStream:
                 if "Truncated" in str(error)
                 else DamagedStream("The compressed data is damaged.")
             )
+            raise self._damage from None
+        self._meter.count(len(data))
+        return data
+
+    def resync(self) -> bool:
+        """Return False: after damage nothing more is read."""
+        return False
+
+
+def unpack_zstd(file: Seekable, *, limits: ReadLimits, meter: Meter | None = None) -> Stream:
+    """Return the stream of a Zstandard file, with its own dictionary if it begins with one. Raises DamagedStream."""
+    file.seek(0)
+    head = read_exactly(file, 8)
+    if not head.startswith(_ZSTD_DICTIONARY) or len(head) < 8:
+        return ArrowStream(file, "zstd", limits=limits, meter=meter)
+    (size,) = struct.unpack("<L", head[4:])
+    content = read_exactly(file, size) if size <= _MOST_DICTIONARY else b""
+    if len(content) < size or not size:
+        raise DamagedStream("The dictionary that the file begins with is cut off or too large.")
+    try:
+        if content.startswith(ZSTD_MAGIC):
+            content = zstandard.ZstdDecompressor().stream_reader(content).read(_MOST_DICTIONARY)
+        unpacker = zstandard.ZstdDecompressor(zstandard.ZstdCompressionDict(content), max_window_size=_ZSTD_WINDOW)
+    except (zstandard.ZstdError, ValueError) as error:
+        raise DamagedStream(f"The dictionary that the file begins with is damaged: {error}.") from None
+    return DictionaryStream(file, unpacker, meter=meter or Meter(limits.max_expanded_bytes))
+
+
+class DictionaryStream:
+    """The decompressed bytes of the frames that lie ahead in a file, which share a dictionary.
+
+    One that is cut off in the middle ends there: what it holds, a WARC file, tells that by itself.
+    """
+
+    member = 0
+
+    def __init__(self, file: Seekable, unpacker: zstandard.ZstdDecompressor, *, meter: Meter) -> None:
+        self._source = _ArrowSource(file)
+        self._reader = unpacker.stream_reader(cast("IO[bytes]", self._source), read_size=OUTPUT, read_across_frames=True)
+        self._meter = meter
+        self._damage: DamagedStream | None = None
+
+    @property
+    def consumed(self) -> int:
+        """Bytes of the file that the output so far was made from."""
+        return self._source.n_read
+
+    def read(self) -> bytes:
+        """Return the next bytes, none at the end. Raises DamagedStream, ReadFailure, OSError."""
+        if self._damage:
+            raise self._damage
+        try:
+            data = self._reader.read(OUTPUT)
+        except zstandard.ZstdError as error:
+            self._damage = DamagedStream(f"The compressed data is damaged: {error}.")
             raise self._damage from None
         self._meter.count(len(data))
         return data

@@ -197,7 +197,7 @@ def test_chunked_by_the_header_only_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_coding_that_is_not_read_is_rejected(tmp_path: Path) -> None:
-    outcomes = read(tmp_path, response(bytes(range(256)) * 9, Content_Type=HTML, Content_Encoding="br"))
+    outcomes = read(tmp_path, response(bytes(range(256)) * 9, Content_Type=HTML, Content_Encoding="compress"))
     assert shape(outcomes) == [("1", Reason.UNSUPPORTED_TYPE)]
 
 
