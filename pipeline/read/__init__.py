@@ -32,6 +32,7 @@ from pipeline.read.packed import (
 from pipeline.read.scan import RawFile, RawFolder, changed_failure, passed_over, stamp_in, unreadable
 from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, not_text, packed_kind, read_document
 from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, Peeked, StoredStream, Stream, seekable
+from pipeline.read.table import ARROW_MAGIC, PARQUET_MAGIC, read_arrow, read_csv, read_parquet
 from pipeline.read.warc import is_warc, read_warc
 from pipeline.types import RawInput
 
@@ -71,6 +72,9 @@ READERS: Final[Mapping[str, Format]] = {
     "html": Format((".html", ".htm", ".xhtml", ".shtml"), is_page, partial(read_document, media_type="text/html")),
     "markdown": Format((".md", ".markdown"), None, partial(read_document, media_type="text/markdown")),
     "jsonl": Format((".jsonl", ".ndjson", ".jl", ".jsonlines", ".ldjson"), None, read_jsonl),
+    "parquet": Format((".parquet", ".pq"), _begins(PARQUET_MAGIC), read_parquet),
+    "arrow": Format((".arrow", ".feather", ".ipc"), _begins(ARROW_MAGIC), read_arrow),
+    "csv": Format((".csv", ".tsv", ".tab"), None, read_csv),
     "json": Format((".json",), None, read_json),
     "plain": Format((".txt", ".text"), None, partial(read_document, media_type="text/plain")),
 }

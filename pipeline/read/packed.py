@@ -228,7 +228,9 @@ class DictionaryStream:
 
     def __init__(self, file: Seekable, unpacker: zstandard.ZstdDecompressor, *, meter: Meter) -> None:
         self._source = _ArrowSource(file)
-        self._reader = unpacker.stream_reader(cast("IO[bytes]", self._source), read_size=OUTPUT, read_across_frames=True)
+        self._reader = unpacker.stream_reader(
+            cast("IO[bytes]", self._source), read_size=OUTPUT, read_across_frames=True
+        )
         self._meter = meter
         self._damage: DamagedStream | None = None
 
