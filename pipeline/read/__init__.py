@@ -19,6 +19,7 @@ from pipeline.read.apart import apart
 from pipeline.read.archives import Entry, Members, is_tar, read_tar, read_zip
 from pipeline.read.json import read_json, read_jsonl
 from pipeline.read.limits import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
+from pipeline.read.mail import is_mail, is_mbox, read_mail, read_mbox
 from pipeline.read.packed import (
     BZIP2,
     BZIP2_MAGIC,
@@ -69,6 +70,8 @@ READERS: Final[Mapping[str, Format]] = {
         (".zip",), None, entries=lambda stream, limits, meter: read_zip(seekable(stream, limits), limits, meter)
     ),
     "warc": Format((".warc", ".wet"), is_warc, read_warc),
+    "mbox": Format((".mbox", ".mbx"), is_mbox, read_mbox),
+    "mail": Format((".mhtml", ".mht", ".eml"), is_mail, read_mail),
     "html": Format((".html", ".htm", ".xhtml", ".shtml"), is_page, partial(read_document, media_type="text/html")),
     "markdown": Format((".md", ".markdown"), None, partial(read_document, media_type="text/markdown")),
     "jsonl": Format((".jsonl", ".ndjson", ".jl", ".jsonlines", ".ldjson"), None, read_jsonl),
