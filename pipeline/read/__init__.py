@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 from pipeline.errors import Reason
 from pipeline.read.apart import apart
 from pipeline.read.archives import Entry, Members, is_tar, read_tar, read_zip
+from pipeline.read.feed import is_feed, read_feed
 from pipeline.read.json import read_json, read_jsonl
 from pipeline.read.limits import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
 from pipeline.read.mail import is_mail, is_mbox, read_mail, read_mbox
@@ -72,6 +73,7 @@ READERS: Final[Mapping[str, Format]] = {
     "warc": Format((".warc", ".wet"), is_warc, read_warc),
     "mbox": Format((".mbox", ".mbx"), is_mbox, read_mbox),
     "mail": Format((".mhtml", ".mht", ".eml"), is_mail, read_mail),
+    "feed": Format((".xml", ".rss", ".atom", ".rdf"), is_feed, read_feed),
     "html": Format((".html", ".htm", ".xhtml", ".shtml"), is_page, partial(read_document, media_type="text/html")),
     "markdown": Format((".md", ".markdown"), None, partial(read_document, media_type="text/markdown")),
     "jsonl": Format((".jsonl", ".ndjson", ".jl", ".jsonlines", ".ldjson"), None, read_jsonl),

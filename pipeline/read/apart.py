@@ -15,6 +15,7 @@ from pipeline.read.sniff import as_text, opening
 from pipeline.text.prose import is_prose_line
 
 _ROOT = re.compile(r"\s*<(?:([\w.-]{1,40}):)?([\w.-]{1,40})[\s/>]")
+_DOCTYPE = re.compile(r"\s*<!DOCTYPE\s{1,20}(?:([\w.-]{1,40}):)?(?!html)([\w.-]{1,40})[\s>\[]", re.IGNORECASE)
 #: Root element of an XML file -> what it is.
 _XML_KINDS: Final = {
     "urlset": "sitemap",
@@ -66,7 +67,8 @@ _CODE_SHARE = 0.12  # of the signs of code among what is not white space; prose 
 
 def xml_root(head: bytes) -> str | None:
     """The name of the element that an XML file begins with, in lower case and without its prefix; None for no XML."""
-    found = _ROOT.match(opening(as_text(head)))
+    text = opening(as_text(head))
+    found = _DOCTYPE.match(text) or _ROOT.match(text)
     return found[2].lower() if found else None
 
 
