@@ -18,7 +18,7 @@ from pipeline.errors import Reason
 from pipeline.read.apart import apart
 from pipeline.read.archives import Entry, Members, is_tar, read_tar, read_zip
 from pipeline.read.feed import is_feed, read_feed
-from pipeline.read.json import read_json, read_jsonl
+from pipeline.read.json import is_json, read_json, read_json_text, read_jsonl
 from pipeline.read.limits import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
 from pipeline.read.mail import is_mail, is_mbox, read_mail, read_mbox
 from pipeline.read.packed import (
@@ -81,6 +81,7 @@ READERS: Final[Mapping[str, Format]] = {
     "arrow": Format((".arrow", ".feather", ".ipc"), _begins(ARROW_MAGIC), read_arrow),
     "csv": Format((".csv", ".tsv", ".tab"), None, read_csv),
     "json": Format((".json",), None, read_json),
+    "json text": Format((), None, read_json_text),
     "plain": Format((".txt", ".text"), None, partial(read_document, media_type="text/plain")),
 }
 
@@ -161,7 +162,8 @@ def detect_format(relative: str, head: bytes) -> str | None:
     """Return the format's name in ``READERS`` by a file's name and first bytes, or None when nothing reads it.
 
     Magic bytes win over the suffix. The suffix before that of a compression counts when the bytes are not compressed.
-    Without a suffix, text that begins with an element is HTML, other text is plain, and a zip is read as one.
+    Without a suffix, text that begins with an element is HTML, other text is plain, and a zip is read as one. Text
+    that begins like JSON is looked at for that.
     """
     if found := next((name for name, known in READERS.items() if known.magic and known.magic(head)), None):
         return found
@@ -173,6 +175,8 @@ def detect_format(relative: str, head: bytes) -> str | None:
         return named if is_binary(head) and not not_text(head) else detect_format(_unpacked_name(relative), head)
     if not_text(head) or packed_kind(head):
         return "zip" if not suffix and not_text(head) == "zip archive" else None
+    if (not suffix or named == "plain") and not is_binary(head) and is_json(head):
+        return "json text"
     if suffix:
         return named
     if is_binary(head):

@@ -16,7 +16,7 @@ from typing import Final
 from pipeline.errors import Reason
 from pipeline.read.fields import Found, Number, documents_in, missing_text, record_of, says_origin
 from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
-from pipeline.read.sniff import content_failure
+from pipeline.read.sniff import as_text, content_failure
 from pipeline.read.stream import CutStream, StoredStream, Stream, check_size, read_whole
 from pipeline.read.transcode import Utf8Stream
 from pipeline.text.decode import decode
@@ -108,6 +108,7 @@ def _nested(values: Iterable[object]) -> list[dict[str, object] | list[object]]:
 _UTF8_BOM = b"\xef\xbb\xbf"
 _BLANK = re.compile(rb"[ \t\r\n]*")
 _ARRAY = re.compile(r"\s*\[\s*(?:\{|\n)")
+_OBJECT = re.compile(r"\s*(?:\[\s*)?\{\s*\"[^\"\\]{1,100}\"\s*:\s*[\"\[{\dtfn-]")
 _SURE = 0.9  # of the charset of a line that is not in the file's
 
 
@@ -282,6 +283,33 @@ def read_json(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Ou
     is_one = len(found) == 1 and isinstance(found[0], Found) and not found[0].listed
     for number, one in enumerate(found, 1):
         yield _document(one, None if is_one else str(number), origin, limits, encoding, f"Object {number:,}")
+
+
+def is_json(head: bytes) -> bool:
+    """Whether a text begins like an object of JSON, or an array of such."""
+    return _OBJECT.match(as_text(head)) is not None
+
+
+def read_json_text(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Outcome]:
+    """Read what is called text and begins like JSON: as JSON or JSON Lines where it is that, else as the text it is.
+
+    Raises ReadFailure for what is wrong with the file.
+    """
+    text = Utf8Stream(stream)
+    if _first_line_is_whole(text.sample, limits):
+        yield from read_jsonl(text, origin, limits)
+        return
+    content, flags = read_whole(text, limits=limits)
+    origin = replace(origin, flags=(*origin.flags, *flags))
+    try:
+        bound_values(content, limits)
+        parse_json(content.decode("utf-8", "replace"), limits)
+    except ReadFailure:
+        record = Record(origin.path, None, content, "text/plain", charset="utf-8", flags=origin.flags)
+        yield replace(record, taken_from=text.taken_from)
+        return
+    for outcome in read_json(StoredStream(BytesIO(content)), origin, limits):
+        yield replace(outcome, taken_from=text.taken_from) if isinstance(outcome, Record) else outcome
 
 
 def _without_documents(value: object, origin: Origin, limits: ReadLimits) -> Outcome:

@@ -15,7 +15,7 @@ from typing import IO, Final, Protocol, cast
 import pyarrow as pa
 import zstandard
 
-from pipeline.read.limits import MIB, ReadFailure, ReadLimits
+from pipeline.read.limits import KIB, MIB, ReadFailure, ReadLimits
 from pipeline.read.stream import (
     OUTPUT,
     CutStream,
@@ -36,6 +36,7 @@ ZSTD_SKIPPABLE: Final = tuple(bytes((low, 0x2A, 0x4D, 0x18)) for low in range(0x
 _ZSTD_DICTIONARY: Final = b"\x5d\x2a\x4d\x18"
 _MOST_DICTIONARY = 16 * MIB  # those that are made have up to 1
 _ZSTD_WINDOW = 128 * MIB  # what a frame may ask to be kept in memory; level 19 takes 8
+_INPUT = 4 * KIB  # bytes in a read: what was consumed for a record is known so far, and its ratio depends on it
 _XZ_MEMORY = 256 * MIB  # a dictionary of level 9 takes 64
 _LZMA_HEAD = struct.Struct("<HHBL")
 
@@ -121,7 +122,7 @@ class PackedStream:
                 return b""
             fresh, self._pending = self._pending, b""
             if not fresh and self._unpacker.needs_input:
-                fresh = self._file.read(OUTPUT)
+                fresh = self._file.read(_INPUT)
                 self.consumed += len(fresh)
             if not fresh and self._unpacker.needs_input:
                 self._damage = CutStream(f"The compressed data ends in the middle, after byte {self.consumed:,}.")
@@ -229,7 +230,7 @@ class DictionaryStream:
     def __init__(self, file: Seekable, unpacker: zstandard.ZstdDecompressor, *, meter: Meter) -> None:
         self._source = _ArrowSource(file)
         self._reader = unpacker.stream_reader(
-            cast("IO[bytes]", self._source), read_size=OUTPUT, read_across_frames=True
+            cast("IO[bytes]", self._source), read_size=_INPUT, read_across_frames=True
         )
         self._meter = meter
         self._damage: DamagedStream | None = None
@@ -268,7 +269,7 @@ class _ArrowSource:
 
     def read(self, size: int) -> bytes:
         try:
-            data = self._file.read(size)
+            data = self._file.read(min(size, _INPUT))
         except (OSError, ReadFailure) as error:
             self.failure = error
             raise
