@@ -17,6 +17,7 @@ from html import unescape
 from pathlib import PurePosixPath
 from typing import Final
 
+from pipeline.errors import Reason
 from pipeline.read.apart import xml_root
 from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
 from pipeline.read.sniff import as_text, content_failure
@@ -54,6 +55,8 @@ _PREFIXES: Final = frozenset("content dc dcterms media itunes feedburner yandex 
 _ANY_TAG: Final = re.compile(r"<[a-z/!][^<>]{0,2000}>", re.IGNORECASE)
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z]\w{1,30});", re.IGNORECASE)
 _BLOCK_TAG: Final = re.compile(r"<(?:p|br|div|h[1-6]|li|td|blockquote|section|pre)[\s>/]", re.IGNORECASE)
+#: What an item cannot have in its text, unless a section of it was not closed.
+_SWALLOWED: Final = re.compile(r"</(?:item|entry)>\s{0,200}<(?:item|entry)[\s>]", re.IGNORECASE)
 _BLANK_LINE: Final = re.compile(r"\n[ \t\r]*\n\s*")
 _NAME_IN_BRACKETS: Final = re.compile(r"[^\s()]{1,100}@[^\s()]{1,100}\s{0,9}\(([^()]{1,100})\)\s*\Z")
 _FAR_LONGER = 2  # a text so many times longer than one before it in the table is the fuller one
@@ -187,6 +190,9 @@ def _items(stream: Stream, limits: ReadLimits) -> Iterator[tuple[int, bytes | Re
             item = cutter.take(start)
             start, end = 0, end - start
             yield number, _whole(item, size, cutter.stream.consumed - stored, limits, is_over=is_over)
+        elif closes:
+            number += 1
+            yield number, ReadFailure(Reason.BROKEN_CONTAINER, "Its beginning is not there. Fetch the feed again.")
         if not closes:
             cutter.start, cutter.is_over, stored = start, False, stream.consumed
     if cutter.start is not None:
@@ -211,6 +217,7 @@ class _Element:
     name: str  # lower case, with a prefix that says something
     attributes: Mapping[str, str]
     value: str  # its text, entities and sections undone; mark-up, when it holds elements
+    is_closed: bool = True
 
     @property
     def words(self) -> str:
@@ -237,9 +244,16 @@ def _outcome(item: bytes, member: str, origin: Origin, text: Utf8Stream) -> Outc
         title=_words(elements, TITLE_NAMES),
         author=_author(elements),
         source=_words(elements, SOURCE_NAMES),
-        flags=origin.flags,
+        flags=(*origin.flags, *(("unclosed_markup",) if _is_torn(elements, chosen) else ())),
         taken_from=text.taken_from,
     )
+
+
+def _is_torn(elements: Sequence[_Element], chosen: _Element) -> bool:
+    """Whether an item may have something of another in it, or lack something of its own."""
+    names = [one.name for one in elements]
+    is_open = any(not one.is_closed and one.name in TEXT_NAMES for one in elements)
+    return is_open or names.count("title") > 1 or _SWALLOWED.search(chosen.value) is not None
 
 
 def _elements(source: str) -> Iterator[_Element]:
@@ -262,7 +276,7 @@ def _elements(source: str) -> Iterator[_Element]:
         ends = closes.get(piece.name, [])
         place = bisect_left(ends, at)
         end = ends[place] if place < len(ends) else _next_known(pieces, at)
-        yield _Element(_known(piece.name), piece.attributes, _value(source, pieces, at - 1, end))
+        yield _Element(_known(piece.name), piece.attributes, _value(source, pieces, at - 1, end), place < len(ends))
         at = end
 
 

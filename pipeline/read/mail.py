@@ -1,8 +1,8 @@
 """Saved pages (MHTML) and mail: what a message says of itself, and its text; mbox, a message a record.
 
-The standard library's email reads header fields and undoes transfer encodings. Its parser of whole messages matches
-each line against every boundary around it and recurses without a bound, so that parts are cut here: RFC 2046 5.1. It
-is used with ``compat32``, which never parses a header's value unasked: the default policy raises on some.
+The standard library's email undoes transfer encodings and reads encoded words and parameters. Its parser of whole
+messages matches each line against every boundary around it and recurses without a bound, so that parts are cut here
+(RFC 2046 5.1). It is used with ``compat32``: the default policy's parser of header values raises on some.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.header import decode_header
 from email.message import Message
-from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import parseaddr
 from html import escape
 from typing import Final
 
 from pipeline.errors import Reason
-from pipeline.read.limits import KIB, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
+from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
 from pipeline.read.sniff import as_text, content_failure, has_markup
 from pipeline.read.stream import CutStream, ForeignTail, Stream, check_size, read_whole, too_large
 from pipeline.text.charset import decode_as, known
 from pipeline.text.decode import decode
-from pipeline.text.safety import clean_url
+from pipeline.text.safety import clean_url, printable
 from pipeline.types import Record
 
 #: Content-Type of a part -> the media type of a Record, the preferred first.
@@ -35,7 +34,6 @@ MEDIA_TYPES: Final = {
     "text/plain": "text/plain",
     "text/markdown": "text/markdown",
 }
-_HEADER_BYTES = 256 * KIB  # of one part's header fields that are read
 _VALUE_CHARS = 4_000  # of a header field's value
 _HEAD_LINES = 200
 
@@ -52,7 +50,6 @@ _FROM_LINE = re.compile(rb"From [^\r\n]{1,200}\d{4}[^\r\n]{0,20}\r?\n(?=[!-9;-~]
 _NEXT_MESSAGE = re.compile(rb"\n\r?\n(?=From [^\r\n]{1,200}\d{4}[^\r\n]{0,20}\r?\n[!-9;-~]{1,70}:)")
 _LONGEST_MATCH = 400  # bytes that _NEXT_MESSAGE may look at
 _QUOTED_FROM = re.compile(rb"(?m)^>(>*From )")
-_HEADER_END = re.compile(rb"\r?\n[ \t]*\r?\n|\A\r?\n")
 _PARAGRAPH_END = re.compile(r"\r?\n[ \t]*\r?\n")
 _WORD_GAP = re.compile(r"(\?=)\s+(=\?)")
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
@@ -232,12 +229,12 @@ class _Tree:
 
 def _message(content: bytes, member: str | None, origin: Origin, limits: ReadLimits) -> Outcome:
     """Turn a message into the record of its text. Raises ReadFailure: EMPTY, TOO_DEEP, TOO_LARGE."""
-    whole = _part(content)
+    whole = _part(content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n"))
     tree = _Tree()
     _gather(whole, tree, limits, depth=limits.max_mime_depth)
     if not tree.texts:
         kinds = ", ".join(dict.fromkeys(tree.others)) or "nothing"
-        return Skipped(origin.path, member, f"mail without a text: {kinds[:80]}")
+        return Skipped(origin.path, member, f"mail without a text: {printable(kinds, limit=80)}")
     text, charset, media_type = _joined(tree.texts)
     if failure := content_failure(text):
         raise failure
@@ -293,7 +290,7 @@ def _chosen(whole: _Part, parts: Sequence[_Part]) -> Sequence[int]:
     pictures and style sheets; the pages of a frameset are all read.
     """
     if whole.kind == "multipart/alternative":
-        return sorted(range(len(parts)), key=lambda number: _rank(parts[number]))[:1]
+        return sorted(range(len(parts)), key=lambda number: (_rank(parts[number]), -len(parts[number].body)))[:1]
     if whole.kind == "multipart/related":
         pages = [number for number, one in enumerate(parts) if one.kind in MEDIA_TYPES or _rank(one) == 1]
         start = whole.header.param("start")
@@ -332,19 +329,24 @@ def _pieces(body: bytes, boundary: str) -> tuple[list[bytes], bool]:
 
 
 def _part(content: bytes) -> _Part:
-    """Return a message or part as its header fields and its body; what is no field begins the body."""
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    end = _HEADER_END.search(content)
-    place = end.start() if end else len(content)
-    parsed = BytesHeaderParser(policy=compat32).parsebytes(content[: min(place, _HEADER_BYTES)] + b"\n\n")
+    """Return a message or part as its header fields and its body; the first line that is no field begins the body."""
     fields: dict[str, str] = {}
-    for name, value in parsed.raw_items():
-        fields.setdefault(name.lower(), str(value)[:_VALUE_CHARS])
-    rest = parsed.get_payload()
-    begun = rest.encode("ascii", "surrogateescape").rstrip(b"\n") if isinstance(rest, str) else b""
-    if begun and not fields:  # no header at all
-        return _Part(_Header({}), content)
-    return _Part(_Header(fields), (begun + b"\n\n" if begun else b"") + (content[end.end() :] if end else b""))
+    name, at = "", 0
+    while at < len(content):
+        end = content.find(b"\n", at) + 1 or len(content)
+        line = content[at:end].rstrip(b"\r\n")
+        if not line.strip():
+            return _Part(_Header(fields), content[end:])
+        value = line[: _VALUE_CHARS + 1].decode("utf-8", "surrogateescape")
+        if line[:1] in (b" ", b"\t") and name:
+            fields[name] = f"{fields[name]} {value.strip()}"[:_VALUE_CHARS]
+        elif found := _FIELD.match(value):
+            name = found[1].lower()
+            fields.setdefault(name, found[2] or "")
+        elif not line.startswith((b"From ", b">From ")) or fields:
+            break
+        at = end
+    return _Part(_Header(fields), content[at:])
 
 
 def _joined(parts: Sequence[_Part]) -> tuple[bytes, str | None, str]:

@@ -209,10 +209,9 @@ def _rows(lines: _Lines, dialect: _Dialect) -> Iterator[tuple[int, list[str] | R
     singly = 0  # lines that are rows by themselves
     while True:
         lines.begin()
-        source: Iterable[str] = lines if not singly else list(islice(lines, 1))
-        singly = max(singly - 1, 0)
+        is_single, singly = singly > 0, max(singly - 1, 0)
         try:
-            row = next(dialect.read(source), None)
+            row = next(dialect.read(list(islice(lines, 1)) if is_single else lines), None)
         except (ReadFailure, csv.Error) as error:
             number += 1
             failure = error if isinstance(error, ReadFailure) else ReadFailure(Reason.BROKEN_CONTAINER, f"{error}.")
@@ -248,7 +247,12 @@ def _without_returns(taken: Sequence[str], dialect: _Dialect, error: Exception) 
     """Return a row of one line with carriage returns in it, as if they were spaces."""
     if not isinstance(error, csv.Error) or len(taken) != 1 or "\r" not in taken[0].rstrip("\r\n"):
         return None
-    return next(dialect.read([taken[0].rstrip("\r\n").replace("\r", " ")]), None)
+    return _single(taken[0], dialect)
+
+
+def _single(line: str, dialect: _Dialect) -> list[str]:
+    """The cells of a line by itself."""
+    return next(dialect.read([line.rstrip("\r\n").replace("\r", " ")]), [])
 
 
 def _was_open(taken: Sequence[str], dialect: _Dialect) -> bool:
@@ -262,7 +266,7 @@ def _was_open(taken: Sequence[str], dialect: _Dialect) -> bool:
 
 def _are_rows(taken: Sequence[str], dialect: _Dialect) -> bool:
     """Whether most lines behind the first are rows by themselves, of the same number of cells, more than one."""
-    counts = Counter(len(row) for line in taken[1:] if line.strip() for row in dialect.read([line]))
+    counts = Counter(len(_single(line, dialect)) for line in taken[1:] if line.strip())
     most, n_rows = counts.most_common(1)[0] if counts else (0, 0)
     return most > 1 and 2 * n_rows >= counts.total()
 
@@ -314,6 +318,8 @@ def _evenness(lines: Sequence[str], dialect: _Dialect) -> float:
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row names the columns: it has a known name, or only names over rows that are none."""
     first = rows[0]
+    if any(map(reads_as_text, first)):
+        return False
     if any(key_of(cell.strip()) in _KNOWN_NAMES for cell in first):
         return True
     cells = [cell.strip() for cell in first]

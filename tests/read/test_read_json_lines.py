@@ -131,8 +131,15 @@ def test_nesting_up_to_the_bound_is_let_through(tmp_path: Path) -> None:
 
 
 def test_a_damaged_character_of_utf8_is_replaced_and_flagged(tmp_path: Path) -> None:
-    broken = json.dumps({"text": "\u5168\u56fd\u78b3\u5e02\u573a"}, ensure_ascii=False).encode().replace(b"\x9b\xbd", b"\x9b")
-    lines = [json.dumps({"text": f"\u7b2c{n}\u53f7\u901a\u77e5\u5df2\u7ecf\u53d1\u5e03\u3002"}, ensure_ascii=False).encode() for n in range(9)]
+    broken = (
+        json.dumps({"text": "\u5168\u56fd\u78b3\u5e02\u573a"}, ensure_ascii=False)
+        .encode()
+        .replace(b"\x9b\xbd", b"\x9b")
+    )
+    lines = [
+        json.dumps({"text": f"\u7b2c{n}\u53f7\u901a\u77e5\u5df2\u7ecf\u53d1\u5e03\u3002"}, ensure_ascii=False).encode()
+        for n in range(9)
+    ]
     outcomes = read(tmp_path, b"\n".join([*lines, broken]))
     assert [o.flags for o in outcomes if isinstance(o, Record)] == [*[()] * 9, ("invalid_utf8",)]
 
