@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import urlsplit
 
-from pipeline.read.sniff import as_text, opening
+from pipeline.read.sniff import HEAD_BYTES, as_text, opening
 from pipeline.text.prose import is_prose_line
 
 _ROOT = re.compile(r"\s*<(?:([\w.-]{1,40}):)?([\w.-]{1,40})[\s/>]")
@@ -76,7 +76,8 @@ def _is_fields(pattern: re.Pattern[str], *, needed: str = "") -> Callable[[str],
     """What is nothing but lines of fields and comments, the first 4 KiB of it."""
 
     def told(text: str) -> bool:
-        lines = [line for line in map(str.strip, text.splitlines()[:-1] or text.splitlines()) if line]
+        whole = text.splitlines()[: None if len(text) < HEAD_BYTES // 2 else -1]  # UTF-16 has half as many characters
+        lines = [line for line in map(str.strip, whole) if line]
         fields = [line for line in lines if not line.startswith("#")]
         fits = bool(fields) and all(map(pattern.match, fields))
         return fits and (not needed or any(line.lower().startswith(needed) for line in fields))

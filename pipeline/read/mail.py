@@ -36,6 +36,7 @@ MEDIA_TYPES: Final = {
 }
 _VALUE_CHARS = 4_000  # of a header field's value
 _HEAD_LINES = 200
+_FOOTER_BYTES = 300  # behind the last part, which nobody is meant to read
 
 # What a head of header fields must have to be mail: one of the first with one of the second, or a sender's address and
 # two more. An article that begins with "Subject: ..." has neither.
@@ -223,7 +224,7 @@ class _Tree:
 
     texts: list[_Part] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
-    is_cut: bool = False
+    flags: list[str] = field(default_factory=list)
     n_parts: int = 0
 
 
@@ -251,7 +252,7 @@ def _message(content: bytes, member: str | None, origin: Origin, limits: ReadLim
         published=None if is_saved else _line(whole.header, "date"),  # a page's says when it was saved
         title=_line(whole.header, "subject"),
         author=None if is_saved else _sender(whole.header),
-        flags=tuple(dict.fromkeys((*origin.flags, *(("truncated",) if tree.is_cut else ())))),
+        flags=tuple(dict.fromkeys((*origin.flags, *tree.flags))),
     )
 
 
@@ -261,8 +262,8 @@ def _gather(part: _Part, tree: _Tree, limits: ReadLimits, *, depth: int) -> None
         raise ReadFailure(Reason.TOO_DEEP, f"Its parts are nested more than {limits.max_mime_depth} deep. Flatten it.")
     boundary = part.header.param("boundary") if part.kind.startswith("multipart/") else None
     if boundary and boundary.strip():
-        pieces, is_whole = _pieces(part.body, boundary)
-        tree.is_cut |= not is_whole
+        pieces, noticed = _pieces(part.body, boundary)
+        tree.flags += [noticed] if noticed else []
         tree.n_parts += len(pieces)
         if tree.n_parts > limits.max_mime_parts:
             raise ReadFailure(Reason.TOO_LARGE, f"It has more than {limits.max_mime_parts:,} parts. Split it.")
@@ -312,8 +313,10 @@ def _rank(part: _Part) -> int:
     return 2 if part.kind in MEDIA_TYPES else _UNWANTED
 
 
-def _pieces(body: bytes, boundary: str) -> tuple[list[bytes], bool]:
-    """Return the parts between the lines of a boundary, and whether the last line was there (RFC 2046 5.1.1)."""
+def _pieces(body: bytes, boundary: str) -> tuple[list[bytes], str | None]:
+    """Return the parts between the lines of a boundary (RFC 2046 5.1.1), and what was noticed: that the last line was
+    not there, or that more than a footer is behind it.
+    """
     mark = re.escape(b"--" + boundary.encode("latin-1", "replace"))
     pieces: list[bytes] = []
     start: int | None = None
@@ -322,10 +325,10 @@ def _pieces(body: bytes, boundary: str) -> tuple[list[bytes], bool]:
             pieces.append(body[start : line.start()].removesuffix(b"\n").removesuffix(b"\r"))
         start = None if line[1] else min(line.end() + 1, len(body))
         if line[1]:
-            return pieces, True
+            return pieces, "trailing_garbage" if len(body[line.end() :].strip()) > _FOOTER_BYTES else None
     if start is not None:
         pieces.append(body[start:])
-    return pieces or [b"\n" + body], False
+    return pieces or [b"\n" + body], "truncated"
 
 
 def _part(content: bytes) -> _Part:

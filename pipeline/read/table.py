@@ -487,7 +487,13 @@ class _ArrowFile:
 def read_parquet(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Outcome]:
     """Yield what each row of a Parquet file comes to; member is its number, from 1. Raises ReadFailure."""
     try:
-        file = pq.ParquetFile(_source(stream, limits), memory_map=False, pre_buffer=False, buffer_size=1 * MIB)
+        file = pq.ParquetFile(
+            _source(stream, limits),
+            memory_map=False,
+            pre_buffer=False,
+            buffer_size=1 * MIB,
+            page_checksum_verification=True,
+        )
         names = _columns(file.schema_arrow, limits)
         batches = file.iter_batches(batch_size=_BATCH_ROWS, columns=names, use_threads=False)
         schema = file.schema_arrow

@@ -46,10 +46,13 @@ class Utf8Stream:
 
     def read(self) -> bytes:
         """As of Stream."""
+        text = b""
         while True:
             data = self._stream.read()
-            text = self._utf8(data)
-            if self._is_first and text:
+            text += self._utf8(data)
+            if self._is_first and len(text) < len(_BOM) and data:
+                continue
+            if self._is_first:
                 self._is_first = False
                 text = text.removeprefix(_BOM)
             if text or not data:
