@@ -10,7 +10,7 @@ import lzma
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Final, Protocol, cast
+from typing import Final, Protocol
 
 import pyarrow as pa
 import zstandard
@@ -37,6 +37,7 @@ _ZSTD_DICTIONARY: Final = b"\x5d\x2a\x4d\x18"
 _MOST_DICTIONARY = 16 * MIB  # those that are made have up to 1
 _ZSTD_WINDOW = 128 * MIB  # what a frame may ask to be kept in memory; level 19 takes 8
 _INPUT = 4 * KIB  # bytes in a read: what was consumed for a record is known so far, and its ratio depends on it
+_ZSTD_INPUT = 1 * KIB  # bytes in a read, which may be 340 blocks of 128 KiB (RFC 8878 3.1.1.2.3) when they mean harm
 _XZ_MEMORY = 256 * MIB  # a dictionary of level 9 takes 64
 _LZMA_HEAD = struct.Struct("<HHBL")
 
@@ -220,41 +221,49 @@ def unpack_zstd(file: Seekable, *, limits: ReadLimits, meter: Meter | None = Non
 
 
 class DictionaryStream:
-    """The decompressed bytes of the frames that lie ahead in a file, which share a dictionary.
-
-    One that is cut off in the middle ends there: what it holds, a WARC file, tells that by itself.
-    """
+    """The decompressed bytes of the frames that lie ahead in a file, which share a dictionary."""
 
     member = 0
 
     def __init__(self, file: Seekable, unpacker: zstandard.ZstdDecompressor, *, meter: Meter) -> None:
-        self._source = _ArrowSource(file)
-        self._reader = unpacker.stream_reader(
-            cast("IO[bytes]", self._source), read_size=_INPUT, read_across_frames=True
-        )
+        self._file = file
+        self._unpacker = unpacker
         self._meter = meter
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._pending = b""
         self._damage: DamagedStream | None = None
-
-    @property
-    def consumed(self) -> int:
-        """Bytes of the file that the output so far was made from."""
-        return self._source.n_read
+        self.consumed = 0
 
     def read(self) -> bytes:
-        """Return the next bytes, none at the end. Raises DamagedStream, ReadFailure, OSError."""
-        if self._damage:
-            raise self._damage
-        try:
-            data = self._reader.read(OUTPUT)
-        except zstandard.ZstdError as error:
-            self._damage = DamagedStream(f"The compressed data is damaged: {error}.")
-            raise self._damage from None
-        self._meter.count(len(data))
-        return data
+        """Return the next bytes, none at the end. Raises CutStream, DamagedStream, ReadFailure, OSError."""
+        while not self._damage:
+            piece, self._pending = self._pending or self._file.read(_ZSTD_INPUT), b""
+            if not piece and self._frame is None:
+                return b""
+            self._frame = self._frame or self._unpacker.decompressobj()
+            data = self._unpacked(self._frame, piece)
+            if self._frame.eof:
+                self._pending = self._frame.unused_data
+                self._frame = None
+            self.consumed += len(piece) - len(self._pending)
+            if data:
+                self._meter.count(len(data))
+                return data
+        raise self._damage
 
     def resync(self) -> bool:
         """Return False: after damage nothing more is read."""
         return False
+
+    def _unpacked(self, frame: zstandard.ZstdDecompressionObj, piece: bytes) -> bytes:
+        if not piece:
+            self._damage = CutStream("The compressed data ends in the middle.")
+            return b""
+        try:
+            return frame.decompress(piece)
+        except zstandard.ZstdError as error:
+            self._damage = DamagedStream(f"The compressed data is damaged: {error}.")
+            return b""
 
 
 class _ArrowSource:
