@@ -42,7 +42,7 @@ def fingerprint(*values: Any) -> str:
     return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def limits_of(settings: Settings) -> dict[str, int | str | None]:
+def limits_of(settings: Settings) -> dict[str, Any]:
     """The bounds on reading and the fields of records, as ``ReadLimits`` takes them."""
     return {
         "max_file_bytes": settings.max_file_mb << 20,
