@@ -61,6 +61,11 @@ _STYLES = re.compile(
     r"|[.#:*\w\[][^{}<>;\n]{0,400}\{\s{0,99}(?:--)?[a-z-]{2,40}\s{0,9}:[^{}]{1,400}[;}])",
     re.DOTALL,
 )
+#: What KINDS may begin with: a look at so much spares all others the rest.
+_MAY_BE = re.compile(
+    rb"[\xef\xbb\xbf\xff\xfe\0\s]{0,20}(?:#|/\*|--\d|[\w.-]{1,80}[\s\0]{0,9}[:,=]|Resolving|Connecting|HTTP)"
+)
+_XML_WITHIN = 200  # bytes of white space and marks before XML
 _CODE_SIGNS = frozenset("{}()[];=<>&|:,.+*/\"'_#")
 _CODE_SHARE = 0.12  # of the signs of code among what is not white space; prose has less than 0.06
 
@@ -77,8 +82,11 @@ def _is_fields(pattern: re.Pattern[str], *, needed: str = "") -> Callable[[str],
 
     def told(text: str) -> bool:
         whole = text.splitlines()[: None if len(text) < HEAD_BYTES // 2 else -1]  # UTF-16 has half as many characters
-        lines = [line for line in map(str.strip, whole) if line]
-        fields = [line for line in lines if not line.startswith("#")]
+        lines = (line for line in map(str.strip, whole) if line and not line.startswith("#"))
+        first = next(lines, "")
+        if not pattern.match(first):
+            return False
+        fields = [first, *lines]
         fits = bool(fields) and all(map(pattern.match, fields))
         return fits and (not needed or any(line.lower().startswith(needed) for line in fields))
 
@@ -86,7 +94,7 @@ def _is_fields(pattern: re.Pattern[str], *, needed: str = "") -> Callable[[str],
 
 
 def _is_wget_log(text: str) -> bool:
-    return len(_WGET.findall(text)) >= 2 and _WGET.match(text.lstrip()) is not None
+    return _WGET.match(text.lstrip()) is not None and len(_WGET.findall(text)) >= 2
 
 
 def _is_code(pattern: re.Pattern[str]) -> Callable[[str], bool]:
@@ -130,9 +138,11 @@ ADDRESSES: Final = {
 
 def apart(head: bytes) -> str | None:
     """What a file is that a site serves beside its documents, by its first bytes; None when it may be a document."""
+    if b"<" in head[:_XML_WITHIN] and (root := xml_root(head)) in _XML_KINDS:
+        return _XML_KINDS[root]
+    if not _MAY_BE.match(head):
+        return None
     text = as_text(head)
-    if (root := xml_root(head)) in _XML_KINDS:
-        return _XML_KINDS[root] if root else None
     return next((kind for kind, told in KINDS if told(text)), None)
 
 

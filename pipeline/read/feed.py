@@ -66,7 +66,7 @@ _MOST_FIELDS = 1_000  # elements of an item that are looked at
 
 def is_feed(head: bytes) -> bool:
     """Whether bytes begin like a feed: <rss>, <feed> or <rdf:RDF>, with a channel, item or entry near."""
-    return xml_root(head) in _ROOTS and _FEED.search(as_text(head)) is not None
+    return b"<" in head[:200] and xml_root(head) in _ROOTS and _FEED.search(as_text(head)) is not None
 
 
 def read_feed(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Outcome]:

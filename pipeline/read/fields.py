@@ -136,6 +136,7 @@ def record_of(found: Found, member: str | None, origin: Origin, limits: ReadLimi
     """Return the Record of a document. Raises ReadFailure: MISSING_TEXT, EMPTY."""
     name, text = _text_of(found.value, limits.text_field)
     clean = _SURROGATE.sub("\ufffd", text)
+    known = [_keyed(layer, but=found.value) for layer in found.layers]
     key = key_of(name.rpartition(".")[2])
     media_type = "text/html" if "html" in key or is_markup(clean) else "text/plain"
     if media_type == "text/plain" and key in {"markdown", "md"}:
@@ -145,12 +146,12 @@ def record_of(found: Found, member: str | None, origin: Origin, limits: ReadLimi
         member=member,
         content=clean.encode("utf-8"),
         media_type=media_type,
-        url=_url_of(found.layers, limits.url_field),
+        url=_url_of(found.layers, limits.url_field, known),
         charset="utf-8",
-        published=_first(found.layers, PUBLISHED_NAMES, limits.time_field),
-        title=_first(found.layers, TITLE_NAMES),
-        author=_first(found.layers, AUTHOR_NAMES),
-        source=_source_of(found.layers),
+        published=_named(found.layers, limits.time_field) if limits.time_field else _first(known, PUBLISHED_NAMES),
+        title=_first(known, TITLE_NAMES),
+        author=_first(known, AUTHOR_NAMES),
+        source=_source_of(known),
         flags=origin.flags if clean == text else (*origin.flags, "lone_surrogates"),
     )
 
@@ -199,6 +200,8 @@ def reads_as_text(text: str) -> bool:
 _TEXT_KEYS, _TEASER_KEYS = frozenset(TEXT_NAMES), frozenset(TEASER_NAMES)
 _ORIGIN: Final = frozenset((*TITLE_NAMES, *URL_NAMES, *PUBLISHED_NAMES))
 _NAMED: Final = frozenset((*TITLE_NAMES, *URL_NAMES))  # an envelope has at most a time, of its own making
+_ID_NAMES: Final = ("id", "guid")
+_SAYING: Final = frozenset((*_ORIGIN, *AUTHOR_NAMES, *SOURCE_NAMES, *_ID_NAMES))
 _NO_TEXT: Final = frozenset((*_ORIGIN, *AUTHOR_NAMES, *SOURCE_NAMES)) | ASIDE
 
 
@@ -307,14 +310,22 @@ def _teaser_text(name: str, value: object) -> str | None:
     return text if text and text.strip() else None
 
 
-def _first(layers: Sequence[Object], names: Sequence[str], field: str | None = None) -> str | None:
-    """Return the first of the named fields that has something in it, on one line; ``field`` before all others."""
-    if field:
-        return next(filter(None, (_line(at_path(layer, field)) for layer in layers)), None)
-    for layer in layers:
-        known = {key_of(name): one for name, one in reversed(list(layer.items())) if one is not layers[0]}
+def _keyed(layer: Object, *, but: Object) -> Object:
+    """The fields of an object that say something of the document, by their keys; the first of equal ones."""
+    return {
+        key: one for name, one in reversed(list(layer.items())) if (key := key_of(name)) in _SAYING and one is not but
+    }
+
+
+def _named(layers: Sequence[Object], field: str) -> str | None:
+    return next(filter(None, (_line(at_path(layer, field)) for layer in layers)), None)
+
+
+def _first(known: Sequence[Object], names: Sequence[str]) -> str | None:
+    """Return the first of the named fields that has something in it, on one line."""
+    for layer in known:
         for name in names:
-            if name in known and (clean := _line(known[name])):
+            if name in layer and (clean := _line(layer[name])):
                 return clean
     return None
 
@@ -332,16 +343,17 @@ def _line(value: object) -> str | None:
     return _CONTROL.sub(" ", _SURROGATE.sub("\ufffd", str(value))).strip() or None
 
 
-def _url_of(layers: Sequence[Object], field: str | None) -> str | None:
+def _url_of(layers: Sequence[Object], field: str | None, known: Sequence[Object]) -> str | None:
     """Return the address; what is called source or id is one if it looks like one, as LangChain has it."""
-    said = _first(layers, URL_NAMES, field) or next(
-        (one for names in (SOURCE_NAMES, ("id", "guid")) if (one := _first(layers, names)) and _is_address(one)), None
-    )
+    said = _named(layers, field) if field else _first(known, URL_NAMES)
+    if not said and not field:
+        others = (_first(known, names) for names in (SOURCE_NAMES, _ID_NAMES))
+        said = next((one for one in others if one and _is_address(one)), None)
     return clean_url(said or "") or None
 
 
-def _source_of(layers: Sequence[Object]) -> str | None:
-    said = _first(layers, SOURCE_NAMES)
+def _source_of(known: Sequence[Object]) -> str | None:
+    said = _first(known, SOURCE_NAMES)
     return None if said is None or _is_address(said) else said
 
 

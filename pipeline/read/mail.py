@@ -47,6 +47,7 @@ _SURE: Final = frozenset(
 _WITH: Final = frozenset("from date subject content-type to".split())
 _MORE: Final = frozenset("date subject to message-id newsgroups organization lines sender reply-to cc path".split())
 _FIELD = re.compile(r"([!-9;-~]{1,70}):(?:[ \t](.*))?\Z", re.DOTALL)
+_FIRST_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]{0,20}[!-9;-~]{1,70}:[ \t]")
 _FROM_LINE = re.compile(rb"From [^\r\n]{1,200}\d{4}[^\r\n]{0,20}\r?\n(?=[!-9;-~]{1,70}:|\r?\n)")
 _NEXT_MESSAGE = re.compile(rb"\n\r?\n(?=From [^\r\n]{1,200}\d{4}[^\r\n]{0,20}\r?\n[!-9;-~]{1,70}:)")
 _LONGEST_MATCH = 400  # bytes that _NEXT_MESSAGE may look at
@@ -59,7 +60,7 @@ _FRAMESET = re.compile(rb"<frameset[\s>]", re.IGNORECASE)
 
 def is_mail(head: bytes) -> bool:
     """Whether bytes begin with the header fields of a message, as far as they go."""
-    return _is_header(as_text(head).lstrip("\ufeff\r\n"))
+    return _FIRST_FIELD.match(head) is not None and _is_header(as_text(head).lstrip("\ufeff\r\n"))
 
 
 def is_mbox(head: bytes) -> bool:
