@@ -55,7 +55,7 @@ _PREFIXES: Final = frozenset("content dc dcterms media itunes feedburner yandex 
 _ANY_TAG: Final = re.compile(r"<[a-z/!][^<>]{0,2000}>", re.IGNORECASE)
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z]\w{1,30});", re.IGNORECASE)
 _BLOCK_TAG: Final = re.compile(r"<(?:p|br|div|h[1-6]|li|td|blockquote|section|pre)[\s>/]", re.IGNORECASE)
-#: What an item cannot have in its text, unless a section of it was not closed.
+#: What an item cannot have in it, unless a section or comment of it was not closed.
 _SWALLOWED: Final = re.compile(r"</(?:item|entry)>\s{0,200}<(?!/)", re.IGNORECASE)
 _BLANK_LINE: Final = re.compile(r"\n[ \t\r]*\n\s*")
 _NAME_IN_BRACKETS: Final = re.compile(r"[^\s()]{1,100}@[^\s()]{1,100}\s{0,9}\(([^()]{1,100})\)\s*\Z")
@@ -244,17 +244,17 @@ def _outcome(item: bytes, member: str, origin: Origin, text: Utf8Stream) -> Outc
         title=_words(elements, TITLE_NAMES),
         author=_author(elements),
         source=_words(elements, SOURCE_NAMES),
-        flags=(*origin.flags, *(("unclosed_markup",) if _is_torn(elements, chosen) else ())),
+        flags=(*origin.flags, *(("unclosed_markup",) if _is_torn(elements, source) else ())),
         taken_from=text.taken_from,
     )
 
 
-def _is_torn(elements: Sequence[_Element], chosen: _Element) -> bool:
+def _is_torn(elements: Sequence[_Element], source: str) -> bool:
     """Whether an item may have something of another in it, or lack something of its own."""
     names = [one.name for one in elements]
     is_open = any(not one.is_closed and one.name in TEXT_NAMES for one in elements)
     is_double = any(names.count(name) > 1 for name in ("title", *TEXT_NAMES))
-    return is_open or is_double or _SWALLOWED.search(chosen.value) is not None
+    return is_open or is_double or _SWALLOWED.search(source) is not None
 
 
 def _elements(source: str) -> Iterator[_Element]:
