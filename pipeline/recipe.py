@@ -104,11 +104,12 @@ def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
         return Rejection(record.path, record.member, "extract", Reason.EMPTY, "There is no text in it.")
     site = site_of(url=record.url, path=record.path, blocks=extracted.blocks, member=record.member)
     flags = (*extracted.flags, *_doubts(decoded, extracted))
+    encoding, confidence = record.taken_from or (decoded.encoding, decoded.confidence)
     return Cleaned(
         doc_id=document_id(record.path, record.member),
         record=replace(record, content=b""),
-        encoding=decoded.encoding,
-        encoding_confidence=decoded.confidence,
+        encoding=encoding,
+        encoding_confidence=confidence,
         extracted=replace(extracted, flags=flags),
         site=site,
         rule_decisions=tuple(apply_rules(rules, extracted.blocks, site=site)),

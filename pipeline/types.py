@@ -84,6 +84,10 @@ class Record:
     charset: str | None = None  # what the HTTP header or the container says; None when silent
     published: str | None = None  # what the container says of the publication time
     title: str | None = None  # what the container says of the title
+    author: str | None = None  # what the container says of the author
+    source: str | None = None  # what the container says of who published it first
+    #: Encoding of the file (WHATWG name) and how sure of it we are, where content is text that was taken out of it.
+    taken_from: tuple[str, float] | None = None
     flags: tuple[str, ...] = ()  # what the reader noticed: "truncated", "suffix_mismatch", ...
 
 

@@ -100,6 +100,48 @@ def test_every_record_ends_in_exactly_one_place(raw, tmp_path):
     assert check_snapshot(report.snapshot) > 5
 
 
+def test_what_people_have_becomes_documents_with_their_origin(tmp_path):
+    """A saved page, a mail, a feed, a table, lines in GBK and an index's answer, each under a name that people give."""
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    texts = [article(lang, n) for n, lang in enumerate(("zh", "en") * 3, 40)]
+    html = ["".join(f"<p>{line}</p>" for line in text.splitlines()) for text in texts]
+    head = "From: <Saved by Blink>\nSnapshot-Content-Location: https://a.example.org/1\nMIME-Version: 1.0\n"
+    (folder / "page.html").write_text(
+        f"{head}Content-Type: text/html; charset=utf-8\n\n<html>{html[0]}</html>", "utf-8"
+    )
+    head = "From: Ann Lee <a@b.example.org>\nDate: Tue, 5 Mar 2024 08:30:00 +0000\nMessage-ID: <1@b>\nSubject: Plan\n"
+    (folder / "mail.txt").write_text(f"{head}\n{texts[1]}", "utf-8")
+    item = f"<item><title>会议</title><link>https://c.example.org/1</link><description><![CDATA[{html[2]}]]></description></item>"
+    (folder / "feed").write_text(f"<rss version='2.0'><channel>{item}</channel></rss>", "utf-8")
+    (folder / "table.csv").write_text(f'"title","body","author"\n"Plan","{texts[3]}","Bo Ek"\n', "utf-8")
+    line = json.dumps(
+        {"标题": "会议", "正文": texts[4], "来源": "晚报", "发布时间": "2024-03-05 08:30"}, ensure_ascii=False
+    )
+    (folder / "lines.jl").write_bytes(f"{line}\n".encode("gb18030"))
+    answer = {"hits": {"hits": [{"_source": {"title": "Plan", "url": "https://d.example.org/1", "blurb": texts[5]}}]}}
+    (folder / "answer.json").write_text(json.dumps(answer), "utf-8")
+    (folder / "robots.txt").write_text("User-agent: *\nDisallow: /\n")
+    snapshot = do(folder, tmp_path / "out").snapshot
+    assert snapshot.manifest["counts"]["quarantined"] == 0
+    found = {row["path"]: row for row in snapshot.table("documents").to_pylist()}
+    kept = {path: " ".join(row["text"].split()) for path, row in found.items()}
+    wanted = dict(zip(("page.html", "mail.txt", "feed", "table.csv", "lines.jl", "answer.json"), texts, strict=True))
+    assert kept == {path: " ".join(text.split()) for path, text in wanted.items()}
+    assert (found["page.html"]["url"], found["page.html"]["published_at"]) == ("https://a.example.org/1", None)
+    assert (found["mail.txt"]["author"], found["table.csv"]["author"]) == ("Ann Lee", "Bo Ek")
+    assert (found["feed"]["title"], found["feed"]["url"]) == ("会议", "https://c.example.org/1")
+    lines = found["lines.jl"]
+    assert (lines["source"], lines["encoding"], lines["published_at"].isoformat()) == (
+        "晚报",
+        "gb18030",
+        "2024-03-05T00:30:00+00:00",
+    )
+    assert found["answer.json"]["url"] == "https://d.example.org/1"
+    reasons = {row["path"]: row["reason"] for row in snapshot.table("inputs").to_pylist() if row["reason"]}
+    assert reasons == {"robots.txt": "no document: robots.txt"}
+
+
 def test_a_copy_is_a_duplicate_of_the_document_that_stays(raw, tmp_path):
     snapshot = do(raw, tmp_path / "out").snapshot
     (duplicate,) = snapshot.table("duplicates").to_pylist()

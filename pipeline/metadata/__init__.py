@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.metadata.page_data import MAX_LINE, PageData, SourceLine, read_page_data, read_source_line
+from pipeline.metadata.page_data import MAX_LINE, PageData, SourceLine, clean_name, read_page_data, read_source_line
 from pipeline.metadata.titles import find_title
 from pipeline.text.dates import parse_timestamp
 from pipeline.text.forms import has_cjk
@@ -44,7 +44,7 @@ def find_metadata(extracted: Extracted, decisions: Sequence[Decision], *, record
     Args:
         extracted: its blocks and head.
         decisions: one a block, as the labeller gives them; a source line that it missed is found as well.
-        record: for what the container says (title, published).
+        record: for what the container says (title, published, author, source).
         site: the registrable domain, as ``pipeline.metadata.site.site_of`` gives it.
 
     A time without a zone is China Standard Time on a Chinese page (a site under .cn, a Chinese source line, or
@@ -59,8 +59,11 @@ def find_metadata(extracted: Extracted, decisions: Sequence[Decision], *, record
     return Metadata(
         title=title,
         title_ordinal=title_ordinal,
-        author=next(iter(page.authors), None) or next((line.read.author for line in lines if line.read.author), None),
+        author=next(iter(page.authors), None)
+        or _said(record.author)
+        or next((line.read.author for line in lines if line.read.author), None),
         source=next(iter(page.sources), None)
+        or _said(record.source)
         or next((line.read.source for line in lines if line.read.source), None)
         or next(iter(page.publishers), None),
         published_at=_published_at(page, lines, record=record, offset=offset),
@@ -81,6 +84,11 @@ def _title(
         site_names=names,
         other=(repair(record.title).text,) if record.title else (),
     )
+
+
+def _said(name: str | None) -> str | None:
+    """A name that the container gives, if it is one."""
+    return clean_name(repair(name).text) if name else None
 
 
 def _source_lines(

@@ -15,13 +15,26 @@ from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
 from pipeline.errors import Reason
+from pipeline.read.apart import apart
 from pipeline.read.archives import Entry, Members, is_tar, read_tar, read_zip
-from pipeline.read.json import read_json, read_jsonl
+from pipeline.read.feed import is_feed, read_feed
+from pipeline.read.json import is_json, read_json, read_json_text, read_jsonl
 from pipeline.read.limits import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
-from pipeline.read.packed import BZIP2, BZIP2_MAGIC, XZ, XZ_MAGIC, ZSTD_MAGIC, PackedStream, ZstdStream
+from pipeline.read.mail import is_mail, is_mbox, read_mail, read_mbox
+from pipeline.read.packed import (
+    BZIP2,
+    BZIP2_MAGIC,
+    XZ,
+    XZ_MAGIC,
+    ZSTD_MAGIC,
+    ZSTD_SKIPPABLE,
+    PackedStream,
+    unpack_zstd,
+)
 from pipeline.read.scan import RawFile, RawFolder, changed_failure, passed_over, stamp_in, unreadable
 from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, not_text, packed_kind, read_document
 from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, Peeked, StoredStream, Stream, seekable
+from pipeline.read.table import ARROW_MAGIC, PARQUET_MAGIC, read_arrow, read_csv, read_parquet
 from pipeline.read.warc import is_warc, read_warc
 from pipeline.types import RawInput
 
@@ -52,16 +65,23 @@ READERS: Final[Mapping[str, Format]] = {
     "gzip": Format((".gz", ".tgz"), _begins(GZIP_MAGIC), unpack=GzipStream),
     "bzip2": Format((".bz2", ".tbz2", ".tbz"), _begins(*BZIP2_MAGIC), unpack=partial(PackedStream, kit=BZIP2)),
     "xz": Format((".xz", ".txz"), _begins(XZ_MAGIC), unpack=partial(PackedStream, kit=XZ)),
-    "zstd": Format((".zst", ".zstd", ".tzst"), _begins(ZSTD_MAGIC), unpack=ZstdStream),
+    "zstd": Format((".zst", ".zstd", ".tzst"), _begins(ZSTD_MAGIC, *ZSTD_SKIPPABLE), unpack=unpack_zstd),
     "tar": Format((".tar",), is_tar, entries=lambda stream, limits, meter: read_tar(stream, limits)),
     "zip": Format(
         (".zip",), None, entries=lambda stream, limits, meter: read_zip(seekable(stream, limits), limits, meter)
     ),
     "warc": Format((".warc", ".wet"), is_warc, read_warc),
+    "mbox": Format((".mbox", ".mbx"), is_mbox, read_mbox),
+    "mail": Format((".mhtml", ".mht", ".eml"), is_mail, read_mail),
+    "feed": Format((".xml", ".rss", ".atom", ".rdf"), is_feed, read_feed),
     "html": Format((".html", ".htm", ".xhtml", ".shtml"), is_page, partial(read_document, media_type="text/html")),
     "markdown": Format((".md", ".markdown"), None, partial(read_document, media_type="text/markdown")),
-    "jsonl": Format((".jsonl", ".ndjson"), None, read_jsonl),
+    "jsonl": Format((".jsonl", ".ndjson", ".jl", ".jsonlines", ".ldjson"), None, read_jsonl),
+    "parquet": Format((".parquet", ".pq"), _begins(PARQUET_MAGIC), read_parquet),
+    "arrow": Format((".arrow", ".feather", ".ipc"), _begins(ARROW_MAGIC), read_arrow),
+    "csv": Format((".csv", ".tsv", ".tab"), None, read_csv),
     "json": Format((".json",), None, read_json),
+    "json text": Format((), None, read_json_text),
     "plain": Format((".txt", ".text"), None, partial(read_document, media_type="text/plain")),
 }
 
@@ -142,7 +162,8 @@ def detect_format(relative: str, head: bytes) -> str | None:
     """Return the format's name in ``READERS`` by a file's name and first bytes, or None when nothing reads it.
 
     Magic bytes win over the suffix. The suffix before that of a compression counts when the bytes are not compressed.
-    Without a suffix, text that begins with an element is HTML, other text is plain, and a zip is read as one.
+    Without a suffix, text that begins with an element is HTML, other text is plain, and a zip is read as one. Text
+    that begins like JSON is looked at for that.
     """
     if found := next((name for name, known in READERS.items() if known.magic and known.magic(head)), None):
         return found
@@ -154,6 +175,8 @@ def detect_format(relative: str, head: bytes) -> str | None:
         return named if is_binary(head) and not not_text(head) else detect_format(_unpacked_name(relative), head)
     if not_text(head) or packed_kind(head):
         return "zip" if not suffix and not_text(head) == "zip archive" else None
+    if (not suffix or named == "plain") and not is_binary(head) and is_json(head):
+        return "json text"
     if suffix:
         return named
     if is_binary(head):
@@ -185,6 +208,9 @@ def _read_stream(stream: Stream, origin: Origin, limits: ReadLimits, nest: _Nest
         yield _no_format(peeked.head, origin)
         return
     known = READERS[found]
+    if not known.unpack and not known.entries and (kind := apart(peeked.head)):
+        yield Skipped(origin.path, None, f"no document: {kind}")
+        return
     flags = origin.flags
     if (suffix or known.unpack) and _BY_SUFFIX.get(suffix) != found:
         flags = tuple(dict.fromkeys((*flags, "suffix_mismatch")))
@@ -204,7 +230,7 @@ def _read_stream(stream: Stream, origin: Origin, limits: ReadLimits, nest: _Nest
             entries, replace(origin, flags=flags), limits, replace(nest, n_archives=nest.n_archives + 1)
         )
     elif known.reader:
-        yield from known.reader(peeked, Origin(origin.path, flags), limits)
+        yield from known.reader(peeked, replace(origin, flags=flags), limits)
 
 
 def _read_entries(entries: Iterator[Entry], origin: Origin, limits: ReadLimits, nest: _Nest) -> Iterator[Outcome]:

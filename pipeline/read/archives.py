@@ -23,7 +23,7 @@ from typing import Final
 
 from pipeline.errors import Reason
 from pipeline.read.limits import KIB, MIB, ReadFailure, ReadLimits
-from pipeline.read.packed import BZIP2, XZ, ZIP_LZMA, PackedStream, ZstdStream
+from pipeline.read.packed import BZIP2, XZ, ZIP_LZMA, ArrowStream, PackedStream
 from pipeline.read.stream import (
     DEFLATE_WBITS,
     CheckedStream,
@@ -371,7 +371,7 @@ _METHODS: Final[Mapping[int, Opener]] = {
     12: lambda file, limits, meter: PackedStream(file, kit=BZIP2, limits=limits, meter=meter),
     14: lambda file, limits, meter: PackedStream(file, kit=ZIP_LZMA, limits=limits, meter=meter),
     95: lambda file, limits, meter: PackedStream(file, kit=XZ, limits=limits, meter=meter),
-    93: lambda file, limits, meter: ZstdStream(file, limits=limits, meter=meter),
+    93: lambda file, limits, meter: ArrowStream(file, "zstd", limits=limits, meter=meter),
 }
 
 _END = struct.Struct("<4s4H2LH")  # 4.3.16

@@ -1,6 +1,6 @@
-"""A JSON object as a record: which field is its text, its address, its title and its time.
+"""JSON Lines and JSON files. Which field of an object is what, and where in a value documents are: ``fields``.
 
-Another name for a field is one more word in the tables below.
+What is no document by its name or form is a line in ``NO_DOCUMENTS``.
 """
 
 from __future__ import annotations
@@ -10,41 +10,48 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from io import BytesIO
+from pathlib import PurePosixPath
 from typing import Final
 
 from pipeline.errors import Reason
+from pipeline.read.fields import Found, Number, documents_in, missing_text, record_of, says_origin
 from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
-from pipeline.read.sniff import content_failure, starts_with_markup
+from pipeline.read.sniff import as_text, content_failure
 from pipeline.read.stream import CutStream, StoredStream, Stream, check_size, read_whole
-from pipeline.text.safety import clean_url
+from pipeline.read.transcode import Utf8Stream
+from pipeline.text.decode import decode
 from pipeline.types import Record
 
-TEXT_FIELDS: Final = ("text", "content", "body", "html", "raw_content", "正文", "内容")
-HTML_FIELD: Final = "html"
-URL_FIELDS: Final = ("url", "link", "source_url", "网址", "链接")
-TITLE_FIELDS: Final = ("title", "标题")
-PUBLISHED_FIELDS: Final = (
-    "published",
-    "published_at",
-    "publish_time",
-    "publish_date",
-    "pubdate",
-    "pub_date",
-    "date",
-    "time",
-    "datetime",
-    "发布时间",
-    "日期",
-)
-
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-
-
-class _Number(str):
-    """A number as it was written: converting it could fail, and no text is one."""
-
-    __slots__ = ()
+#: What it is -> names of files, lower case; suffixes begin with a dot.
+NO_DOCUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "package manifest": (
+        "package.json", "package-lock.json", "npm-shrinkwrap.json", "composer.json", "bower.json", "lerna.json",
+        "pipfile.lock", "deno.json", "jsr.json",
+    ),
+    "settings": (
+        "settings.json", "config.json", "tsconfig.json", "jsconfig.json", "appsettings.json", "launch.json",
+        "tasks.json", "extensions.json", "angular.json", "vercel.json", "now.json", "firebase.json", "turbo.json",
+        "nest-cli.json", "project.json", "global.json", "renovate.json", "biome.json", "babel.config.json",
+        "dataset_info.json", "dataset_infos.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json",
+        "special_tokens_map.json", "vocab.json", ".eslintrc.json", ".prettierrc.json",
+    ),
+    "web app manifest": ("manifest.json", ".webmanifest", "asset-manifest.json", "browserconfig.json"),
+    "JSON schema": (".schema.json", "schema.json", "swagger.json", "openapi.json"),
+    "source map": (".map.json", ".js.map", ".css.map"),
+}  # fmt: skip
+#: What it is -> the fields that an object of it has, all of them.
+NO_DOCUMENT_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    "JSON schema": frozenset({"$schema", "properties"}),
+    "API description": frozenset({"paths", "info"}),
+    "package manifest": frozenset({"name", "version", "dependencies"}),
+    "package lock": frozenset({"lockfileVersion"}),
+    "web app manifest": frozenset({"start_url", "icons"}),
+    "source map": frozenset({"mappings", "sources"}),
+    "GeoJSON": frozenset({"features", "type"}),
+    "compiler settings": frozenset({"compilerOptions"}),
+}
+#: Elasticsearch's bulk format has a line like this before each document.
+_BULK_ACTIONS: Final = frozenset({"index", "create", "update", "delete"})
 
 
 def bound_values(source: bytes, limits: ReadLimits) -> None:
@@ -54,31 +61,6 @@ def bound_values(source: bytes, limits: ReadLimits) -> None:
         raise ReadFailure(Reason.TOO_LARGE, f"{what} Leave out what is no text.")
 
 
-def record_of(value: object, member: str | None, origin: Origin) -> Record:
-    """Return the Record of a JSON object. Raises ReadFailure: MISSING_TEXT, EMPTY."""
-    if not isinstance(value, dict):
-        raise ReadFailure(Reason.MISSING_TEXT, "It is JSON but no object, so it has no text field.")
-    name, text = _text_of(value)
-    clean = _SURROGATE.sub("\ufffd", text)
-    is_html = name == HTML_FIELD or starts_with_markup(clean)
-    return Record(
-        path=origin.path,
-        member=member,
-        content=clean.encode("utf-8"),
-        media_type="text/html" if is_html else "text/plain",
-        url=clean_url(_first(value, URL_FIELDS) or "") or None,
-        charset="utf-8",
-        published=_first(value, PUBLISHED_FIELDS),
-        title=_first(value, TITLE_FIELDS),
-        flags=origin.flags if clean == text else (*origin.flags, "lone_surrogates"),
-    )
-
-
-def has_text_field(value: object) -> bool:
-    """Whether a JSON value is an object with a text field, be it blank."""
-    return isinstance(value, dict) and any(type(value.get(name)) is str for name in TEXT_FIELDS)
-
-
 def parse_json(source: str, limits: ReadLimits) -> object:
     """Return a JSON value. Raises ReadFailure: BROKEN_JSON, TOO_DEEP.
 
@@ -86,7 +68,7 @@ def parse_json(source: str, limits: ReadLimits) -> object:
     length (kept as written, so that no conversion can fail).
     """
     try:
-        value: object = json.loads(source, strict=False, parse_int=_Number, parse_float=_Number)
+        value: object = json.loads(source, strict=False, parse_int=Number, parse_float=Number)
     except RecursionError:
         raise _too_deep(limits) from None
     except json.JSONDecodeError as error:
@@ -121,53 +103,43 @@ def _nested(values: Iterable[object]) -> list[dict[str, object] | list[object]]:
     return [value for value in values if isinstance(value, (dict, list))]
 
 
-def _text_of(value: Mapping[str, object]) -> tuple[str, str]:
-    """Return the name and value of the first text field that has text."""
-    strings = [(name, text) for name in TEXT_FIELDS if type(text := value.get(name)) is str]
-    filled = next(((name, text) for name, text in strings if text.strip()), None)
-    if filled:
-        return filled
-    if strings:
-        raise ReadFailure(Reason.EMPTY, f"Its text field, {strings[0][0]}, is blank.")
-    message = f"It has no text field. A document's text is looked for in {', '.join(TEXT_FIELDS)}."
-    raise ReadFailure(Reason.MISSING_TEXT, message)
+# JSON Lines: a document a line, and a bad line costs itself alone.
 
-
-def _first(value: Mapping[str, object], names: tuple[str, ...]) -> str | None:
-    """Return the first of the named fields that is a string or number with something in it, on one line."""
-    for name in names:
-        text = value.get(name)
-        if isinstance(text, str) and (clean := _CONTROL.sub(" ", _SURROGATE.sub("\ufffd", text)).strip()):
-            return clean
-    return None
-
-
-# JSON Lines: a document a line. A bad line costs itself alone. Which field is what: ``json_record``.
-
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_BOM = b"\xef\xbb\xbf"
 _BLANK = re.compile(rb"[ \t\r\n]*")
+_ARRAY = re.compile(r"\s*\[\s*(?:\{|\n)")
+_OBJECT = re.compile(r"\s*(?:\[\s*)?\{\s*\"[^\"\\]{1,100}\"\s*:\s*[\"\[{\dtfn-]")
+_SURE = 0.9  # of the charset of a line that is not in the file's
 
 
 def read_jsonl(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Outcome]:
-    """Yield a Record or Rejection for each line that is not blank; member is the line's number, from 1."""
+    """Yield what each line that is not blank comes to; member is the line's number, from 1; "3.2" the second in one.
+
+    The charset is that of the whole; a line of UTF-8 that has another one's bytes is read by itself. An array of
+    objects under this name is read as ``read_json`` does.
+    """
+    text = Utf8Stream(stream)
+    if _ARRAY.match(text.sample) and not _first_line_is_whole(text.sample, limits):
+        yield from read_json(text, origin, limits)
+        return
     number = 0
     try:
-        for number, line in _lines(stream, limits):
-            if number == 1 and isinstance(line, bytes):
-                if line.startswith(_UTF16_BOMS):
-                    yield reject(
-                        origin.path, None, Reason.BROKEN_JSON, "JSON Lines must be UTF-8; this is UTF-16. Convert it."
-                    )
-                    return
-                line = line.removeprefix(_UTF8_BOM)
+        for number, line in _lines(text, limits):
             if isinstance(line, ReadFailure):
                 yield reject(origin.path, str(number), line.reason, f"Line {number:,}: {line.message}")
-            elif line.strip():
-                yield _outcome(line, str(number), origin, limits)
+            elif line.removeprefix(_UTF8_BOM).strip():
+                yield from _outcomes(line.removeprefix(_UTF8_BOM), str(number), origin, limits, text.taken_from)
     except ReadFailure as failure:
         message = f"{failure.message} Lines from {number + 1:,} on are lost."
         yield reject(origin.path, str(number + 1), failure.reason, message)
+
+
+def _first_line_is_whole(sample: str, limits: ReadLimits) -> bool:
+    first, _, rest = sample.strip().partition("\n")
+    try:
+        return bool(rest) and parse_json(first, limits) is not None
+    except ReadFailure:
+        return False
 
 
 def _lines(stream: Stream, limits: ReadLimits) -> Iterator[tuple[int, bytes | ReadFailure]]:
@@ -223,18 +195,57 @@ def _bounds(size: int, stored: int, limits: ReadLimits) -> ReadFailure | None:
     return None
 
 
-def _outcome(line: bytes, member: str, origin: Origin, limits: ReadLimits) -> Outcome:
+def _outcomes(
+    line: bytes, member: str, origin: Origin, limits: ReadLimits, taken_from: tuple[str, float]
+) -> Iterator[Outcome]:
     """Turn one line into what it comes to."""
     try:
         bound_values(line, limits)
-        try:
-            source = line.decode("utf-8")
-        except UnicodeDecodeError:
-            source = line.decode("utf-8", "replace")
-            origin = replace(origin, flags=(*origin.flags, "invalid_utf8"))
-        return record_of(parse_json(source, limits), member, origin)
+        source, encoding, flags = _decoded_line(line, taken_from)
+        value = parse_json(source, limits)
+        if _is_bulk_action(value):
+            yield Skipped(origin.path, member, "no document: Elasticsearch action")
+            return
+        found = documents_in(value, limits)
+        if not found:
+            raise missing_text(value, limits)
     except ReadFailure as failure:
-        return reject(origin.path, member, failure.reason, f"Line {member}: {failure.message}")
+        yield reject(origin.path, member, failure.reason, f"Line {member}: {failure.message}")
+        return
+    origin = replace(origin, flags=(*origin.flags, *flags))
+    for number, one in enumerate(found, 1):
+        name = member if len(found) == 1 else f"{member}.{number}"
+        yield _document(one, name, origin, limits, encoding, f"Line {name}")
+
+
+def _document(
+    found: Found | object, member: str | None, origin: Origin, limits: ReadLimits, encoding: tuple[str, float], at: str
+) -> Record | Outcome:
+    """Turn what ``documents_in`` gives into a Record, or the Rejection."""
+    try:
+        if not isinstance(found, Found):
+            raise missing_text(found, limits)
+        return replace(record_of(found, member, origin, limits), taken_from=encoding)
+    except ReadFailure as failure:
+        return reject(origin.path, member, failure.reason, f"{at}: {failure.message}")
+
+
+def _decoded_line(line: bytes, taken_from: tuple[str, float]) -> tuple[str, tuple[str, float], tuple[str, ...]]:
+    """Return a line's text, its encoding, and what was noticed: one that is not in the file's charset is by itself."""
+    try:
+        return line.decode("utf-8"), taken_from, ()
+    except UnicodeDecodeError:
+        found = decode(line)
+    if found.encoding != "utf-8" and not found.n_replaced and found.confidence >= _SURE:
+        return found.text, (found.encoding, found.confidence), ("mixed_encoding",)
+    return line.decode("utf-8", "replace"), taken_from, ("invalid_utf8",)
+
+
+def _is_bulk_action(value: object) -> bool:
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    name, said = next(iter(value.items()))
+    return name in _BULK_ACTIONS and isinstance(said, dict) and all(key.startswith("_") for key in said)
 
 
 # A JSON file: an object, or an array of objects, with the fields of JSON Lines. JSON Lines under this name is read too.
@@ -243,43 +254,104 @@ def _outcome(line: bytes, member: str, origin: Origin, limits: ReadLimits) -> Ou
 
 
 def read_json(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Outcome]:
-    """Yield the Record of an object (member None), or what each object of an array comes to (member from 1).
+    """Yield the Record of an object (member None), or what each document of a list comes to (member from 1).
 
     Raises ReadFailure for what is wrong with the file.
     """
+    if kind := _kind_by_name(origin.name):
+        yield Skipped(origin.path, None, f"no document: {kind}")
+        return
     content, flags = read_whole(stream, limits=limits)
-    origin = Origin(origin.path, (*origin.flags, *flags))
+    origin = replace(origin, flags=(*origin.flags, *flags))
     if failure := content_failure(content):
         raise failure
     bound_values(content, limits)
+    source, encoding = _decoded(content)
     try:
-        value = parse_json(_decoded(content), limits)
+        value = parse_json(source, limits)
     except ReadFailure as failure:
-        if failure.reason is not Reason.BROKEN_JSON or not _is_lines(content, limits):
+        if failure.reason is not Reason.BROKEN_JSON or not _is_lines(source, limits):
             raise
         yield from read_jsonl(StoredStream(BytesIO(content)), origin, limits)
         return
-    values = value if isinstance(value, list) else [value]
-    if not any(map(has_text_field, values)):
-        yield Skipped(origin.path, None, "JSON without a text field")
+    if kind := _kind_by_fields(value):
+        yield Skipped(origin.path, None, f"no document: {kind}")
         return
-    for number, one in enumerate(values, 1):
-        member = str(number) if values is value else None
-        try:
-            yield record_of(one, member, origin)
-        except ReadFailure as failure:
-            yield reject(origin.path, member, failure.reason, f"Object {number:,}: {failure.message}")
+    found = documents_in(value, limits)
+    if not found:
+        yield _without_documents(value, origin, limits)
+    is_one = len(found) == 1 and isinstance(found[0], Found) and not found[0].listed
+    for number, one in enumerate(found, 1):
+        yield _document(one, None if is_one else str(number), origin, limits, encoding, f"Object {number:,}")
 
 
-def _decoded(content: bytes) -> str:
-    """Decode JSON (RFC 8259 8.1 asks for UTF-8; RFC 4627 3 allowed UTF-16 and UTF-32)."""
-    return content.decode(json.detect_encoding(content), "replace").removeprefix("\ufeff")
+def is_json(head: bytes) -> bool:
+    """Whether a text begins like an object of JSON, or an array of such."""
+    return _OBJECT.match(as_text(head)) is not None
 
 
-def _is_lines(content: bytes, limits: ReadLimits) -> bool:
-    """Whether the first line is an object of its own."""
-    first, _, rest = content.lstrip().partition(b"\n")
+def read_json_text(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Outcome]:
+    """Read what is called text and begins like JSON: as JSON or JSON Lines where it is that, else as the text it is.
+
+    Raises ReadFailure for what is wrong with the file.
+    """
+    text = Utf8Stream(stream)
+    if _first_line_is_whole(text.sample, limits):
+        yield from read_jsonl(text, origin, limits)
+        return
+    content, flags = read_whole(text, limits=limits)
+    origin = replace(origin, flags=(*origin.flags, *flags))
     try:
-        return bool(rest.strip()) and isinstance(parse_json(_decoded(first), limits), dict)
+        bound_values(content, limits)
+        parse_json(content.decode("utf-8", "replace"), limits)
+    except ReadFailure:
+        record = Record(origin.path, None, content, "text/plain", charset="utf-8", flags=origin.flags)
+        yield replace(record, taken_from=text.taken_from)
+        return
+    for outcome in read_json(StoredStream(BytesIO(content)), origin, limits):
+        yield replace(outcome, taken_from=text.taken_from) if isinstance(outcome, Record) else outcome
+
+
+def _without_documents(value: object, origin: Origin, limits: ReadLimits) -> Outcome:
+    """Return what JSON without a document comes to: rejected when it says where documents are from."""
+    records = [one for one in (value if isinstance(value, list) else [value]) if says_origin(one)]
+    if records or (limits.text_field and isinstance(value, (dict, list)) and value):
+        failure = missing_text(records[0] if records else value, limits)
+        return reject(origin.path, None, failure.reason, failure.message)
+    return Skipped(origin.path, None, "JSON without a text field")
+
+
+def _kind_by_name(name: str) -> str | None:
+    file = PurePosixPath(name).name.lower()
+    return next((kind for kind, names in NO_DOCUMENTS.items() if _has_name(file, names)), None)
+
+
+def _has_name(file: str, names: tuple[str, ...]) -> bool:
+    return any(file == name or (name.startswith(".") and file.endswith(name)) for name in names)
+
+
+def _kind_by_fields(value: object) -> str | None:
+    if not isinstance(value, dict):
+        return None
+    return next((kind for kind, fields in NO_DOCUMENT_FIELDS.items() if fields <= value.keys()), None)
+
+
+def _decoded(content: bytes) -> tuple[str, tuple[str, float]]:
+    """Decode JSON (RFC 8259 8.1 asks for UTF-8; RFC 4627 3 allowed UTF-16 and UTF-32; people have GBK and Big5)."""
+    named = json.detect_encoding(content)
+    if not named.startswith("utf-8"):
+        return content.decode(named, "replace").removeprefix("\ufeff"), (
+            named.replace("-le", "le").replace("-be", "be"),
+            1.0,
+        )
+    found = decode(content)
+    return found.text.removeprefix("\ufeff"), (found.encoding, found.confidence)
+
+
+def _is_lines(source: str, limits: ReadLimits) -> bool:
+    """Whether the first line is an object of its own."""
+    first, _, rest = source.lstrip().partition("\n")
+    try:
+        return bool(rest.strip()) and isinstance(parse_json(first, limits), dict)
     except ReadFailure:
         return False

@@ -46,7 +46,12 @@ class ReadLimits:
     max_json_depth: int = 100  # of nested lists and objects in a line
     max_json_values: int = 4_000_000  # commas and brackets in a line: what it may unfold to in memory, 70 bytes each
     max_header_bytes: int = 4 * MIB  # of a WARC record's header
+    max_mime_depth: int = 20  # of parts of a mail in one another
+    max_mime_parts: int = 10_000  # of one mail
     max_damages: int = 1_000  # damaged places in a container before the rest of it is given up
+    text_field: str | None = None  # of JSON, CSV and Parquet records; None: found by its name and by what it holds
+    url_field: str | None = None
+    time_field: str | None = None
 
 
 DEFAULT_LIMITS = ReadLimits()

@@ -79,17 +79,17 @@ def packed_kind(head: bytes) -> str | None:
 
 def is_page(head: bytes) -> bool:
     """Whether bytes begin like a whole HTML page: doctype, <html>, <head> or <body>, in any encoding."""
-    return _PAGE.match(_opening(_as_text(head))) is not None
+    return _PAGE.match(opening(as_text(head))) is not None
 
 
 def starts_with_markup(text: str) -> bool:
     """Whether a text begins with an HTML element, as a page or as a fragment of one."""
-    return _ELEMENT.match(_opening(text[:HEAD_BYTES])) is not None
+    return _ELEMENT.match(opening(text[:HEAD_BYTES])) is not None
 
 
 def has_markup(head: bytes) -> bool:
     """Whether bytes begin with an HTML element, in any encoding."""
-    return starts_with_markup(_as_text(head))
+    return starts_with_markup(as_text(head))
 
 
 def is_blank(content: bytes) -> bool:
@@ -124,7 +124,7 @@ def _reads_well(head: bytes, encoding: str) -> bool:
     return n_likely > 0 and n_likely >= _LIKELY_SHARE * len(text) and _COMMON.search(text) is not None
 
 
-def _as_text(head: bytes) -> str:
+def as_text(head: bytes) -> str:
     """Decode enough of any encoding for ASCII mark-up to show."""
     head = head[:HEAD_BYTES]
     marked = next(((mark, name) for mark, name in _BOMS if head.startswith(mark)), None)
@@ -135,7 +135,7 @@ def _as_text(head: bytes) -> str:
     return head.decode("latin-1")
 
 
-def _opening(text: str) -> str:
+def opening(text: str) -> str:
     """Cut off an XML declaration and comments before the first element."""
     start = 0
     while match := _PROLOGUE.match(text, start):

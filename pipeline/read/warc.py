@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Final
@@ -12,8 +12,10 @@ from warcio.bufferedreaders import ChunkedDataReader
 from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
 
 from pipeline.errors import Reason
+from pipeline.read.apart import apart_at
 from pipeline.read.limits import KIB, MIB, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
-from pipeline.read.sniff import content_failure, has_markup, is_binary, not_text
+from pipeline.read.packed import ArrowStream
+from pipeline.read.sniff import HEAD_BYTES, content_failure, has_markup, is_binary, not_text
 from pipeline.read.stream import (
     DEFLATE_WBITS,
     ZLIB_WBITS,
@@ -269,6 +271,20 @@ _DOCUMENT_RECORDS = frozenset({"response", "resource", "conversion"})  # WARC 1.
 _HTTP = re.compile(r"https?:", re.IGNORECASE)
 _STATUS = re.compile(r"([0-9]{3})(?:\s|$)")
 _CHARSET = re.compile(r";\s{0,20}charset\s{0,20}=\s{0,20}[\"']?([\w.:+-]{1,40})", re.IGNORECASE)
+#: Scheme of a target that is no document's address -> what its record is.
+_NO_DOCUMENTS: Final[Mapping[str, str]] = {
+    "metadata": "log of the crawler",  # wget: metadata://gnu.org/software/wget/warc/wget.log
+    "dns": "answer of a name server",
+    "whois": "answer of whois",
+    "filedesc": "description of the file",
+    "urn:pageinfo": "list of a page's requests",  # Browsertrix
+    "urn:view": "picture of a page",
+    "urn:thumbnail": "picture of a page",
+    "urn:fullpage": "picture of a page",
+}
+_TEXT_OF_PAGE = re.compile(r"urn:(?:text|textfinal):(?=https?:)", re.IGNORECASE)  # Browsertrix: the text it saw
+_SCHEME = re.compile(r"(?:urn:)?[a-z][a-z0-9+.-]{0,30}(?=:)", re.IGNORECASE)
+_ARROW_CODINGS: Final = {"br": "brotli", "zstd": "zstd"}
 _GZIP_NAMES = frozenset({"gzip", "x-gzip"})
 _BLOCK = MIB
 
@@ -293,7 +309,13 @@ def _outcome(frame: Frame, origin: Origin, limits: ReadLimits) -> Record | Skipp
     """Turn a record into what it comes to. Raises ReadFailure."""
     member = str(frame.index)
     url = clean_url(frame.headers.get_header("WARC-Target-URI") or "").removeprefix("<").removesuffix(">")
-    is_http = frame.headers.get_header("WARC-Type").lower() == "response" and bool(_HTTP.match(url))
+    is_response = frame.headers.get_header("WARC-Type").lower() == "response"
+    is_http = is_response and bool(_HTTP.match(url))
+    scheme = found[0].lower() if (found := _SCHEME.match(url)) else ""
+    if scheme in _NO_DOCUMENTS or (is_response and not is_http):
+        what = _NO_DOCUMENTS.get(scheme) or f"response of {scheme[:40] or 'no address'}"
+        return Skipped(origin.path, member, f"no document: {what}")
+    url = _TEXT_OF_PAGE.sub("", url)
     body = BytesIO(frame.block)
     head = _http_head(body) if is_http else frame.headers
     if is_http and not (status := _status(head)).startswith("2"):
@@ -309,6 +331,8 @@ def _outcome(frame: Frame, origin: Origin, limits: ReadLimits) -> Record | Skipp
     other = not_text(content) or ("no text" if media_type is None and is_binary(content) else None)
     if other:
         return Skipped(origin.path, member, f"unsupported type: {other}")
+    if media_type != "text/html" and (kind := apart_at(url, content[:HEAD_BYTES])):
+        return Skipped(origin.path, member, f"no document: {kind}")
     if failure := content_failure(content):
         raise failure
     if frame.headers.get_header("WARC-Truncated"):
@@ -355,12 +379,26 @@ def _decoded(body: BytesIO, head: StatusAndHeaders, limits: ReadLimits) -> tuple
         elif coding == "deflate" and not _is_utf8(content):
             content, noticed = _undeflated(content, limits)
             flags = (*flags, *noticed)
+        elif coding in _ARROW_CODINGS and not _is_utf8(content):
+            content, noticed = _unpacked(content, _ARROW_CODINGS[coding], limits)
+            flags = (*flags, *noticed)
         elif coding != "identity" and is_binary(content):
             raise ReadFailure(
                 Reason.UNSUPPORTED_TYPE,
                 f"Its Content-Encoding, {coding[:40]}, is not one that is read. Let the crawler ask for gzip.",
             )
     return content, flags
+
+
+def _unpacked(content: bytes, codec: str, limits: ReadLimits) -> tuple[bytes, tuple[str, ...]]:
+    """Undo a coding that pyarrow has (RFC 7932, RFC 8878). Text that it is no coding of is left as it is."""
+    try:
+        unpacked, flags = read_whole(ArrowStream(BytesIO(content), codec, limits=limits), limits=limits)
+    except DamagedStream:
+        if is_binary(content):
+            raise
+        return content, ()
+    return (content, ()) if flags and not is_binary(content) else (unpacked, flags)
 
 
 def _undeflated(content: bytes, limits: ReadLimits) -> tuple[bytes, tuple[str, ...]]:

@@ -70,6 +70,8 @@ CLEANED_RECORDS = pa.schema(
         ("flags", pa.list_(pa.string())),
         ("published", pa.string()),
         ("title", pa.string()),
+        ("author", pa.string()),
+        ("source", pa.string()),
         ("head", pa.string()),  # PageHead as JSON
         ("blocks_hash", pa.string()),  # of all block texts: equal for exact copies before labels are known
         ("n_blocks", pa.int32()),
@@ -126,6 +128,8 @@ def _record_row(one: Cleaned, raw_sha256: str) -> dict[str, Any]:
         "flags": [*record.flags, *one.extracted.flags],
         "published": record.published,
         "title": record.title,
+        "author": record.author,
+        "source": record.source,
         "head": json.dumps(asdict(one.extracted.head), ensure_ascii=False),
         "blocks_hash": digest.hexdigest(),
         "n_blocks": len(blocks),
@@ -183,6 +187,8 @@ def _cleaned_value(row: Mapping[str, Any], part: Mapping[str, list[Any]]) -> Cle
         url=row["url"],
         published=row["published"],
         title=row["title"],
+        author=row["author"],
+        source=row["source"],
         flags=tuple(row["flags"]),
     )
     return Cleaned(

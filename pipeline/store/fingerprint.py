@@ -42,9 +42,15 @@ def fingerprint(*values: Any) -> str:
     return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def limits_of(settings: Settings) -> dict[str, int]:
-    """The bounds on reading, as ``ReadLimits`` takes them."""
-    return {"max_file_bytes": settings.max_file_mb << 20, "max_record_bytes": settings.max_record_mb << 20}
+def limits_of(settings: Settings) -> dict[str, Any]:
+    """The bounds on reading and the fields of records, as ``ReadLimits`` takes them."""
+    return {
+        "max_file_bytes": settings.max_file_mb << 20,
+        "max_record_bytes": settings.max_record_mb << 20,
+        "text_field": settings.text_field,
+        "url_field": settings.url_field,
+        "time_field": settings.time_field,
+    }
 
 
 def dependencies_of(settings: Settings) -> Dependencies:

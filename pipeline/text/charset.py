@@ -195,10 +195,22 @@ def decode_as(content: bytes, encoding: str) -> str:
     >>> decode_as(b"\\x80 100", "gb18030")
     '€ 100'
     """
+    codec, errors = _codec(encoding)
+    return content.decode(codec, errors)
+
+
+def incremental(encoding: str) -> codecs.IncrementalDecoder:
+    """Return what decodes pieces of a text as ``decode_as`` does the whole."""
+    codec, errors = _codec(encoding)
+    return codecs.getincrementaldecoder(codec)(errors)
+
+
+def _codec(encoding: str) -> tuple[str, str]:
+    """Python's names of the codec of a WHATWG encoding and of what it does with errors."""
     codec, second = CODECS.get(encoding, (encoding, ""))
-    if not second and encoding not in CODECS:
-        codec = webencodings.lookup(encoding).codec_info.name
-    return content.decode(codec, f"winnow-{second}" if second else "replace")
+    if not second and encoding not in CODECS and (found := webencodings.lookup(encoding)):
+        codec = found.codec_info.name
+    return codec, f"winnow-{second}" if second else "replace"
 
 
 def _register_second(second: str) -> None:

@@ -19,7 +19,7 @@ PROSE = (
 ZH_PROSE = "记者11月7日从生态环境部获悉，全国碳排放权交易市场运行平稳，覆盖企业两千余家，成交量稳步上升。"
 
 
-def find(*lines, labels=None, head=None, site=None, published=None, title=None, kinds=None):
+def find(*lines, labels=None, head=None, site=None, published=None, title=None, author=None, source=None, kinds=None):
     """Metadata of lines, all content unless labelled otherwise."""
     kinds = kinds or {}
     blocks = tuple(
@@ -27,7 +27,7 @@ def find(*lines, labels=None, head=None, site=None, published=None, title=None, 
         for i, line in enumerate(lines)
     )
     decisions = [Decision((labels or {}).get(i, Label.CONTENT), "test", 1.0) for i in range(len(lines))]
-    record = Record("a.txt", None, b"", "text/plain", published=published, title=title)
+    record = Record("a.txt", None, b"", "text/plain", published=published, title=title, author=author, source=source)
     return find_metadata(Extracted(blocks, head or PageHead()), decisions, record=record, site=site)
 
 
@@ -158,6 +158,17 @@ def test_page_metadata_beats_the_container_and_the_container_beats_lines():
     assert find(*lines, labels=labels, published="2021-01-01", head=head).published_at == datetime(
         2022, 2, 2, tzinfo=UTC
     )
+
+
+def test_author_and_source_of_the_container_stand_between_the_pages_head_and_its_lines():
+    lines = ("船闸关闭", "来源：晚报 作者：李四", ZH_PROSE)
+    assert (find(*lines).source, find(*lines).author) == ("晚报", "李四")
+    found = find(*lines, author="王小明", source="日报")
+    assert (found.author, found.source) == ("王小明", "日报")
+    head = PageHead(meta=(("author", "张三"), ("source", "通讯社")))
+    found = find(*lines, author="王小明", source="日报", head=head)
+    assert (found.author, found.source) == ("张三", "通讯社")
+    assert find(ZH_PROSE, author="admin", source="https://example.org").author is None
 
 
 def test_an_unbelievable_claim_gives_way_to_the_next():

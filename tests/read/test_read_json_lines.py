@@ -99,7 +99,7 @@ def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
         (b'"a string"', Reason.MISSING_TEXT),
         (b"[1, 2]", Reason.MISSING_TEXT),
         (b'{"id": 1}', Reason.MISSING_TEXT),
-        (b'{"text": 5, "body": ["x"]}', Reason.MISSING_TEXT),
+        (b'{"text": 5, "body": [7]}', Reason.MISSING_TEXT),
         (b'{"text": " \\n"}', Reason.EMPTY),
         (b'{"text": "x", "a": ' + b"[" * 101 + b"]" * 101 + b"}", Reason.TOO_DEEP),
         (b"[" * 100_000, Reason.TOO_DEEP),
@@ -130,14 +130,18 @@ def test_nesting_up_to_the_bound_is_let_through(tmp_path: Path) -> None:
     assert shape(read(tmp_path, '{"text": "x", "a": ' + "[" * 99 + "]" * 99 + "}")) == [("1", None)]
 
 
-def test_bytes_that_are_not_utf8_are_replaced_and_flagged(tmp_path: Path) -> None:
-    (record,) = read(tmp_path, b'{"text": "caf\xe9"}')
-    assert isinstance(record, Record)
-    assert (record.content.decode(), record.flags) == ("caf\ufffd", ("invalid_utf8",))
-
-
-def test_utf16_is_refused_once(tmp_path: Path) -> None:
-    assert shape(read(tmp_path, f"{GOOD}\n{GOOD}\n".encode("utf-16"))) == [(None, Reason.BROKEN_JSON)]
+def test_a_damaged_character_of_utf8_is_replaced_and_flagged(tmp_path: Path) -> None:
+    broken = (
+        json.dumps({"text": "\u5168\u56fd\u78b3\u5e02\u573a"}, ensure_ascii=False)
+        .encode()
+        .replace(b"\x9b\xbd", b"\x9b")
+    )
+    lines = [
+        json.dumps({"text": f"\u7b2c{n}\u53f7\u901a\u77e5\u5df2\u7ecf\u53d1\u5e03\u3002"}, ensure_ascii=False).encode()
+        for n in range(9)
+    ]
+    outcomes = read(tmp_path, b"\n".join([*lines, broken]))
+    assert [o.flags for o in outcomes if isinstance(o, Record)] == [*[()] * 9, ("invalid_utf8",)]
 
 
 def test_a_line_that_expands_too_much_costs_itself_alone(tmp_path: Path) -> None:
@@ -220,3 +224,61 @@ def test_good_lines_survive_in_order_whatever_their_neighbours(
     members = [int(o.member) for o in outcomes if o.member]  # type: ignore[attr-defined]
     assert members == sorted(set(members))
     assert set(members) == {n for n, line in enumerate(lines, 1) if line.strip()}
+
+
+@pytest.mark.parametrize("name", ["a.jl", "a.jsonlines", "a.ldjson", "a.jl.gz", "a.ndjson", "a.json", "a.txt"])
+def test_json_lines_have_many_names(tmp_path: Path, name: str) -> None:
+    content = f"{GOOD}\n{GOOD}\n".encode()
+    outcomes = read(tmp_path, gzip.compress(content) if name.endswith("gz") else content, SMALL, name)
+    assert shape(outcomes) == [("1", None), ("2", None)]
+
+
+@pytest.mark.parametrize(
+    ("codec", "encoding"), [("gbk", "gb18030"), ("utf-16", "utf-16le"), ("utf-16-be", "utf-16be"), ("big5", "big5")]
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_charset_of_the_whole_is_told_once(tmp_path: Path, codec: str, encoding: str, end: str) -> None:
+    traditional = ["水廠上週完成了輸水管線的改造。", "新學期開始以後，午休改成一個半小時。"]
+    simplified = ["水厂上周完成了输水管线的改造。", "新学期开始以后，午休改成一个半小时。"]
+    texts = traditional if codec == "big5" else simplified
+    lines = [
+        json.dumps({"標題" if codec == "big5" else "标题": "x", "text": text}, ensure_ascii=False) for text in texts
+    ]
+    outcomes = read(tmp_path, (end.join(lines) + end).encode(codec))
+    assert [o.content.decode() for o in outcomes if isinstance(o, Record)] == texts
+    assert all(isinstance(o, Record) and o.taken_from and o.taken_from[0] == encoding for o in outcomes)
+
+
+def test_a_line_in_gbk_among_lines_of_utf8_is_read_by_itself(tmp_path: Path) -> None:
+    text = "清河镇自来水厂上周完成了第二条输水管线的改造，水压提高。"
+    lines = [json.dumps({"text": f"{text}{n}"}, ensure_ascii=False).encode() for n in range(30)]
+    lines[7] = lines[7].decode().encode("gbk")
+    outcomes = read(tmp_path, b"\n".join(lines))
+    assert [o.content.decode() for o in outcomes if isinstance(o, Record)] == [f"{text}{n}" for n in range(30)]
+    assert outcomes[7].flags == ("mixed_encoding",)  # type: ignore[attr-defined]
+
+
+def test_a_line_may_hold_several_documents(tmp_path: Path) -> None:
+    page = json.dumps({"page": 1, "items": [{"text": "a"}, {"id": 2}, {"text": "碳"}]})
+    assert shape(read(tmp_path, f"{GOOD}\n{page}\n{GOOD}")) == [
+        ("1", None),
+        ("2.1", None),
+        ("2.2", Reason.MISSING_TEXT),
+        ("2.3", None),
+        ("3", None),
+    ]
+
+
+def test_actions_of_elasticsearch_are_no_documents(tmp_path: Path) -> None:
+    outcomes = read(tmp_path, f'{{"index": {{"_id": "1"}}}}\n{GOOD}\n{{"delete": {{"_id": "2"}}}}\n')
+    assert [type(o).__name__ for o in outcomes] == ["Skipped", "Record", "Skipped"]
+
+
+def test_an_array_under_this_name_is_read(tmp_path: Path) -> None:
+    assert shape(read(tmp_path, f"[\n{GOOD},\n{GOOD}\n]\n")) == [("1", None), ("2", None)]
+
+
+def test_a_line_without_text_names_the_fields_that_were_seen(tmp_path: Path) -> None:
+    (outcome,) = read(tmp_path, '{"id": 1, "题目": "x"}')
+    assert isinstance(outcome, Rejection)
+    assert "id, 题目" in outcome.message

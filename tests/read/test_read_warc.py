@@ -10,7 +10,9 @@ import zlib
 from io import BytesIO
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from warcio.statusandheaders import StatusAndHeaders
@@ -197,7 +199,7 @@ def test_chunked_by_the_header_only_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_coding_that_is_not_read_is_rejected(tmp_path: Path) -> None:
-    outcomes = read(tmp_path, response(bytes(range(256)) * 9, Content_Type=HTML, Content_Encoding="br"))
+    outcomes = read(tmp_path, response(bytes(range(256)) * 9, Content_Type=HTML, Content_Encoding="compress"))
     assert shape(outcomes) == [("1", Reason.UNSUPPORTED_TYPE)]
 
 
@@ -334,3 +336,98 @@ def test_no_damage_raises_or_costs_a_record_that_it_does_not_touch(
     touched = {sum(s <= place for s in starts) for place in range(at - 1, at + size + 1)}
     assert {1, 2, 3, 4} - touched <= set(pages(outcomes))
     assert len({o.member for o in outcomes}) == len(outcomes)
+
+
+def test_br_and_zstd_are_undone_and_text_under_their_name_is_left(tmp_path: Path) -> None:
+    page = PAGE * 50
+    coded = {"br": pa.Codec("brotli").compress(page.encode(), asbytes=True), "zstd": zstandard.compress(page.encode())}
+    for coding, body in coded.items():
+        for content in (body, page.encode(), page.encode("gb18030")):
+            record = one(tmp_path, response(content, Content_Type=HTML, Content_Encoding=coding))
+            assert record.content == (content if content is not body else page.encode())
+        (cut,) = read(tmp_path, response(body[: len(body) // 2], Content_Type=HTML, Content_Encoding=coding))
+        assert getattr(cut, "reason", None) is Reason.BROKEN_CONTAINER or getattr(cut, "flags", ()) == ("truncated",)
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd"])
+def test_a_body_that_expands_too_much_is_a_bomb(tmp_path: Path, coding: str) -> None:
+    body = bytes(b" " * 5_000_000)
+    packed = pa.Codec("brotli").compress(body, asbytes=True) if coding == "br" else zstandard.compress(body)
+    assert shape(read(tmp_path, response(packed, Content_Type=HTML, Content_Encoding=coding))) == [
+        ("1", Reason.DECOMPRESSION_BOMB)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "reason"),
+    [
+        ("resource", "metadata://gnu.org/software/wget/warc/wget.log", "log of the crawler"),
+        ("resource", "urn:pageinfo:https://example.org/", "list of a page's requests"),
+        ("response", "dns:example.org", "answer of a name server"),
+        ("resource", "dns:example.org", "answer of a name server"),
+        ("response", "ftp://example.org/a.txt", "response of ftp"),
+    ],
+)
+def test_records_about_no_page_are_skipped_with_what_they_are(tmp_path: Path, kind: str, url: str, reason: str) -> None:
+    content = record(kind, url, b"20240305 example.org. IN A 203.0.113.5\n", Content_Type="text/plain")
+    assert read(tmp_path, content) == [Skipped("a.warc", "1", f"no document: {reason}")]
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "what"),
+    [
+        ("https://example.org/robots.txt", "User-agent: *\nDisallow: /\n", "robots.txt"),
+        ("https://example.org/app.js?v=2", "anything", "script"),
+        ("https://example.org/load.php", "(function(){var a=1;window.x=function(){return a}})();", "script"),
+        ("https://example.org/site.css", "p{}", "style sheet"),
+        ("https://example.org/sitemap", "<?xml version='1.0'?><urlset><url/></urlset>", "sitemap"),
+    ],
+)
+@pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream"])
+def test_what_a_site_serves_beside_its_pages_is_skipped(
+    tmp_path: Path, url: str, body: str, what: str, content_type: str
+) -> None:
+    content = response(body.encode(), url=url, Content_Type=content_type)
+    assert read(tmp_path, content) == [Skipped("a.warc", "1", f"no document: {what}")]
+
+
+@pytest.mark.parametrize("text", ["The weir is low.", "堰水很低。"])
+def test_texts_of_resource_and_conversion_records_are_documents(tmp_path: Path, text: str) -> None:
+    for kind, url in (
+        ("conversion", "https://example.org/1"),
+        ("resource", "file:///a.txt"),
+        ("resource", "urn:text:https://example.org/1"),
+    ):
+        found = one(tmp_path, record(kind, url, text.encode(), Content_Type="text/plain"))
+        assert (found.content.decode(), found.url) == (text, url.removeprefix("urn:text:"))
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_a_file_with_a_dictionary_of_its_own_is_read(tmp_path: Path, is_packed: bool) -> None:
+    records = [
+        response(f"<html><body><p>Notice {n}. 第{n}号通知。</p>".encode() * 9, Content_Type=HTML) for n in range(40)
+    ]
+    dictionary = zstandard.train_dictionary(8_000, records * 5)
+    packer = zstandard.ZstdCompressor(dict_data=dictionary)
+    held = zstandard.compress(dictionary.as_bytes()) if is_packed else dictionary.as_bytes()
+    head = b"\x5d\x2a\x4d\x18" + len(held).to_bytes(4, "little") + held
+    content = head + b"".join(map(packer.compress, records))
+    for name in ("a.warc.zst", "a"):
+        found = read(tmp_path, content, name)
+        assert [f"Notice {n}." in r.content.decode() for n, r in enumerate(found) if isinstance(r, Record)] == [
+            True
+        ] * 40
+    cut = read(tmp_path, content[: len(content) * 3 // 4], "a.warc.zst")
+    assert all(isinstance(r, Record) for r in cut[:-1])
+    assert isinstance(cut[-1], Rejection)
+    assert read(tmp_path, content + b"\x50\x2a\x4d\x18\x03\0\0\0abc", "a.warc.zst") == read(
+        tmp_path, content, "a.warc.zst"
+    )
+    for damaged in (head[:10], head[:4] + b"\xff" * 4, head[:8] + b"x" * len(held) + content[len(head) :]):
+        assert all(isinstance(r, (Rejection, Skipped)) for r in read(tmp_path, damaged, "a.warc.zst"))
+
+
+def test_a_frame_that_is_passed_over_may_come_first(tmp_path: Path) -> None:
+    content = b"\x50\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"abc" + zstandard.compress(response(Content_Type=HTML))
+    (found,) = read(tmp_path, content, "a.warc.zst")
+    assert isinstance(found, Record)
