@@ -1,6 +1,6 @@
 """Clean text out of pages and out of flattened pages, beside other extractors, on pages whose main text is marked.
 
-    python -m benchmarks.train_labeller --no-write --folds FOLDS
+    python -m training.train_labeller --no-write --folds FOLDS
     python -m benchmarks.extraction --folds FOLDS [--cache DIR] [--magic-python PYTHON]
         [--sample N] [--no-peers] [--no-flat] [--no-decoding] [--show-worst N]
 
