@@ -103,7 +103,9 @@ def our_outputs(
     """Our outputs for the chosen pages, the whole decision first."""
     html = pages[chosen[0]].style == "html"
     hits = template_hits(pages, scores) if html else []
-    outputs: dict[str, list[Output]] = {"winnow": [], "no rules": []} | ({"and templates": []} if html else {})
+    outputs: dict[str, list[Output]] = {
+        name: [] for name in ("winnow", "no rules", *(["and templates"] if html else []))
+    }
     if html:
         timed_extraction(pages[chosen[0]], rules)  # what is loaded at the first call is no part of a page's time
     for at in chosen:

@@ -22,7 +22,8 @@ from pipeline.stages.children import warm_up
 from proofs.trials.prefect import PREFECT_SCENARIOS
 from proofs.trials.processes import PROCESS_SCENARIOS
 from proofs.trials.runs import keep_rules_loaded
-from proofs.trials.trial import Bench, Fault, Result, make_bench
+from proofs.trials.shim import Fault
+from proofs.trials.trial import Bench, Result, make_bench
 
 #: By the errno's name: whether it stays (a full disk) or happens once.
 ERRORS = {"ENOSPC": True, "EIO": False, "EACCES": True, "EMFILE": False}

@@ -237,7 +237,7 @@ def _outcomes(snapshot: Snapshot) -> dict[str, Found]:
     rows = {name: _by_path(snapshot, name) for name in ("documents", "duplicates", "quarantine")}
     texts = {row["doc_id"]: row["text"] for found in rows["documents"].values() for row in found}
     return {
-        row["path"]: _found(row, *(rows[name].get(row["path"], []) for name in rows), texts)
+        row["path"]: _found(row, {name: found.get(row["path"], []) for name, found in rows.items()}, texts)
         for row in snapshot.table("inputs").to_pylist()
     }
 
@@ -249,13 +249,8 @@ def _by_path(snapshot: Snapshot, dataset: str) -> dict[str, list[dict[str, Any]]
     return found
 
 
-def _found(
-    row: Mapping[str, Any],
-    documents: Sequence[Mapping[str, Any]],
-    duplicates: Sequence[Mapping[str, Any]],
-    quarantine: Sequence[Mapping[str, Any]],
-    texts: Mapping[str, str],
-) -> Found:
+def _found(row: Mapping[str, Any], rows: Mapping[str, Sequence[Mapping[str, Any]]], texts: Mapping[str, str]) -> Found:
+    documents, duplicates, quarantine = (rows[name] for name in ("documents", "duplicates", "quarantine"))
     n_processed = len(documents) + len(duplicates)
     reasons = {name for one in quarantine for name in REASONS[one["reason"]]}
     if n_processed and quarantine:

@@ -87,7 +87,10 @@ def _start(features: int, rows: Rows, plan: Plan, rng: np.random.Generator) -> d
         return (rng.standard_normal(shape) * spread).astype(np.float32)
 
     width = features + plan.word_units + plan.class_units + plan.tag_units
-    zero = partial(np.zeros, dtype=np.float32)
+
+    def zero(*shape: int) -> Floats:
+        return np.zeros(shape, dtype=np.float32)
+
     return {
         "words": draw(rows.words, plan.word_units, spread=0.1),
         "classes": draw(rows.classes, plan.class_units, spread=0.1),
@@ -99,11 +102,11 @@ def _start(features: int, rows: Rows, plan: Plan, rng: np.random.Generator) -> d
         "w_page": draw(5 * units, units, spread=0.5 * np.sqrt(2 / (5 * units))),
         "b_page": zero(units),
         "w_kin": draw(len(KIN_BEFORE), 3 * units, units, spread=0.7 * np.sqrt(2 / (3 * units))),
-        "b_kin": zero((len(KIN_BEFORE), units)),
+        "b_kin": zero(len(KIN_BEFORE), units),
         "w_near": draw(reaches, 3 * units, units, spread=0.7 * np.sqrt(2 / (3 * units))),
-        "b_near": zero((reaches, units)),
+        "b_near": zero(reaches, units),
         "w_out": draw(units, spread=0.5 * np.sqrt(2 / units)),
-        "b_out": zero(()),
+        "b_out": zero(),
     }
 
 
@@ -142,8 +145,9 @@ def _cropped(one: Sample, rng: np.random.Generator, size: int) -> Sample:
     at, page = slice(low, low + size), one.page
     inside = (page.words.rows >= low) & (page.words.rows < low + size)
     words = Bags(size, page.words.rows[inside] - low, page.words.ids[inside], page.words.weights[inside])
-    table, tokens, place, kin = (column[at] for column in (page.table, page.tokens, page.place, page.kin))
-    cut = replace(page, table=table, tokens=tokens, words=words, place=place, kin=kin)
+    cut = replace(
+        page, words=words, table=page.table[at], tokens=page.tokens[at], place=page.place[at], kin=page.kin[at]
+    )
     return Sample(cut, one.wanted[at], one.weight[at])
 
 
@@ -185,7 +189,7 @@ def _batch(chosen: Sequence[Sample], frame: dict[str, Floats], sizes: Sizes) -> 
         "kin": _padded([one.page.kin + at for one, at in zip(chosen, places, strict=True)], n, 0, np.int32),
         "marks_rows": _owners([len(one) for one in marks], 64 * MAX_MARKS, sizes.pages),
         "marks_ids": _padded(marks, 64 * MAX_MARKS, 0, np.int32),
-        "n_pages": np.float32(len(chosen)),
+        "n_pages": np.array(len(chosen), dtype=np.float32),
         **bags("words", sizes.words, starts, n),
         **bags("classes", sizes.classes, places, sizes.places),
         **bags("tags", sizes.classes, places, sizes.places),

@@ -25,6 +25,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import connection, get_context
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def train(
     """The networks of each mode that have not seen a fold's pages, or (None) have seen them all."""
     vocabulary, rows = make_vocabulary(**learnt), rows_of(learnt)
     print(f"{rows} in the vocabulary", file=sys.stderr)
-    work = {}
+    work: dict[Hashable, Callable[[], Weights]] = {}
     for name, mode in modes.items():
         groups = [(forms[0].fold, [one for page in forms if (one := sample(page, vocabulary))]) for forms in mode.forms]
         for fold in folds:
@@ -167,7 +168,7 @@ def run_forked(jobs: Mapping[Hashable, Callable[[], Any]], *, at_once: int) -> d
     """
     with tempfile.TemporaryDirectory() as folder:
         files = {name: Path(folder, str(at)) for at, name in enumerate(jobs)}
-        waiting, running = list(jobs), {}
+        waiting, running = list(jobs), dict[Any, tuple[Hashable, ForkProcess]]()
         while waiting or running:
             while waiting and len(running) < at_once:
                 name = waiting.pop(0)
@@ -256,7 +257,9 @@ def print_confidence(pages: Sequence[Page], scores: Sequence[Floats], wanted: Se
     told = np.full(len(pages), np.nan)
     for fold in range(FOLDS):
         seen = [at for at, page in enumerate(pages) if page.fold != fold]
-        coefficients = fit_confidence(*([column[at] for at in seen] for column in (pages, scores, wanted)))
+        coefficients = fit_confidence(
+            [pages[at] for at in seen], [scores[at] for at in seen], [wanted[at] for at in seen]
+        )
         for at, page in enumerate(pages):
             if page.fold == fold and page.blocks:
                 told[at] = 1 / (1 + np.exp(-(_page_signs(page, scores[at]) @ coefficients)))

@@ -15,6 +15,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -168,7 +169,7 @@ def _same(ground: Ground, packed: Mapping[str, bytes], loose: Mapping[str, Files
     return ""
 
 
-def _rows(out: Path, dataset: str) -> list[dict[str, object]]:
+def _rows(out: Path, dataset: str) -> list[dict[str, Any]]:
     return list(open_snapshot(out).table(dataset).to_pylist())
 
 

@@ -118,7 +118,10 @@ def _in_raw(settings: str) -> Callable[[Ground], str]:
             (0, ["rules", "test", "--out", out]),
             (2, ["rules", "new", "example.org", "--out", out]),
         ]
-        deeper = [(0, ["explain", "1.txt", "--out", out]), (0, ["run", "..", out, "--workers", "1"])]
+        deeper: list[tuple[int, Sequence[str | Path]]] = [
+            (0, ["explain", "1.txt", "--out", out]),
+            (0, ["run", "..", out, "--workers", "1"]),
+        ]
         return (
             _each_holds([*before, *after], canary, cwd=raw)
             or _each_holds(deeper, canary, cwd=raw / "site")

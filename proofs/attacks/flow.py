@@ -125,7 +125,7 @@ def server(ground: Ground) -> Iterator[dict[str, str]]:
         PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS="1",
         PREFECT_RUNNER_POLL_FREQUENCY="1",
     )
-    words = [BIN / "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    words: list[str | Path] = [BIN / "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with process(words, ground.folder, env, ground.folder / "server.txt"):
         until(lambda: ask(env, "GET", "/health") is True)
         yield env
@@ -222,15 +222,15 @@ def other_folders(ground: Ground) -> str:
     ):
         found = until(lambda: ask(env, "POST", "/deployments/filter", {}))
         path = f"/deployments/{found[0]['id']}"
-        for one in wrong:
-            body = {"parameters": {"raw": raw, "out": out, **one}, "state": {"type": "SCHEDULED"}}
+        for parameters in wrong:
+            body = {"parameters": {"raw": raw, "out": out, **parameters}, "state": {"type": "SCHEDULED"}}
             try:
                 asked = ask(env, "POST", f"{path}/create_flow_run", body)["id"]
             except urllib.error.HTTPError:
                 continue  # the server itself refuses what the form does not have
             run = until(lambda asked=asked: ended(env, id=asked))  # type: ignore[misc]
             if run["state_type"] not in {"FAILED", "CRASHED"}:  # a parameter that no run has crashes it at its start
-                return f"{one} was carried out: {run['state']}"
+                return f"{parameters} was carried out: {run['state']}"
         text = said.read_text("utf-8", "replace")
     made = sorted(str(one.relative_to(ground.folder)) for one in (*other.rglob("*"), *data.rglob("*")))
     if made != ["data/link", "data/raw", "data/raw/page.txt", "other/page.txt"]:

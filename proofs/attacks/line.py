@@ -85,7 +85,7 @@ def _arguments(ground: Ground) -> str:
     rows += [(2, ["path", one, out]) for one in ("docs", "", "../x", _NASTY)]
     rows += [(2, ["snapshots", "rollback", out, one]) for one in ("000009", "../x", "", _NASTY)]
     rows += [(2, ["snapshots", "prune", out, "--keep", one]) for one in ("0", "-1", "many", "")]
-    rows += [(2, words) for words in ([], [_NASTY], ["run"], ["rules"], ["run", raw, out, "x"], ["--nonsense"])]
+    rows += [(2, words) for words in ((), (_NASTY,), ("run",), ("rules",), ("run", raw, out, "x"), ("--nonsense",))]
     rows += [(2, ["run", raw, out, "--workers", one]) for one in ("many", "-1", "", "9" * 5000, "1e3", "nan")]
     rows += [(2, ["rules", "new", one, "--out", out]) for one in ("", "..", _NASTY, long, "例子.中国", "a b")]
     return _table([row for row in rows if row[1] != ["sql", "", out]], ground.folder)
@@ -230,11 +230,11 @@ def _permissions(ground: Ground) -> str:
         if done.returncode not in (0, 2) or (wrong := _wrong(done, done.returncode)):
             return f"winnow {shlex.join(map(str, words))}: {done.returncode}: {wrong or done.stderr[-400:]}"
     shut.chmod(0o700)
-    for words in ("run raw out", "explain 0.txt", f"run {raw} {out}", "settings", f"check {out}", "rules list"):
-        done = _as_anybody(["/bin/bash", "-c", f"cd {gone}; rmdir {gone}; {WINNOW} {words}"], ground.folder)
+    for line in ("run raw out", "explain 0.txt", f"run {raw} {out}", "settings", f"check {out}", "rules list"):
+        done = _as_anybody(["/bin/bash", "-c", f"cd {gone}; rmdir {gone}; {WINNOW} {line}"], ground.folder)
         gone.mkdir(exist_ok=True)
         if done.returncode not in (0, 2) or (wrong := _wrong(done, done.returncode)):
-            return f"{words} in a folder that is gone: {done.returncode}: {wrong or done.stderr[-400:]}"
+            return f"{line} in a folder that is gone: {done.returncode}: {wrong or done.stderr[-400:]}"
     return ""
 
 
@@ -351,14 +351,14 @@ def _terminal(ground: Ground) -> str:
         (0, ["run", raw.parent, out, "--workers", "1"]),
         (1, ["run", raw.parent, out, "--workers", "1", "--strict"]),
         *(
-            (0, ["sql", f"select * from {name}", out])
+            (0, ("sql", f"select * from {name}", out))
             for name in ("documents", "blocks", "sections", "quarantine", "inputs")
         ),
         (0, ["sql", "select path, title from documents", out]),
         (0, ["sql", f"select 1 as \"{nasty}\", '{nasty}' as b, chr(155) || chr(8238) || chr(27) as c", out]),
         (2, ["sql", f"select {nasty}", out]),
         (2, ["sql", f"select error('{nasty}')", out]),
-        *((0, ["explain", file, "--out", out]) for file in sorted(raw.iterdir())[-2:]),
+        *((0, ("explain", file, "--out", out)) for file in sorted(raw.iterdir())[-2:]),
         (0, ["rules", "list", "--site", "example.org", "--out", out]),
         (0, ["rules", "new", "example.org", "--out", out]),
         (2, ["rules", "new", nasty, "--out", out]),

@@ -104,12 +104,12 @@ def folder_of_somebody(ground: Ground) -> str:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             (out / name).write_text("000001\n" if name == "LATEST" else LETTER, "utf-8")
         before = seen(out)
-        for words in (("run", raw, out), ("run", raw, out, "--full")):
-            done = command("winnow", *words, cwd=ground.folder)
+        for full in ([], ["--full"]):
+            done = command("winnow", "run", raw, out, *full, cwd=ground.folder)
             if problem := unlike(done, 2, "Choose a new or an empty folder"):
                 return f"{names}: {problem}"
-        for words in (("snapshots", "prune", out, "--keep", "1"), ("snapshots", "rollback", out, "000001")):
-            if problem := unlike(command("winnow", *words, cwd=ground.folder), 2):
+        for act, more in (("prune", ("--keep", "1")), ("rollback", ("000001",))):
+            if problem := unlike(command("winnow", "snapshots", act, out, *more, cwd=ground.folder), 2):
                 return f"{names}: {problem}"
         if seen(out) != before:
             return f"{names}: something was touched: {sorted(seen(out))}"

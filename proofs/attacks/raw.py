@@ -110,7 +110,7 @@ def swapped_between_scan_and_reading(ground: Ground) -> str:
         "        on_stage(stage)\n"
         "    run(raw, out, settings=Settings(workers=2), runner=runner, on_stage=begin)\n"
     )
-    words = [sys.executable, "-c", script, raw, ground.folder / "out", outside]
+    words: list[str | Path] = [sys.executable, "-c", script, raw, ground.folder / "out", outside]
     done = subprocess.run(words, cwd=ground.folder, capture_output=True, text=True, timeout=600)
     if problem := unlike(done, 0):
         return problem

@@ -198,7 +198,7 @@ def strangers(ground: Ground) -> str:
 
 
 def _open(port: int, method: str, path: str, **headers: str) -> str:
-    status, told, body = ask(port, method, path, **headers)
+    status, told, body = ask(port, method, path, 30, **headers)
     if status not in (401, 403) or body:
         return f"{method} {path} {headers} was answered with {status}: {body[:80]!r}"
     return f"{method} {path} says {told}" if "access-control" in told else ""

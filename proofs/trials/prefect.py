@@ -36,7 +36,7 @@ def server_dies(bench: Bench) -> Iterator[Result]:
     for after in (0.0, 1.0):
         out = bench.fresh()
         with _server(bench.folder / "prefect") as (server, url, _), closing(_flow(bench, out, url)) as flow:
-            _wait_for(lambda out=out: (out / ".state" / "run").exists() or flow.poll() is not None)  # type: ignore[misc]
+            _wait_for(lambda out=out: (out / ".state" / "run").exists() or flow.poll() is not None)
             time.sleep(after)
             server.kill()
             wrong = _wrong_end(flow, bench) or bench.torn(out, {bench.old, bench.new})

@@ -57,10 +57,8 @@ def stale_lock(bench: Bench) -> Iterator[Result]:
     for text in ("", "99999", "x" * 4096):
         out = bench.fresh()
         (out / ".lock").write_text(text)
-        yield Result(
-            f"{len(text)} characters",
-            _ran(bench, out, forked(lambda out=out: winnow_run(bench.raw, out), bench.folder)),
-        )  # type: ignore[misc]
+        ended = forked(lambda out=out: winnow_run(bench.raw, out), bench.folder)  # type: ignore[misc]
+        yield Result(f"{len(text)} characters", _ran(bench, out, ended))
 
 
 def clock_jumps(bench: Bench) -> Iterator[Result]:
@@ -203,7 +201,7 @@ def hungry_record(bench: Bench) -> Iterator[Result]:
     victim = str(files_in(bench.raw)[0].relative_to(bench.raw))
 
     def run() -> list[list[str]]:
-        real = pipeline.stages.children.clean_record
+        real = pipeline.stages.children.clean_record  # type: ignore[attr-defined]
 
         def clean_record(record: Any, **named: Any) -> Any:
             hoard = []
@@ -211,7 +209,7 @@ def hungry_record(bench: Bench) -> Iterator[Result]:
                 hoard.append(bytearray(50_000_000))
             return real(record, **named)
 
-        pipeline.stages.children.clean_record = clean_record  # type: ignore[assignment]
+        pipeline.stages.children.clean_record = clean_record  # type: ignore[attr-defined]
         winnow_run(bench.raw, out)
         rows = open_snapshot(out).table("quarantine", ["path", "reason"]).to_pylist()
         return [[row["path"], row["reason"]] for row in rows if row["reason"] in {"out_of_memory", "parser_crash"}]

@@ -62,7 +62,7 @@ class _Process:
             os.closerange(3, 256)  # the lock above all
             sys.stdin, sys.stdout = os.fdopen(0, "r"), os.fdopen(1, "w")
             os.environ[worker.PARENT] = str(parent)
-            worker.warm_up = lambda: None  # it is
+            worker.warm_up = lambda: None  # type: ignore[attr-defined]  # it is
             try:
                 worker.main()
             finally:
@@ -159,7 +159,7 @@ def _prepare(now: datetime) -> None:
             return now
 
     pipeline.workers.nursery.Nursery = ForkedNursery  # type: ignore[misc]
-    pipeline.run.datetime = Clock  # type: ignore[misc]
+    pipeline.run.datetime = Clock  # type: ignore[attr-defined]
 
 
 def keep_rules_loaded() -> None:

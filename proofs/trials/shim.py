@@ -71,7 +71,7 @@ class Shim:
         """Wrap the calls of this process, for good."""
         for name, places in _CALLS.items():
             setattr(os, name, self._wrapped(name, getattr(os, name), places))
-        os.open = self._opening(os.open)  # type: ignore[assignment]
+        os.open = self._opening(os.open)
         real = io.open
 
         def opened(file: Any, mode: str = "r", *rest: Any, **named: Any) -> Any:
@@ -81,7 +81,7 @@ class Shim:
             handle = real(file, mode, *rest, **named)
             return _Watched(handle, lambda: self.point("write", file))
 
-        io.open = builtins.open = opened  # type: ignore[assignment]
+        io.open = builtins.open = opened
         write = pq.write_table
 
         def write_table(table: pa.Table, where: Any, **named: Any) -> None:
@@ -119,7 +119,7 @@ class Shim:
             path = os.readlink(f"/proc/self/fd/{path}")  # noqa: PTH115
         elif dir_fd is not None:
             path = os.path.join(os.readlink(f"/proc/self/fd/{dir_fd}"), os.fspath(path))  # noqa: PTH115, PTH118
-        return os.path.abspath(os.fspath(path)).startswith(f"{self.root}/")  # noqa: PTH100
+        return str(os.path.abspath(os.fspath(path))).startswith(f"{self.root}/")  # noqa: PTH100
 
     def _wrapped(self, name: str, real: Callable[..., Any], places: tuple[int, ...]) -> Callable[..., Any]:
         def call(*args: Any, **named: Any) -> Any:
