@@ -1,19 +1,15 @@
-"""The corpus maker keeps its word, and every benchmark is there without its peers."""
+"""The corpus maker keeps its word."""
 
 import gzip
-import importlib
 import json
 import random
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from benchmarks.corpus import (
     EDITS,
     Page,
-    Truth,
     edit_pieces,
     load_frame,
     make_corpus,
@@ -22,13 +18,8 @@ from benchmarks.corpus import (
     sentences_of,
     text_lines,
 )
-from benchmarks.end_to_end import Found, compare
 from pipeline.text.tokens import tokens
 
-ROOT = Path(__file__).parent.parent
-PEERS = ("trafilatura", "datasketch", "resiliparse", "readability", "justext", "pandas", "jax")
-TRAINER = "block_net"  # all of it is JAX
-MODULES = sorted({file.stem for file in (ROOT / "benchmarks").glob("[a-z]*.py")} - {TRAINER})
 FILES = 150
 
 WORDS = {
@@ -151,46 +142,3 @@ def test_a_frame_gives_back_its_page_and_holds_nothing_of_its_main_text(data):
         assert frame.fill(gold) == gzip.decompress((data / page.page).read_bytes()).decode()
         assert not any(line in "".join(frame.between) for line in gold)
         assert text_lines(frame.fill(gold))[2:-1] == gold
-
-
-def test_the_comparison_counts_what_is_missed_wrong_and_lost():
-    def row(path, outcome, cluster, edit=None):
-        return Truth(path, None, outcome, (), cluster, None, edit, "html", "gbk")
-
-    truth = [
-        row("a", "document", "1"),
-        row("b", "duplicate", "1", "copy"),
-        row("c", "duplicate", "1", "tokens-changed"),
-        row("d", "document", "2"),
-        row("e", "document", "3"),
-        row("f", "quarantine", None),
-    ]
-    where = {"a": "document", "b": "duplicate", "c": "document", "d": "duplicate", "e": "quarantine", "f": "quarantine"}
-    found = Found(
-        outcomes={(path, None): [outcome] for path, outcome in where.items()},
-        encodings={("a", None): "gb18030", ("c", None): "utf-8"},
-        stands_for={("b", None): ("a", None), ("d", None): ("a", None)},
-        reasons={("e", None): "no_content", ("f", None): "empty"},
-    )
-    verdict = compare(truth, found)
-    assert verdict.missed == {"tokens-changed": 1}
-    assert verdict.wrong == [("d", None)]
-    assert verdict.lost == {"no_content (html)": 1}
-    assert verdict.tally == {"duplicates": 2, "odd": 1, "odd right": 1, "encodings": 2, "encodings right": 1}
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_every_benchmark_imports_without_its_peers_and_answers_help(name, monkeypatch, capsys):
-    for peer in PEERS:
-        monkeypatch.setitem(sys.modules, peer, None)
-    monkeypatch.delitem(sys.modules, f"benchmarks.{name}", raising=False)
-    module = importlib.import_module(f"benchmarks.{name}")
-    monkeypatch.setitem(sys.modules, f"benchmarks.{name}", module)
-    assert module.__doc__
-    if not hasattr(module, "main"):
-        return
-    monkeypatch.setattr(sys, "argv", [name, "--help"])
-    with pytest.raises(SystemExit) as end:
-        module.main()
-    assert end.value.code == 0
-    assert "usage" in capsys.readouterr().out
