@@ -115,6 +115,13 @@ def test_only_supervised_code_parses_untrusted_bytes():
 OWN_FOLDER = {(name,) for name in ("flows", *BESIDE)}
 
 
+def test_no_test_asserts_seconds():
+    """Machines differ and are busy. ``growth`` tells how the cost of work grows; speed is measured in ``benchmarks``."""
+    for file in modules("tests"):
+        clock = {node.attr for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Attribute)}
+        assert file.name == "growth.py" or not clock & {"process_time", "perf_counter", "thread_time"}, file
+
+
 def mirrored(file):
     """True for a test of a module: PACKAGE/test_[PACKAGE_]MODULE[_ASPECT].py, or of a package's own ``__init__``."""
     folder = file.relative_to(ROOT / "tests").parent
@@ -130,8 +137,8 @@ def heads(stem):
     return {"_".join(words[:n]) for n in range(1, len(words) + 1)}
 
 
-#: Tests of the whole: of its structure, of the sample files, of pairs of files, of what the documents say, of commands.
-WHOLE = {"architecture", "samples", "golden", "readme", "examples", "commands"}
+#: Tests of the whole: of its structure, of the sample files, of pairs of files, of what the documents say, of commands, and of how tests measure.
+WHOLE = {"architecture", "samples", "golden", "readme", "examples", "commands", "growth"}
 
 
 def test_every_test_mirrors_a_module():

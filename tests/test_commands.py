@@ -39,7 +39,9 @@ def test_every_command_imports_without_its_peers_and_answers_help(name, monkeypa
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_table_of_a_folder_names_its_commands_and_no_other(folder):
-    table = [line for line in (ROOT / folder / "README.md").read_text("utf-8").splitlines() if line.startswith("| `python")]
+    table = [
+        line for line in (ROOT / folder / "README.md").read_text("utf-8").splitlines() if line.startswith("| `python")
+    ]
     named = {line.split("`")[1].split()[2] for line in table}
     there = {name for name in MODULES if name.startswith(folder) and hasattr(importlib.import_module(name), "main")}
     assert named == there
