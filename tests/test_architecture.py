@@ -1,6 +1,7 @@
 """The structure that the code keeps: imports point downward, flows import pipeline and never the reverse."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,14 @@ def modules(package):
     return sorted((ROOT / package).rglob("*.py"))
 
 
+@cache
+def nodes(file):
+    return tuple(ast.walk(ast.parse(file.read_text("utf-8"))))
+
+
 def imports(file):
     """The modules a file imports, at the top or inside a function."""
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -118,7 +124,7 @@ OWN_FOLDER = {(name,) for name in ("flows", *BESIDE)}
 def test_no_test_asserts_seconds():
     """Machines differ and are busy. ``growth`` tells how the cost of work grows; speed is measured in ``benchmarks``."""
     for file in modules("tests"):
-        clock = {node.attr for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Attribute)}
+        clock = {node.attr for node in nodes(file) if isinstance(node, ast.Attribute)}
         assert file.name == "growth.py" or not clock & {"process_time", "perf_counter", "thread_time"}, file
 
 
