@@ -1,6 +1,6 @@
 """Clean text out of pages and out of flattened pages, beside other extractors, on pages whose main text is marked.
 
-    python -m benchmarks.train_labeller --no-write --folds FOLDS
+    python -m training.train_labeller --no-write --folds FOLDS
     python -m benchmarks.extraction --folds FOLDS [--cache DIR] [--magic-python PYTHON]
         [--sample N] [--no-peers] [--no-flat] [--no-decoding] [--show-worst N]
 
@@ -103,7 +103,9 @@ def our_outputs(
     """Our outputs for the chosen pages, the whole decision first."""
     html = pages[chosen[0]].style == "html"
     hits = template_hits(pages, scores) if html else []
-    outputs: dict[str, list[Output]] = {"winnow": [], "no rules": []} | ({"and templates": []} if html else {})
+    outputs: dict[str, list[Output]] = {
+        name: [] for name in ("winnow", "no rules", *(["and templates"] if html else []))
+    }
     if html:
         timed_extraction(pages[chosen[0]], rules)  # what is loaded at the first call is no part of a page's time
     for at in chosen:

@@ -130,8 +130,7 @@ def written_anew(page: Stored, charset: str) -> Iterator[tuple[str, Stored]]:
         return
     content = text.encode(charset, "xmlcharrefreplace")
     for name, declaration in DECLARED.items():
-        recoded = _DECLARATION.sub(lambda _, declare=declaration: declare(charset), content)
-        yield name, replace(page, content=recoded)
+        yield name, replace(page, content=_DECLARATION.sub(declaration(charset), content))
 
 
 def print_decoders(pages: Sequence[Stored], *, peers: bool) -> None:

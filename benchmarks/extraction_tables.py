@@ -164,11 +164,11 @@ def print_worst(cases: Sequence[Case], tools: Mapping[str, Measured], *, number:
     """The pages with the lowest 4-gram F1 of the first tool, and what the others make of them; then its empty pages."""
     ours = tools[next(iter(tools))]
     print(f"\nworst pages, 4-gram F1\n{'':24}{'':24}" + "".join(f"{name:>{_width(name)}}" for name in tools))
-    for at in np.argsort(ours["4-gram F1"], kind="stable")[:number]:
+    for at in np.argsort(ours["4-gram F1"], kind="stable")[:number].tolist():
         case = cases[at]
         scores = "".join(f"{tool['4-gram F1'][at]:{_width(name)}.3f}" for name, tool in tools.items())
         print(f"{case.name:24}{case.groups[-1]:24}{scores}")
-    print("empty:", *(cases[at].name for at in np.flatnonzero(ours["empty"])))
+    print("empty:", *(cases[at].name for at in np.flatnonzero(ours["empty"]).tolist()))
 
 
 def is_sentence_line(text: str) -> bool:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def _agrees(documents: Sequence[Row], name: str, value: Any) -> bool:
 
 def _value(row: Row, name: str) -> Any:
     value = row.get(name.removesuffix("_not"))
-    return value.isoformat() if hasattr(value, "isoformat") else value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 ``docs.jsonl`` in the data folder has one document a line: archive, kind (digest or single), blocks with role
 (title of a story, body, ...) and text. Each is flattened to lines four ways, with and without headings and blank
 lines. A boundary is the line a story begins with. ``--articles`` names a JSON-lines file of main texts (``set``,
-``gold``) that are single articles of many sites. ``benchmarks.sections_fit`` fits the weights and has the figures on
+``gold``) that are single articles of many sites. ``training.sections_fit`` fits the weights and has the figures on
 archives that they were not fitted on.
 """
 

@@ -135,8 +135,8 @@ def flattened_sites(pages: Sequence[Page]) -> Iterator[list[Page]]:
             flat = []
             for page in (pages[at] for at in places):
                 blocks, shares = flatten(page.blocks, page.shares, style=style, seed=number)
-                bare = {"source": "", "head": PageHead(), "style": style}
-                flat.append(replace(page, blocks=tuple(blocks), shares=tuple(shares), **bare))
+                bare = replace(page, source="", head=PageHead(), style=style)
+                flat.append(replace(bare, blocks=tuple(blocks), shares=tuple(shares)))
             yield flat
 
 

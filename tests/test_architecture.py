@@ -1,11 +1,15 @@
 """The structure that the code keeps: imports point downward, flows import pipeline and never the reverse."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+#: Folders beside the product and what each may import of the others: measuring stands alone, nobody imports proofs.
+BESIDE = {"benchmarks": set(), "proofs": {"benchmarks"}, "training": {"benchmarks"}}
 
 #: Packages and modules of ``pipeline`` from the bottom up; a layer imports from those before it, or from itself.
 LAYERS = (
@@ -38,9 +42,14 @@ def modules(package):
     return sorted((ROOT / package).rglob("*.py"))
 
 
+@cache
+def nodes(file):
+    return tuple(ast.walk(ast.parse(file.read_text("utf-8"))))
+
+
 def imports(file):
     """The modules a file imports, at the top or inside a function."""
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -77,6 +86,19 @@ def test_pipeline_knows_nothing_of_flows_or_prefect():
         assert not [n for n in imports(file) if n.split(".")[0] in {"flows", "prefect"}], file
 
 
+@pytest.mark.parametrize("folder", BESIDE)
+def test_a_folder_beside_the_product_imports_only_what_it_may_of_the_others(folder):
+    for file in modules(folder):
+        assert {name.split(".")[0] for name in imports(file)} & set(BESIDE) <= BESIDE[folder] | {folder}, file
+
+
+def test_the_product_and_its_tests_know_nothing_of_what_is_beside_it():
+    product = [*modules("pipeline"), *modules("flows"), *modules("examples")]
+    tests = [file for file in modules("tests") if file.relative_to(ROOT / "tests").parts[0] not in BESIDE]
+    for file in [*product, *tests]:
+        assert not {name.split(".")[0] for name in imports(file)} & set(BESIDE), file
+
+
 def test_text_stages_know_no_clock_network_or_processes():
     forbidden = {"time", "socket", "urllib.request", "http", "requests", "subprocess", "multiprocessing", "threading"}
     for file in modules("pipeline"):
@@ -95,10 +117,21 @@ def test_only_supervised_code_parses_untrusted_bytes():
         assert found <= HARMLESS, f"{file} imports {found - HARMLESS}"
 
 
+#: Folders of tests that mirror a folder of the same name at the top; the others mirror one of ``pipeline``.
+OWN_FOLDER = {(name,) for name in ("flows", *BESIDE)}
+
+
+def test_no_test_asserts_seconds():
+    """Machines differ and are busy. ``growth`` tells how the cost of work grows; speed is measured in ``benchmarks``."""
+    for file in modules("tests"):
+        clock = {node.attr for node in nodes(file) if isinstance(node, ast.Attribute)}
+        assert file.name == "growth.py" or not clock & {"process_time", "perf_counter", "thread_time"}, file
+
+
 def mirrored(file):
     """True for a test of a module: PACKAGE/test_[PACKAGE_]MODULE[_ASPECT].py, or of a package's own ``__init__``."""
     folder = file.relative_to(ROOT / "tests").parent
-    package = ROOT / folder if folder.parts[:1] == ("flows",) else ROOT / "pipeline" / folder
+    package = ROOT / folder if folder.parts[:1] in OWN_FOLDER else ROOT / "pipeline" / folder
     known = {one.stem for one in package.glob("*.py")} - {"__init__"}
     stem = file.stem.removeprefix("test_")
     own = stem.removeprefix(f"{folder.name}_")
@@ -110,14 +143,14 @@ def heads(stem):
     return {"_".join(words[:n]) for n in range(1, len(words) + 1)}
 
 
-#: Tests of the whole: of its structure, of the sample files, of pairs of files, and of what the documents say.
-WHOLE = {"architecture", "samples", "golden", "readme", "examples", "hostile", "faults"}
+#: Tests of the whole: of its structure, of the sample files, of pairs of files, of what the documents say, of commands, and of how tests measure.
+WHOLE = {"architecture", "samples", "golden", "readme", "examples", "commands", "growth"}
 
 
 def test_every_test_mirrors_a_module():
     """A module that went has no tests left behind, and a test is where its module is."""
     files = [f for f in (ROOT / "tests").rglob("test_*.py") if f.stem.removeprefix("test_") not in WHOLE]
-    orphans = [str(f.relative_to(ROOT)) for f in files if not mirrored(f) and not f.stem.startswith("test_benchmarks")]
+    orphans = [str(f.relative_to(ROOT)) for f in files if not mirrored(f)]
     assert not orphans
 
 
@@ -125,3 +158,5 @@ def test_a_test_of_a_module_that_is_gone_is_seen():
     assert mirrored(ROOT / "tests" / "read" / "test_read_warc.py")
     assert not mirrored(ROOT / "tests" / "read" / "test_read_gone.py")
     assert not mirrored(ROOT / "tests" / "test_warc.py")
+    assert mirrored(ROOT / "tests" / "proofs" / "test_fuzz.py")
+    assert not mirrored(ROOT / "tests" / "benchmarks" / "test_fuzz.py")

@@ -6,7 +6,7 @@ kinds of attention, and the marks of the head), of its kin (means of the same ov
 structure: the posts of a forum, the cards of a shop), and of its neighbours, by convolutions that look farther
 each time. Two networks, trained from other seeds, are asked and their log odds averaged; where the first is sure, it
 alone. Mark-up and flattened text have networks of their own, in ``weights.npz``, trained by
-``python -m benchmarks.train_labeller`` (see docs/model-card.md). Change MODEL_ID with the weights.
+``python -m training.train_labeller`` (see docs/model-card.md). Change MODEL_ID with the weights.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pipeline.types import KEPT_LABELS, Block, Decision, PageHead
 
 # The words the block model knows: of texts, of classes and ids, tags, and marks of a page's head.
 #
-# Learned with the weights and kept beside them: what was seen on enough sites (``benchmarks.train_labeller``).
+# Learned with the weights and kept beside them: what was seen on enough sites (``training.train_labeller``).
 # A word of a text is known by its hash (``charstats.Hashed``), the others by their name. Ids are rows of the
 # model's embeddings; 0 is what is not known, of texts also 1 for a pair of CJK characters.
 
@@ -387,7 +387,7 @@ def _rectified(values: Floats) -> Floats:
 
 # How good the clean text of one page is likely to be: a prediction of its 4-gram F1.
 #
-# A logistic regression on what the decision looks like from outside, fitted by ``benchmarks.train_labeller`` on
+# A logistic regression on what the decision looks like from outside, fitted by ``training.train_labeller`` on
 # the scores of pages whose site the block model had not seen, so that it is calibrated for new sites.
 
 #: What the prediction is made from, in the order of its coefficients.

@@ -1,7 +1,7 @@
 """Digest of several stories, or one article with subheadings: decided on the whole document.
 
 A linear score over the features of ``features``; their weights are the table ``WEIGHTS``, fitted by
-``python -m benchmarks.sections_fit``. Splitting an article is worse than leaving a digest whole, so the thresholds
+``python -m training.sections_fit``. Splitting an article is worse than leaving a digest whole, so the thresholds
 sit where few articles are split. To add a sign of either, add a feature and fit again.
 """
 
@@ -145,7 +145,7 @@ OUTLINE_WORDS = re.compile(
     re.IGNORECASE,
 )
 
-#: Log-odds of a digest, on ``features``. Fitted (``python -m benchmarks.sections_fit``) but for ``dated``, of which the
+#: Log-odds of a digest, on ``features``. Fitted (``python -m training.sections_fit``) but for ``dated``, of which the
 #: archives have too little: stories that each open with a date of their own are set to outweigh a common topic.
 WEIGHTS = {
     "shared": -13.7, "cover": -9.9, "own": 4.7, "dateline": 6.0, "dated": 4.0, "long": 5.0, "numbered": -4.3, "outline": -1.5,

@@ -2,7 +2,7 @@
 
 A linear score of each paragraph over ``opening_features``: how much of its words, and of the words around, was said
 just before, how it begins, how long it and its neighbours are. One table of weights for text in CJK scripts and one
-for others; ``python -m benchmarks.sections_fit`` fits both. To add a sign, add a feature and fit again.
+for others; ``python -m training.sections_fit`` fits both. To add a sign, add a feature and fit again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ INTERCEPT = {"latin": -9.6, "cjk": -5.0}
 THRESHOLD = -1.0
 #: Log-odds that a document cut like this is a digest: words that its stories share (more telling in CJK scripts), the
 #: mean of the three best openings, stories that open with a dateline. Above DIGEST_THRESHOLD few articles are cut.
-#: Fitted once on the cases of ``benchmarks.sections_fit``, which shows what they do and does not refit them.
+#: Fitted once on the cases of ``training.sections_fit``, which shows what they do and does not refit them.
 SHARED_WEIGHT = {"latin": -11.8, "cjk": -15.2}
 BEST_WEIGHT, DATELINE_WEIGHT = 0.9, 3.9
 DIGEST_INTERCEPT = 5.3

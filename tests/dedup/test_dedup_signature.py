@@ -1,8 +1,8 @@
-import time
 import unicodedata
 
 import numpy as np
 import pytest
+from growth import linear, repeated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,8 +90,6 @@ def test_minhash_estimates_jaccard_without_bias(size: int, jaccard: float) -> No
     assert abs(np.mean(estimates) - common / (common + 2 * rest)) < 0.04
 
 
-def test_signing_is_linear() -> None:
-    for bait in ("a" * 100_000, "碳" * 100_000, "1," * 50_000, " " * 100_000, "。" * 100_000):
-        start = time.process_time()
-        sign(bait)
-        assert time.process_time() - start < 10  # seconds; quadratic would be minutes
+@pytest.mark.parametrize("bait", ["a", "碳", "1,", " ", "。"])
+def test_signing_is_linear(bait: str) -> None:
+    assert linear(sign, repeated(bait), 100_000)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from growth import linear, repeated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,11 +59,10 @@ def test_wrapped_lines_stay_lines_and_no_markup_is_made_up() -> None:
     assert {block.markup for block in blocks} == {None}
 
 
-@pytest.mark.parametrize("line", ["碳市场" * 300_000, "word " * 200_000, " \u3000" * 300_000 + "x", "-" * 900_000])
-def test_an_enormous_line_takes_linear_time(line: str) -> None:
-    start = time.process_time()
-    assert len(extract_plain(line).blocks) == 1
-    assert time.process_time() - start < 2  # seconds
+@pytest.mark.parametrize("unit", ["碳市场", "word ", " \u3000", "-"])
+def test_an_enormous_line_is_one_block_and_takes_linear_time(unit: str) -> None:
+    assert len(extract_plain(unit * 200_000 + "x").blocks) == 1
+    assert linear(lambda line: extract_plain(f"{line}x"), repeated(unit), 800_000)
 
 
 def test_a_text_of_nothing_has_no_blocks() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 import unicodedata
 
 import pytest
+from growth import linear, repeated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -179,25 +179,19 @@ def test_runs_of_marks_are_broken_every_thirty(mark: str) -> None:
 @pytest.mark.parametrize(
     "bait",
     [
-        *("\u0301\u0323" * 50_000, "é" * 100_000, "Ã©" * 50_000, "ÖÐ" * 50_000, "涓\ue15e浗" * 33_000),
-        *("\r" * 100_000, "🇨" * 50_000, "\u200d" * 100_000, "\x1b[" * 50_000, "В" * 100_000, "€" * 100_000),
-        *("а\u0301" * 50_000, "鐢" * 100_000, "â€" * 50_000, "\x93" * 100_000),
+        *("\u0301\u0323", "é", "Ã©", "ÖÐ", "涓\ue15e浗", "\r", "🇨", "\u200d", "\x1b[", "В", "€", "а\u0301", "鐢"),
+        *("â€", "\x93"),
     ],
     ids=lambda bait: ascii(bait[:2]),
 )
-def test_no_bait_is_slow(bait: str) -> None:
-    start = time.process_time()
-    repair(bait)
-    assert time.process_time() - start < 5
+def test_no_bait_takes_more_than_linear_time(bait: str) -> None:
+    assert linear(repair, repeated(bait), 100_000)
 
 
-def test_clean_text_is_judged_quickly() -> None:
-    for text in (UNCHANGED["zh-Hans ASCII"] * 800, "Plain English text, “quoted”. " * 3500):
-        is_clean(text)
-        start = time.process_time()
-        for _ in range(20):
-            assert is_clean(text)
-        assert (time.process_time() - start) / 20 < 1  # seconds; quadratic would be minutes
+def test_clean_text_is_judged_in_linear_time() -> None:
+    for text in (UNCHANGED["zh-Hans ASCII"], "Plain English text, “quoted”. "):
+        assert is_clean(text * 100)
+        assert linear(is_clean, repeated(text), 400_000)
 
 
 def test_the_table_of_inert_characters_is_true() -> None:
