@@ -12,6 +12,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from pipeline.boilerplate.interstitials import HTTP_STATUS, Interstitial, find_interstitial
 from pipeline.boilerplate.label import decide
 from pipeline.boilerplate.model import extraction_confidence, score_blocks
 from pipeline.boilerplate.rules import RuleSet, apply_rules
@@ -25,6 +26,7 @@ from pipeline.metadata import find_metadata
 from pipeline.metadata.site import site_of
 from pipeline.sections import split_sections
 from pipeline.text.decode import decode
+from pipeline.text.escapes import holds_markup
 from pipeline.text.quality import Quality, debris, measure_quality
 from pipeline.text.tokens import count_tokens
 from pipeline.types import (
@@ -42,8 +44,7 @@ from pipeline.types import (
 )
 
 
-#: The name in a head's ``meta`` under which an error that HTTP tells of stands.
-HTTP_STATUS = "http-status"
+_SNIFFED = 1_000  # bytes after an HTTP head that tell a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,13 @@ def _decode(record: Record, http: HttpHead | None) -> Decoded:
 
 
 def _media_type(record: Record, http: HttpHead | None) -> str:
-    """The media type by the HTTP head, where that is one that can be read."""
-    return http.media_type if http and http.media_type in EXTRACTORS and http.media_type != "text/plain" else record.media_type
+    """The media type by the HTTP head, where that is one that can be read, and by what follows it."""
+    if http is None:
+        return record.media_type
+    if http.media_type in EXTRACTORS and http.media_type != "text/plain":
+        return http.media_type
+    body = record.content[http.size : http.size + _SNIFFED].decode("latin-1")
+    return "text/html" if record.media_type == "text/plain" and holds_markup(body) else record.media_type
 
 
 def _in_source(extracted: Extracted, unwrapped: Unwrapped) -> Extracted:
@@ -199,8 +205,13 @@ def finish_record(
     sectioning = split_sections(blocks, decisions, metadata)
     decisions = _mark_title(decisions, sectioning.title_ordinal)
     languages = tag_blocks(blocks, decisions, backend=backend, seed=seed)
+    instead = find_interstitial(cleaned.extracted.head, blocks, decisions)
+    if instead and instead.alone:
+        return Contentless(cleaned, decisions, languages, _no_page(record, instead))
     if not any(decision.label is Label.CONTENT for decision in decisions):
         return Contentless(cleaned, decisions, languages, _no_content(record, decisions))
+    if instead:
+        cleaned = _flagged(cleaned, "interstitial")
     text, places = _assemble(blocks, decisions)
     if (why := debris(text)) is not None:
         return Contentless(cleaned, decisions, languages, Rejection(record.path, record.member, "finish", *why))
@@ -227,6 +238,15 @@ def _mark_title(decisions: tuple[Decision, ...], ordinal: int | None) -> tuple[D
         return decisions
     title = Decision(Label.TITLE, "title", 1.0)
     return (*decisions[:ordinal], title, *decisions[ordinal + 1 :])
+
+
+def _no_page(record: Record, instead: Interstitial) -> Rejection:
+    message = f"It is no document but {instead.what} ({instead.id}); fetch the page again."
+    return Rejection(record.path, record.member, "finish", Reason.NO_CONTENT, message)
+
+
+def _flagged(cleaned: Cleaned, flag: str) -> Cleaned:
+    return replace(cleaned, record=replace(cleaned.record, flags=(*cleaned.record.flags, flag)))
 
 
 def _no_content(record: Record, decisions: Sequence[Decision]) -> Rejection:

@@ -20,7 +20,7 @@ from pipeline.read.json import read_json, read_jsonl
 from pipeline.read.limits import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
 from pipeline.read.packed import BZIP2, BZIP2_MAGIC, XZ, XZ_MAGIC, ZSTD_MAGIC, PackedStream, ZstdStream
 from pipeline.read.scan import RawFile, RawFolder, changed_failure, passed_over, stamp_in, unreadable
-from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, not_text, packed_kind, read_document
+from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, is_served, not_text, packed_kind, read_document
 from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, Peeked, StoredStream, Stream, seekable
 from pipeline.read.warc import is_warc, read_warc
 from pipeline.types import RawInput
@@ -47,6 +47,9 @@ def _begins(*magic: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(magic)
 
 
+#: Suffixes of programs that write pages: a file under one of them holds the page, or the program itself.
+SERVED: Final = (".php", ".php3", ".php5", ".phtml", ".asp", ".aspx", ".jsp", ".jspx", ".cgi", ".cfm", ".do", ".action", ".pl")
+
 # name -> how to know it and what reads it; magic is tried in this order
 READERS: Final[Mapping[str, Format]] = {
     "gzip": Format((".gz", ".tgz"), _begins(GZIP_MAGIC), unpack=GzipStream),
@@ -59,6 +62,7 @@ READERS: Final[Mapping[str, Format]] = {
     ),
     "warc": Format((".warc", ".wet"), is_warc, read_warc),
     "html": Format((".html", ".htm", ".xhtml", ".shtml"), is_page, partial(read_document, media_type="text/html")),
+    "program": Format(SERVED, None, partial(read_document, media_type="text/html")),  # what one wrote, not its source
     "markdown": Format((".md", ".markdown"), None, partial(read_document, media_type="text/markdown")),
     "jsonl": Format((".jsonl", ".ndjson"), None, read_jsonl),
     "json": Format((".json",), None, read_json),
@@ -154,6 +158,8 @@ def detect_format(relative: str, head: bytes) -> str | None:
         return named if is_binary(head) and not not_text(head) else detect_format(_unpacked_name(relative), head)
     if not_text(head) or packed_kind(head):
         return "zip" if not suffix and not_text(head) == "zip archive" else None
+    if named == "program":
+        return named if is_served(head) else None
     if suffix:
         return named
     if is_binary(head):
@@ -186,7 +192,8 @@ def _read_stream(stream: Stream, origin: Origin, limits: ReadLimits, nest: _Nest
         return
     known = READERS[found]
     flags = origin.flags
-    if (suffix or known.unpack) and _BY_SUFFIX.get(suffix) != found:
+    named = _BY_SUFFIX.get(suffix)
+    if (suffix or known.unpack) and named != found and (named, found) != ("program", "html"):
         flags = tuple(dict.fromkeys((*flags, "suffix_mismatch")))
     if known.unpack:
         if nest.n_packings == limits.max_packings:

@@ -56,6 +56,7 @@ def bound_values(source: bytes, limits: ReadLimits) -> None:
 
 def record_of(value: object, member: str | None, origin: Origin) -> Record:
     """Return the Record of a JSON object. Raises ReadFailure: MISSING_TEXT, EMPTY."""
+    value = unfolded(value)
     if not isinstance(value, dict):
         raise ReadFailure(Reason.MISSING_TEXT, "It is JSON but no object, so it has no text field.")
     name, text = _text_of(value)
@@ -72,6 +73,51 @@ def record_of(value: object, member: str | None, origin: Origin) -> Record:
         title=_first(value, TITLE_FIELDS),
         flags=origin.flags if clean == text else (*origin.flags, "lone_surrogates"),
     )
+
+
+def unfolded(value: object) -> object:
+    r"""An object out of a string that holds it as JSON; in place of a text field that is JSON itself what that says.
+
+    >>> unfolded('{"text": "[\\"清河\\", \\"水厂\\"]"}')
+    {'text': '清河\n水厂'}
+    """
+    for _ in range(_MAX_FOLDS):
+        if isinstance(value, str):
+            inner = _as_json(value)
+            if not isinstance(inner, (str, dict)):
+                return value
+            value = inner
+            continue
+        if not isinstance(value, dict):
+            return value
+        name = next((one for one in TEXT_FIELDS if type(text := value.get(one)) is str and text.strip()), None)
+        inner = _as_json(value[name]) if name else None
+        if isinstance(inner, list) and inner and all(type(one) is str for one in inner):
+            inner = "\n".join(inner)
+        if isinstance(inner, str):
+            value = {**value, str(name): inner}
+        elif has_text_field(inner) and isinstance(inner, dict):
+            value = {**inner, **{key: one for key, one in value.items() if key != name and key not in TEXT_FIELDS and one}}
+        else:
+            return value
+    return value
+
+
+_MAX_FOLDS = 4  # JSON in a string in JSON
+_MAX_FOLDED = 8_000_000  # code points of such a string
+_FOLDED = {'"': '"', "{": "}", "[": "]"}
+
+
+def _as_json(text: str) -> object:
+    """What a text says as JSON; None when it is none, or just in quotes."""
+    text = text.strip()
+    if len(text) > _MAX_FOLDED or len(text) < 2 or _FOLDED.get(text[0]) != text[-1] or (text[0] == '"' and "\\" not in text):
+        return None
+    try:
+        value: object = json.loads(text, strict=False, parse_int=_Number, parse_float=_Number)
+    except (ValueError, RecursionError):
+        return None
+    return value
 
 
 def has_text_field(value: object) -> bool:
@@ -259,6 +305,7 @@ def read_json(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Ou
             raise
         yield from read_jsonl(StoredStream(BytesIO(content)), origin, limits)
         return
+    value = unfolded(value)
     values = value if isinstance(value, list) else [value]
     if not any(map(has_text_field, values)):
         yield Skipped(origin.path, None, "JSON without a text field")

@@ -129,7 +129,9 @@ def plain(text: str) -> str:
     return undone.text
 
 
-_SIGN: Final = re.compile(r"[&\\%=]")
+_SIGN: Final = re.compile(
+    r"&[#a-zA-Z]\w{1,30};|\\[uxnrt\"]|%[0-9a-fA-F]{2}%|%u[0-9a-fA-F]{4}|=[0-9A-F]{2}="
+)  # without one of these a title has no escapes
 
 
 # Evidence.
