@@ -43,7 +43,6 @@ from pipeline.types import (
     document_id,
 )
 
-
 _SNIFFED = 1_000  # bytes after an HTTP head that tell a page
 
 
@@ -111,9 +110,7 @@ def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
     if not extracted.blocks:
         return Rejection(record.path, record.member, "extract", Reason.EMPTY, "There is no text in it.")
     record, extracted = _told(record, extracted, unwrapped, http)
-    site = site_of(
-        url=record.url or unwrapped.url, path=record.path, blocks=extracted.blocks, member=record.member
-    )
+    site = site_of(url=record.url or unwrapped.url, path=record.path, blocks=extracted.blocks, member=record.member)
     flags = (*extracted.flags, *_doubts(decoded, extracted))
     return Cleaned(
         doc_id=document_id(record.path, record.member),

@@ -142,6 +142,10 @@ def original_address(url: str | None) -> str | None:
 
 # View-source windows: the page is the text of the window.
 
+#: The beginning of a page within a page; a cheap look.
+_INNER: Final = re.compile(
+    r"&lt;(?i:!doctype|html|head|\?xml)|<(?i:textarea|xmp)[^<>]{0,500}>\s{0,99}<(?i:!doctype|html|head|\?xml)"
+)
 _WINDOW: Final = re.compile(
     r"""class\s*=\s*["']?line-content|id\s*=\s*["']?viewsource|viewsource\.css|<title>\s*(?:view-source:|source of:?)"""
     r"""|<(?:pre|textarea|xmp)[\s>]|<(?:span|a)\s[^<>]{0,200}class=["']?(?:start-tag|html-tag|webkit-html-tag)""",
@@ -149,20 +153,23 @@ _WINDOW: Final = re.compile(
 )
 _WINDOW_TITLE: Final = re.compile(r"<title>\s*(?:view-source:|source of:?)\s*([^\s<]{1,2000})", re.IGNORECASE)
 _IS_PAGE: Final = re.compile(
-    r"[\s\ufeff]*(?:<!--(?:[^-]|-(?!->)){0,3000}-->\s*|<\?xml[^>]{0,300}>\s*){0,9}<(?:!doctype\s|html[\s>]|head[\s>])", re.IGNORECASE
+    r"[\s\ufeff]*(?:<!--(?:[^-]|-(?!->)){0,3000}-->\s*|<\?xml[^>]{0,300}>\s*){0,9}<(?:!doctype\s|html[\s>]|head[\s>])",
+    re.IGNORECASE,
 )
 _MAX_BESIDE: Final = 120  # code points of a page beside the window
 
 
 def _view_source(text: str, html: bool) -> Wrapper | None:
-    if not html or not _WINDOW.search(text):
+    if not html or not _INNER.search(text) or not _WINDOW.search(text):
         return None
     lines, beside = _window(text)
     inner = rewrite(text, lines)
     if not _IS_PAGE.match(inner.text) or len(beside) > _MAX_BESIDE or holds_sentence(beside):
         return None
     title = _WINDOW_TITLE.search(text)
-    return Wrapper(lines, url=clean_url(unescape(title[1])) if title else None, media_type="text/html", flag="view_source")
+    return Wrapper(
+        lines, url=clean_url(unescape(title[1])) if title else None, media_type="text/html", flag="view_source"
+    )
 
 
 def _window(text: str) -> tuple[list[Piece], str]:
@@ -214,43 +221,68 @@ def _decoded(text: str, start: int, end: int) -> Iterator[Piece]:
 
 # Elements and comments that archives, caches and savers put into a page.
 
-#: What the start tag of an inserted element says, and what the element must hold, if more is needed.
-INSERTED: Final[tuple[tuple[str, str], ...]] = (
-    (r"""id=["']?(?:wm-ipp-base|wm-ipp-print|wm-ipp|wm-share-sidebar|donato)["'\s>]""", ""),  # Wayback Machine
-    (r"""id=["']?[\w-]{0,40}google-cache-hdr["'\s>]""", ""),
-    (r"""id=["']?bd_snap_(?:head|note|txt)["'\s>]""", ""),  # Baidu
-    (r"""id=["']?(?:HEADER|hashtags)["'\s>]""", r"archive\.(?:today|is|ph|li|vn|fo|md)\b"),  # archive.today
+#: What stands on a page with an inserted element, what its start tag says, and what it must hold, if more is needed.
+INSERTED: Final[tuple[tuple[str, str, str], ...]] = (
+    (
+        "wm-ipp",
+        r"""id=["']?(?:wm-ipp-base|wm-ipp-print|wm-ipp|wm-share-sidebar|donato)["'\s>]""",
+        "",
+    ),  # Wayback Machine
+    ("google-cache-hdr", r"""id=["']?[\w-]{0,40}google-cache-hdr["'\s>]""", ""),
+    ("bd_snap_", r"""id=["']?bd_snap_(?:head|note|txt)["'\s>]""", ""),  # Baidu
+    ("HEADER", r"""id=["']?(?:HEADER|hashtags)["'\s>]""", r"archive\.(?:today|is|ph|li|vn|fo|md)\b"),  # archive.today
 )
-_INSERTED: Final = tuple((re.compile(rf"<(\w{{1,20}})\s[^<>]{{0,500}}?{tag}"), re.compile(holds)) for tag, holds in INSERTED)
-_TOOLBAR: Final = re.compile(r"<!-- BEGIN WAYBACK TOOLBAR INSERT -->(?:[^<]++|<(?!!-- END WAYBACK))*+<!-- END WAYBACK[^>]*+>")
+_INSERTED: Final = tuple(
+    (sign, re.compile(rf"<(\w{{1,20}})\s[^<>]{{0,500}}?{tag}"), re.compile(holds)) for sign, tag, holds in INSERTED
+)
+_TOOLBAR: Final = re.compile(
+    r"<!-- BEGIN WAYBACK TOOLBAR INSERT -->(?:[^<]++|<(?!!-- END WAYBACK))*+<!-- END WAYBACK[^>]*+>"
+)
 
-#: Where a saved page says what it is a copy of: the group is the address.
-SAYS_ADDRESS: Final[tuple[str, ...]] = (
-    r"<!--\s*saved from url=\(\d{1,6}\)([^\s>]{1,3000})",  # Internet Explorer, Chrome
-    r"<!--\s*Page saved with SingleFile\s{1,9}url:\s{0,9}([^\s>]{1,3000})",
-    r"<!--\s*Mirrored from ([^\s>]{1,3000}) by HTTrack",
-    r"<!--\s*Saved from (https?:[^\s>]{1,3000}) (?:at|using)",  # monolith
-    r"<!--\s*(?:Page )?(?:saved|archived|downloaded|captured|fetched|source|retrieved)[^\n:>]{0,60}[:\s]\s{0,9}(https?://[^\s>]{1,3000})",
-    r"""<meta\s[^<>]{0,200}?name=["']?(?:savepage-url|source-url|original-url)["']?\s[^<>]{0,200}?content=["']?([^"'\s>]{1,3000})""",
-    r"""<html\s[^<>]{0,500}?data-(?:scrapbook-source|source-url|url|original-url)=["']?(https?:[^"'\s>]{1,3000})""",
-    r"""__wm\.(?:wombat|init_url)\(\s{0,9}["']([^"']{1,3000})""",  # Wayback Machine
-    r"The Wayback Machine\s{0,9}[-–—]\s{0,9}(?:<a[^<>]{0,3000}>)?(https?://[^\s<]{1,3000})",
-    r"This is Google(?:'|’|&#39;)s cache of\s{1,9}(?:<a[^<>]{0,3000}>)?(https?://[^\s<]{1,3000}?)[.<\s]",
-    r"Google\s{0,9}(?:对|對|快取儲存|为|為)[^<>]{0,20}(?:<a[^<>]{0,3000}>)?\s{0,9}(https?://[^\s<]{1,3000}?)[.。<\s]",
-    r"百度和网页\s{0,9}(?:<a[^<>]{0,3000}>)?\s{0,9}(https?://[^\s<]{1,3000}?)[<\s]",
+#: Where a saved page says what it is a copy of: a sign in lower case, and what to find, whose group is the address.
+SAYS_ADDRESS: Final[tuple[tuple[str, str], ...]] = (
+    ("saved from url", r"<!--\s*saved from url=\(\d{1,6}\)([^\s>]{1,3000})"),  # Internet Explorer, Chrome
+    ("singlefile", r"<!--\s*Page saved with SingleFile\s{1,9}url:\s{0,9}([^\s>]{1,3000})"),
+    ("mirrored from", r"<!--\s*Mirrored from ([^\s>]{1,3000}) by HTTrack"),
+    ("saved from http", r"<!--\s*Saved from (https?:[^\s>]{1,3000}) (?:at|using)"),  # monolith
+    (
+        "<!--",
+        r"<!--\s*(?:Page )?(?:saved|archived|downloaded|captured|fetched|source|retrieved)[^\n:>]{0,60}[:\s]\s{0,9}"
+        r"(https?://[^\s>]{1,3000})",
+    ),
+    (
+        "savepage-url",
+        r"""<meta\s[^<>]{0,200}?name=["']?savepage-url["']?\s[^<>]{0,200}?content=["']?([^"'\s>]{1,3000})""",
+    ),
+    (
+        "-url",
+        r"""<meta\s[^<>]{0,200}?name=["']?(?:source|original)-url["']?\s[^<>]{0,200}?content=["']?([^"'\s>]{1,3000})""",
+    ),
+    ("data-scrapbook-source", r"""<html\s[^<>]{0,500}?data-scrapbook-source=["']?(https?:[^"'\s>]{1,3000})"""),
+    ("__wm.", r"""__wm\.(?:wombat|init_url)\(\s{0,9}["']([^"']{1,3000})"""),  # Wayback Machine
+    (
+        "the wayback machine",
+        r"The Wayback Machine\s{0,9}[-–—]\s{0,9}(?:<a[^<>]{0,3000}>)?(https?://[^\s<]{1,3000})",
+    ),
+    (
+        "s cache of",
+        r"This is Google(?:'|’|&#39;)s cache of\s{1,9}(?:<a[^<>]{0,3000}>)?(https?://[^\s<]{1,3000}?)[.]?[<\s]",
+    ),
+    (
+        "google",
+        r"Google\s{0,9}(?:对|對|快取儲存|为|為)[^<>]{0,20}(?:<a[^<>]{0,3000}>)?\s{0,9}(https?://[^\s<]{1,3000}?)[.。]?[<\s]",
+    ),
+    ("百度和网页", r"百度和网页\s{0,9}(?:<a[^<>]{0,3000}>)?\s{0,9}(https?://[^\s<]{1,3000}?)[<\s]"),
 )
-_SAYS_ADDRESS: Final = tuple(re.compile(pattern, re.IGNORECASE) for pattern in SAYS_ADDRESS)
-_SAVER: Final = re.compile(
-    r"<!--|savepage-|source-url|original-url|scrapbook|data-url|__wm|wayback machine|google|百度和网页", re.IGNORECASE
-)
+_SAYS_ADDRESS: Final = tuple((sign, re.compile(pattern, re.IGNORECASE)) for sign, pattern in SAYS_ADDRESS)
 
 
 def _inserted(text: str, html: bool) -> Wrapper | None:
     if not html:
         return None
     spans = [match.span() for match in _TOOLBAR.finditer(text)] if "WAYBACK TOOLBAR" in text else []
-    for tag, holds in _INSERTED:
-        for match in tag.finditer(text):
+    for sign, tag, holds in _INSERTED:
+        for match in tag.finditer(text) if sign in text else ():
             end = _element_end(text, match.start(), match[1])
             if end and holds.search(text, match.start(), end):
                 spans.append((match.start(), end))
@@ -278,11 +310,9 @@ def _without(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[Piece]:
 
 def _saved(text: str, html: bool) -> Wrapper | None:
     head = text[:_HEAD] if html else text[:1_500]
-    if not _SAVER.search(head):
-        return None
-    for pattern in _SAYS_ADDRESS:
-        match = pattern.search(head)
-        if match:
+    lower = head.lower()
+    for sign, pattern in _SAYS_ADDRESS:
+        if sign in lower and (match := pattern.search(head)):
             url = unescape(match[1]).removesuffix("-->").rstrip("-")
             url = url if "://" in url else f"http://{url}" if "." in url and ":" not in url else ""
             if url := clean_url(url):
@@ -297,7 +327,9 @@ _NOTICES: Final = re.compile(
     rf"(?:<br ?/?>\s{{0,9}})?<b>{_LEVEL}</b>:(?:[^<]|<(?!br ?/?>)){{0,2000}}?\bon line <b>\d{{1,7}}</b>(?:<br ?/?>)?"
     rf"|<font [^<>]{{0,60}}><table class=['\"]xdebug-error(?:[^<]|<(?!/table)){{0,6000}}</table></font>",
 )
-_PLAIN_NOTICE: Final = re.compile(rf"\s*+(?:PHP )?{_LEVEL}: [^\n]{{0,2000}}? in [^\n]{{1,500}} on line \d{{1,7}}[ \t]*+(?:\r?\n|\Z)")
+_PLAIN_NOTICE: Final = re.compile(
+    rf"\s*+(?:PHP )?{_LEVEL}: [^\n]{{0,2000}}? in [^\n]{{1,500}} on line \d{{1,7}}[ \t]*+(?:\r?\n|\Z)"
+)
 
 
 def _notices(text: str, html: bool) -> Wrapper | None:
@@ -305,7 +337,7 @@ def _notices(text: str, html: bool) -> Wrapper | None:
     while match := _PLAIN_NOTICE.match(text, at):
         at = match.end()
     spans = [(0, at)] if at else []
-    if html and "on line <b>" in text or "xdebug-error" in text:
+    if (html and "on line <b>" in text) or "xdebug-error" in text:
         spans += [match.span() for match in _NOTICES.finditer(text) if match.start() >= at]
     return Wrapper(list(_without(text, spans))) if spans else None
 
@@ -317,7 +349,17 @@ KEYS: Final[dict[str, str]] = {
     **dict.fromkeys(("title", "标题", "標題", "page title"), "title"),
     **dict.fromkeys(
         (
-            *("url source", "url", "source url", "sourceurl", "source_url", "link", "original url", "page url", "source"),
+            *(
+                "url source",
+                "url",
+                "source url",
+                "sourceurl",
+                "source_url",
+                "link",
+                "original url",
+                "page url",
+                "source",
+            ),
             *("网址", "链接", "原文链接", "来源网址", "網址", "連結", "permalink", "canonical"),
         ),
         "url",
@@ -325,7 +367,15 @@ KEYS: Final[dict[str, str]] = {
     **dict.fromkeys(
         (
             *("published time", "published", "publishedtime", "published_time", "published at", "published date"),
-            *("publisheddate", "publish date", "publish_date", "article:published_time", "pubdate", "发布时间", "發佈時間"),
+            *(
+                "publisheddate",
+                "publish date",
+                "publish_date",
+                "article:published_time",
+                "pubdate",
+                "发布时间",
+                "發佈時間",
+            ),
         ),
         "published",
     ),
@@ -333,15 +383,41 @@ KEYS: Final[dict[str, str]] = {
         (
             *("author", "description", "language", "lang", "warning", "number of pages", "image", "favicon", "site"),
             *("sitename", "site name", "status", "status code", "statuscode", "crawled at", "fetched at", "scraped at"),
-            *("retrieved", "retrieved at", "keywords", "date", "byline", "excerpt", "length", "dir", "tags", "作者", "抓取时间"),
-            *("描述", "摘要", "timestamp", "content type", "usage", "images", "hostname", "categories", "id", "fingerprint"),
+            *(
+                "retrieved",
+                "retrieved at",
+                "keywords",
+                "date",
+                "byline",
+                "excerpt",
+                "length",
+                "dir",
+                "tags",
+                "作者",
+                "抓取时间",
+            ),
+            *(
+                "描述",
+                "摘要",
+                "timestamp",
+                "content type",
+                "usage",
+                "images",
+                "hostname",
+                "categories",
+                "id",
+                "fingerprint",
+            ),
         ),
         "",
     ),
 }
-_KEY_LINE: Final = re.compile(r"(?:\*\*|#{1,3} |[-*] )?([A-Za-z\u4e00-\u9fff][\w :]{0,30}?)(?:\*\*)?\s{0,3}[:：](?:\*\*)?[ \t]*+([^\n]*)")
+_KEY_LINE: Final = re.compile(
+    r"(?:\*\*|#{1,3} |[-*] )?([A-Za-z\u4e00-\u9fff][\w :]{0,30}?)(?:\*\*)?\s{0,3}[:：](?:\*\*)?[ \t]*+([^\n]*)"
+)
 _BODY_KEY: Final = re.compile(
-    r"(?:\*\*|#{1,3} )?(markdown content|content|text|正文|内容|內容)\s{0,3}[:：](?:\*\*)?[ \t]*+(?:\r?\n|\Z)", re.IGNORECASE
+    r"(?:\*\*|#{1,3} )?(markdown content|content|text|正文|内容|內容)\s{0,3}[:：](?:\*\*)?[ \t]*+(?:\r?\n|\Z)",
+    re.IGNORECASE,
 )
 _RULE_LINE: Final = re.compile(r"[-=*_]{3,200}[ \t]*+(?:\r?\n|\Z)")
 _LINE: Final = re.compile(r"[^\n]*+(?:\n|\Z)")
@@ -437,17 +513,32 @@ _SPLICED: Final = re.compile(
     r"|If you find any errors\s?\([^()\n<]{0,120}\)?[^.\n<]{0,20},?\s?[Pp]lease let us know[^\n.<]{0,120}\."
     r")"
 )
-_SPLICED_SIGN: Final = re.compile(r"记住|本章|未完待续|手机(?:用户|读者|阅读)请|最新章节|小主|latest chapter|If you find any errors")
+_SPLICED_SIGNS: Final = (
+    "秒记住",
+    "秒钟记住",
+    "秒就记住",
+    "本章",
+    "未完待续",
+    "手机",
+    "最新章节",
+    "小主",
+    "latest chapter",
+    "If you find any errors",
+)
 
 
 def _spliced(text: str, html: bool) -> Wrapper | None:
-    if not _SPLICED_SIGN.search(text):
+    if not any(sign in text for sign in _SPLICED_SIGNS):
         return None
     edge = "<br>" if html else "\n"
     pieces: list[Piece] = []
     at = 0
     for match in _SPLICED.finditer(text):
-        pieces += [Piece(at, match.start()), Piece(match.start(), match.start(1), edge), Piece(match.start(1), match.end())]
+        pieces += [
+            Piece(at, match.start()),
+            Piece(match.start(), match.start(1), edge),
+            Piece(match.start(1), match.end()),
+        ]
         at = match.end()
         if text[at : at + 1] not in ("", "\n", "\r", "<"):
             pieces.append(Piece(at, at, edge))

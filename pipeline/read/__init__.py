@@ -20,7 +20,16 @@ from pipeline.read.json import read_json, read_jsonl
 from pipeline.read.limits import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
 from pipeline.read.packed import BZIP2, BZIP2_MAGIC, XZ, XZ_MAGIC, ZSTD_MAGIC, PackedStream, ZstdStream
 from pipeline.read.scan import RawFile, RawFolder, changed_failure, passed_over, stamp_in, unreadable
-from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, is_served, not_text, packed_kind, read_document
+from pipeline.read.sniff import (
+    HEAD_BYTES,
+    has_markup,
+    is_binary,
+    is_page,
+    is_served,
+    not_text,
+    packed_kind,
+    read_document,
+)
 from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, Peeked, StoredStream, Stream, seekable
 from pipeline.read.warc import is_warc, read_warc
 from pipeline.types import RawInput
@@ -48,7 +57,21 @@ def _begins(*magic: bytes) -> Callable[[bytes], bool]:
 
 
 #: Suffixes of programs that write pages: a file under one of them holds the page, or the program itself.
-SERVED: Final = (".php", ".php3", ".php5", ".phtml", ".asp", ".aspx", ".jsp", ".jspx", ".cgi", ".cfm", ".do", ".action", ".pl")
+SERVED: Final = (
+    ".php",
+    ".php3",
+    ".php5",
+    ".phtml",
+    ".asp",
+    ".aspx",
+    ".jsp",
+    ".jspx",
+    ".cgi",
+    ".cfm",
+    ".do",
+    ".action",
+    ".pl",
+)
 
 # name -> how to know it and what reads it; magic is tried in this order
 READERS: Final[Mapping[str, Format]] = {

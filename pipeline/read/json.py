@@ -97,7 +97,10 @@ def unfolded(value: object) -> object:
         if isinstance(inner, str):
             value = {**value, str(name): inner}
         elif has_text_field(inner) and isinstance(inner, dict):
-            value = {**inner, **{key: one for key, one in value.items() if key != name and key not in TEXT_FIELDS and one}}
+            value = {
+                **inner,
+                **{key: one for key, one in value.items() if key != name and key not in TEXT_FIELDS and one},
+            }
         else:
             return value
     return value
@@ -111,7 +114,12 @@ _FOLDED = {'"': '"', "{": "}", "[": "]"}
 def _as_json(text: str) -> object:
     """What a text says as JSON; None when it is none, or just in quotes."""
     text = text.strip()
-    if len(text) > _MAX_FOLDED or len(text) < 2 or _FOLDED.get(text[0]) != text[-1] or (text[0] == '"' and "\\" not in text):
+    if (
+        len(text) > _MAX_FOLDED
+        or len(text) < 2
+        or _FOLDED.get(text[0]) != text[-1]
+        or (text[0] == '"' and "\\" not in text)
+    ):
         return None
     try:
         value: object = json.loads(text, strict=False, parse_int=_Number, parse_float=_Number)

@@ -69,7 +69,9 @@ _ELEMENT = re.compile(
 
 _PROGRAM = re.compile(r"<\?(?:php|=)|<%[@=!\s]|\A\s*(?:#!|<cf[a-z])", re.IGNORECASE)
 #: HTTP's head, a server's warning, or mark-up after these.
-_SERVED = re.compile(r"\s*(?:HTTP/\d|(?:PHP )?(?:Notice|Warning|Deprecated|Strict Standards|Fatal error|Parse error): )")
+_SERVED = re.compile(
+    r"\s*(?:HTTP/\d|(?:PHP )?(?:Notice|Warning|Deprecated|Strict Standards|Fatal error|Parse error): )"
+)
 
 
 def not_text(head: bytes) -> str | None:

@@ -2,7 +2,7 @@ r"""Text that was escaped once too often, undone where the whole of it shows tha
 
 One escape proves nothing: a page about HTML shows ``&nbsp;``, one about Python ``\n``. So an escape *works* only where
 no word of ``_TOPIC`` stands near it and it is not in code, and a kind of escape is undone only if nearly all of its
-escapes work. To add a kind: a function from a text to the changes that undo it, and a line in ``KINDS``.
+escapes work. To add a kind: a function to the changes that undo it, and a line in ``KINDS``.
 """
 
 from __future__ import annotations
@@ -26,13 +26,18 @@ _TOPIC: Final = re.compile(
 )
 #: Those of them that make a whole text one about escapes.
 _STRONG: Final = re.compile(
-    r"(?<![a-z./])(?:x?html5?|xml|entit(?:y|ies)|escap(?:e|es|ed|ing)|unicode)(?![a-z])|转义|轉義|跳脫|实体|實體", re.IGNORECASE
+    r"(?<![a-z./])(?:x?html5?|xml|entit(?:y|ies)|escap(?:e|es|ed|ing)|unicode)(?![a-z])|转义|轉義|跳脫|实体|實體",
+    re.IGNORECASE,
 )
 _MANY_STRONG: Final = 3
 _NEAR: Final = 60  # code points on either side of an escape in which such a word counts
 _WORKING: Final = 0.75  # share of a kind's escapes that must work
 _DENSE: Final = 0.3  # of the visible characters in escapes: from here on the topic does not matter
 _MAX_ROUNDS: Final = 3  # how many times over a text is undone
+
+_SIGN: Final = re.compile(
+    r"&[#a-zA-Z]\w{1,30};|\\[uxnrt\"]|%[0-9a-fA-F]{2}|%u[0-9a-fA-F]{4}|=[0-9A-F]{2}="
+)  # without one of these a title has no escapes
 
 _MARKDOWN_CODE: Final = re.compile(r"```(?:[^`]++|`(?!``))*+(?:```|\Z)|`[^`\n]{1,300}`")
 _HTML_CODE: Final = re.compile(
@@ -69,10 +74,11 @@ def undo_escapes(text: str, *, html: bool = False) -> Undone:
     quotes = _literal(text) if "\\" in text else None
     for _ in range(_MAX_ROUNDS):
         before = text
+        shown = _shown(text, html) if _SIGN.search(text) else ""
         for kind in KINDS:
-            if kind.sign not in text or (html and not kind.in_html):
+            if kind.sign not in shown or (html and not kind.in_html):
                 continue
-            changes = kind.find(text, html)
+            changes = kind.find(text, shown, html)
             if changes:
                 step = replaced(text, changes)
                 if step.text != text and step.text.strip():
@@ -80,6 +86,7 @@ def undo_escapes(text: str, *, html: bool = False) -> Undone:
                     names.append(kind.name)
                     text = step.text
                     html = html or holds_markup(text)
+                    shown = _shown(text, html)
         if quotes and names:
             ends = _ends_of(text)
             steps.append(replaced(text, ends))
@@ -129,19 +136,14 @@ def plain(text: str) -> str:
     return undone.text
 
 
-_SIGN: Final = re.compile(
-    r"&[#a-zA-Z]\w{1,30};|\\[uxnrt\"]|%[0-9a-fA-F]{2}%|%u[0-9a-fA-F]{4}|=[0-9A-F]{2}="
-)  # without one of these a title has no escapes
-
-
 # Evidence.
 
 
-def _protected(text: str, html: bool) -> Callable[[int], bool]:
-    """Whether a place is in code."""
-    pattern = _HTML_CODE if html else _MARKDOWN_CODE
-    spans = [found.span() for found in pattern.finditer(text)] if html or "`" in text else []
-    return _inside(spans)
+def _shown(text: str, html: bool) -> str:
+    """The text with spaces for code, and for the tags of a page, place by place."""
+    if html:
+        return _bare(text)
+    return _MARKDOWN_CODE.sub(_blank, text) if "`" in text else text
 
 
 def _inside(spans: Sequence[tuple[int, int]]) -> Callable[[int], bool]:
@@ -154,25 +156,16 @@ def _inside(spans: Sequence[tuple[int, int]]) -> Callable[[int], bool]:
     return holds
 
 
-def _outside(text: str, matches: Iterator[re.Match[str]], html: bool) -> list[re.Match[str]]:
-    found = list(matches)
-    if not found:
-        return found
-    held = _protected(text, html)
-    return [match for match in found if not held(match.start())]
-
-
-def _works(text: str, matches: Sequence[re.Match[str]], *, at_least: int = 1) -> bool:
+def _works(shown: str, matches: Sequence[re.Match[str]], *, at_least: int = 1) -> bool:
     """Whether the escapes at these places are more than examples."""
     if not matches:
         return False
-    bare = _bare(text)
     covered = sum(match.end() - match.start() for match in matches)
-    if covered >= _DENSE * len(_VISIBLE.findall(bare)) and len(matches) >= 4:
+    if covered >= _DENSE * len(_VISIBLE.findall(shown)) and len(matches) >= 4:
         return True
-    if len(_STRONG.findall(bare)) >= max(_MANY_STRONG, len(matches) // 2):
+    if len(_STRONG.findall(shown)) >= max(_MANY_STRONG, len(matches) // 2):
         return False
-    topics = [match.start() for match in _TOPIC.finditer(bare)]
+    topics = [match.start() for match in _TOPIC.finditer(shown)]
     working = sum(not _is_near(match, topics) for match in matches)
     return working >= at_least and working >= _WORKING * len(matches)
 
@@ -215,26 +208,24 @@ def _is_known(reference: str) -> bool:
     return reference[0] == "#" or f"{reference};" in html5
 
 
-def _entities(text: str, html: bool) -> list[Piece]:
+def _entities(_text: str, shown: str, html: bool) -> list[Piece]:
     """Character references that readers see as such: those of a plain text, the twice escaped ones of a page."""
-    if html and "&amp;" not in text:
-        return []
     pattern = _DOUBLE if html else _ENTITY
-    found = [one for one in _outside(text, pattern.finditer(text), html) if _is_known(one[1])]
-    if not _works(text, found):
+    found = [one for one in pattern.finditer(shown) if _is_known(one[1])]
+    if not _works(shown, found):
         return []
     if html:
         return [Piece(one.start(), one.end(), f"&{one[1]};") for one in found]
     return [Piece(one.start(), one.end(), unescape(f"&{one[1]};")) for one in found]
 
 
-def _escaped_tags(text: str, html: bool) -> list[Piece]:
+def _escaped_tags(text: str, shown: str, html: bool) -> list[Piece]:
     """Escaped mark-up that belongs to the text around it: tags that mostly come in pairs, and around sentences."""
-    found = _outside(text, _ESCAPED_TAG.finditer(text), html)
+    found = list(_ESCAPED_TAG.finditer(shown))
     opened = sum(not one[1] and (one[2] or "").lower() not in _VOID for one in found)
     closed = sum(bool(one[1]) for one in found)
     n_void = sum((one[2] or "").lower() in _VOID for one in found)
-    if opened + n_void == 0 or 2 * min(opened, closed) < opened or not _works(text, found, at_least=2):
+    if opened + n_void == 0 or 2 * min(opened, closed) < opened or not _works(shown, found, at_least=2):
         return []
     if html and _CODE_SHOWN.search(text):
         return []
@@ -254,13 +245,10 @@ _HEX: Final = re.compile(r"\\{1,4}x([0-9a-fA-F]{2})")
 _PAIR: Final = re.compile(r"u([0-9a-fA-F]{4})")
 
 
-def _unicode(text: str, html: bool) -> list[Piece]:
+def _unicode(_text: str, shown: str, html: bool) -> list[Piece]:
     r"""``\u6e05``, ``\x`` bytes of UTF-8 or GBK, ``%u6e05``."""
-    found = _outside(text, _UNICODE.finditer(text), html)
-    if html and found:
-        in_tag = _inside([tag.span() for tag in _TAG.finditer(text)])
-        found = [one for one in found if not in_tag(one.start())]
-    if not _works(text, found, at_least=4 if html else 1):
+    found = list(_UNICODE.finditer(shown))
+    if not _works(shown, found, at_least=4 if html else 1):
         return []
     return [piece for one in found for piece in _characters(one)]
 
@@ -305,16 +293,16 @@ _PATH: Final = re.compile(r"[A-Za-z]:\\|\\\\[A-Za-z]")
 _SIGNS: Final = {"n": "\n", "r": "\n", "t": "\t", '"': '"', "'": "'", "/": "/"}
 
 
-def _backslashes(text: str, html: bool) -> list[Piece]:
+def _backslashes(text: str, shown: str, html: bool) -> list[Piece]:
     r"""Line ends, tabs and quotes spelled as in a string of a programme: ``\n``, ``\t``, ``\"``."""
-    found = list(_BACKSLASH.finditer(text)) if html else _outside(text, _BACKSLASH.finditer(text), html)
+    found = list(_BACKSLASH.finditer(shown))
     ends = [one for one in found if one[1] or one[2] in ("n", "r")]
     if html:  # a page whose line ends are all spelled so
-        shown = _outside(text, iter(ends), html)
-        between = sum(_is_between_tags(text, one) for one in shown)
-        if len(shown) < 4 or text.count("\n") > len(shown) // 4 or 2 * between < len(shown):
+        between = sum(_is_between_tags(text, one) for one in ends)
+        if len(ends) < 4 or text.count("\n") > len(ends) // 4 or 2 * between < len(ends):
             return []
-    elif not (_has_line_ends(text, ends, len(found)) and _works(text, found)):
+        found = list(_BACKSLASH.finditer(text))
+    elif not (_has_line_ends(text, ends, len(found)) and _works(shown, found)):
         return []
     return [Piece(one.start(), one.end(), "\n" if one[1] else _SIGNS[one[2]]) for one in found]
 
@@ -341,7 +329,12 @@ def _literal(text: str) -> tuple[Piece, Piece] | None:
     """The quotes around a text that is one string of a programme, to be left out."""
     quote = _QUOTES.match(text)
     last = len(text.rstrip()) - 1
-    if quote is None or last <= quote.end() or text[last] != quote[1] or _UNESCAPED[quote[1]].search(text, quote.end(), last):
+    if (
+        quote is None
+        or last <= quote.end()
+        or text[last] != quote[1]
+        or _UNESCAPED[quote[1]].search(text, quote.end(), last)
+    ):
         return None
     return Piece(0, quote.end(), ""), Piece(last, len(text), "")
 
@@ -351,7 +344,7 @@ _PERCENT_BYTE: Final = re.compile(r"%([0-9a-fA-F]{2})")
 _MIN_PERCENT: Final = 8  # escaped bytes
 
 
-def _percent(text: str, _html: bool) -> list[Piece]:
+def _percent(text: str, _shown: str, _html: bool) -> list[Piece]:
     """A text that was written as an address: ``%E6%B8%85``, ``in%20the%20vale``, with "+" for spaces."""
     in_address = _inside([one.span() for one in _ADDRESS.finditer(text)])
     found = [one for one in _PERCENT.finditer(text) if not in_address(one.start())]
@@ -373,7 +366,7 @@ _QUOTED: Final = re.compile(r"(?:=[0-9A-F]{2})++|=[ \t]{0,9}\r?\n")
 _QUOTED_BYTE: Final = re.compile(r"=([0-9A-F]{2})")
 
 
-def _quoted_printable(text: str, _html: bool) -> list[Piece]:
+def _quoted_printable(text: str, _shown: str, _html: bool) -> list[Piece]:
     """The quoted-printable form of mail (RFC 2045, 6.7): ``=E6=B8=85``, "=" at the end of a line."""
     found = list(_QUOTED.finditer(text))
     n_bytes = sum(len(one[0]) for one in found if not one[0].isspace()) // 3
@@ -411,7 +404,7 @@ class Kind(NamedTuple):
 
     name: str
     sign: str
-    find: Callable[[str, bool], Sequence[Piece]]  # from the text and whether it is a page
+    find: Callable[[str, str, bool], Sequence[Piece]]  # from the text, the same without code, whether it is a page
     in_html: bool = True
 
 
