@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import unescape
+from itertools import islice
 from typing import Final, NamedTuple
 
 from pipeline.extract.markup import BREAK, ELEMENTS, INLINE
@@ -235,6 +236,7 @@ INSERTED: Final[tuple[tuple[str, str, str], ...]] = (
 _INSERTED: Final = tuple(
     (sign, re.compile(rf"<(\w{{1,20}})\s[^<>]{{0,500}}?{tag}"), re.compile(holds)) for sign, tag, holds in INSERTED
 )
+_MAX_INSERTED: Final = 8  # elements of one kind on a page; each costs a look at the rest of it
 _TOOLBAR: Final = re.compile(
     r"<!-- BEGIN WAYBACK TOOLBAR INSERT -->(?:[^<]++|<(?!!-- END WAYBACK))*+<!-- END WAYBACK[^>]*+>"
 )
@@ -282,7 +284,7 @@ def _inserted(text: str, html: bool) -> Wrapper | None:
         return None
     spans = [match.span() for match in _TOOLBAR.finditer(text)] if "WAYBACK TOOLBAR" in text else []
     for sign, tag, holds in _INSERTED:
-        for match in tag.finditer(text) if sign in text else ():
+        for match in islice(tag.finditer(text), _MAX_INSERTED) if sign in text else ():
             end = _element_end(text, match.start(), match[1])
             if end and holds.search(text, match.start(), end):
                 spans.append((match.start(), end))

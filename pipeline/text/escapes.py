@@ -33,6 +33,7 @@ _MANY_STRONG: Final = 3
 _NEAR: Final = 60  # code points on either side of an escape in which such a word counts
 _WORKING: Final = 0.75  # share of a kind's escapes that must work
 _DENSE: Final = 0.3  # of the visible characters in escapes: from here on the topic does not matter
+_DENSE_REFERENCES: Final = 0.6  # the same of character references, which are long
 _MAX_ROUNDS: Final = 3  # how many times over a text is undone
 
 _SIGN: Final = re.compile(
@@ -71,9 +72,9 @@ def undo_escapes(text: str, *, html: bool = False) -> Undone:
     """
     steps: list[Rewritten] = []
     names: list[str] = []
-    quotes = _literal(text) if "\\" in text else None
     for _ in range(_MAX_ROUNDS):
-        before = text
+        before, n_before = text, len(names)
+        quoted = "\\" in text and _literal(text) is not None
         shown = _shown(text, html) if _SIGN.search(text) else ""
         for kind in KINDS:
             if kind.sign not in shown or (html and not kind.in_html):
@@ -87,10 +88,9 @@ def undo_escapes(text: str, *, html: bool = False) -> Undone:
                     text = step.text
                     html = html or holds_markup(text)
                     shown = _shown(text, html)
-        if quotes and names:
-            ends = _ends_of(text)
-            steps.append(replaced(text, ends))
-            text, quotes = steps[-1].text, None
+        if quoted and len(names) > n_before:
+            steps.append(replaced(text, _ends_of(text)))
+            text = steps[-1].text
             html = html or holds_markup(text)
         if text == before:
             break
@@ -156,12 +156,12 @@ def _inside(spans: Sequence[tuple[int, int]]) -> Callable[[int], bool]:
     return holds
 
 
-def _works(shown: str, matches: Sequence[re.Match[str]], *, at_least: int = 1) -> bool:
+def _works(shown: str, matches: Sequence[re.Match[str]], *, at_least: int = 1, dense: float = _DENSE) -> bool:
     """Whether the escapes at these places are more than examples."""
     if not matches:
         return False
     covered = sum(match.end() - match.start() for match in matches)
-    if covered >= _DENSE * len(_VISIBLE.findall(shown)) and len(matches) >= 4:
+    if covered >= dense * len(_VISIBLE.findall(shown)) and len(matches) >= 4:
         return True
     if len(_STRONG.findall(shown)) >= max(_MANY_STRONG, len(matches) // 2):
         return False
@@ -212,7 +212,7 @@ def _entities(_text: str, shown: str, html: bool) -> list[Piece]:
     """Character references that readers see as such: those of a plain text, the twice escaped ones of a page."""
     pattern = _DOUBLE if html else _ENTITY
     found = [one for one in pattern.finditer(shown) if _is_known(one[1])]
-    if not _works(shown, found):
+    if not _works(shown, found, dense=_DENSE_REFERENCES):
         return []
     if html:
         return [Piece(one.start(), one.end(), f"&{one[1]};") for one in found]
@@ -225,7 +225,7 @@ def _escaped_tags(text: str, shown: str, html: bool) -> list[Piece]:
     opened = sum(not one[1] and (one[2] or "").lower() not in _VOID for one in found)
     closed = sum(bool(one[1]) for one in found)
     n_void = sum((one[2] or "").lower() in _VOID for one in found)
-    if opened + n_void == 0 or 2 * min(opened, closed) < opened or not _works(shown, found, at_least=2):
+    if opened + n_void == 0 or 2 * min(opened, closed) < opened or not _works(shown, found, at_least=2, dense=1.0):
         return []
     if html and _CODE_SHOWN.search(text):
         return []
@@ -241,6 +241,7 @@ _UNICODE: Final = re.compile(
     r"|\\{1,4}u([0-9a-fA-F]{4})|\\{1,4}u\{([0-9a-fA-F]{1,6})\}|\\{1,4}U([0-9a-fA-F]{8})|%u([0-9a-fA-F]{4})"
     r"|(?:\\{1,4}x[0-9a-fA-F]{2})++",
 )
+_MIN_IN_PAGE: Final = 20  # code points of such escapes that a page must show
 _HEX: Final = re.compile(r"\\{1,4}x([0-9a-fA-F]{2})")
 _PAIR: Final = re.compile(r"u([0-9a-fA-F]{4})")
 
@@ -248,7 +249,7 @@ _PAIR: Final = re.compile(r"u([0-9a-fA-F]{4})")
 def _unicode(_text: str, shown: str, html: bool) -> list[Piece]:
     r"""``\u6e05``, ``\x`` bytes of UTF-8 or GBK, ``%u6e05``."""
     found = list(_UNICODE.finditer(shown))
-    if not _works(shown, found, at_least=4 if html else 1):
+    if (html and sum(len(one[0]) for one in found) < _MIN_IN_PAGE) or not _works(shown, found):
         return []
     return [piece for one in found for piece in _characters(one)]
 
@@ -289,7 +290,7 @@ _COMMANDS: Final = re.compile(  # of TeX, and what follows the backslash of a pa
     r"\\(?:n(?:abla|eq?|u|ot|ew|oindent|ode|ormal|onumber|atural|earrow|i|mid|subset)|t(?:au|heta|imes|o|op|ext|extbf|extit"
     r"|riangle|ilde|an|frac|itle|able|abular)|r(?:ho|ight|m|ef|enewcommand|angle|ceil|floor))(?![a-z])"
 )
-_PATH: Final = re.compile(r"[A-Za-z]:\\|\\\\[A-Za-z]")
+_PATH: Final = re.compile(r"[A-Za-z]:\\|(?:\A|\s)\\\\[A-Za-z]")
 _SIGNS: Final = {"n": "\n", "r": "\n", "t": "\t", '"': '"', "'": "'", "/": "/"}
 
 
@@ -392,11 +393,18 @@ def _runs(found: Sequence[re.Match[str]], soft: Sequence[Piece]) -> Iterator[lis
         yield run
 
 
+_OPENING: Final = re.compile(r"""\s*[bu]?(["']{1,4})""")
+
+
 def _ends_of(text: str) -> tuple[Piece, Piece]:
-    """The quotes of what is known to be a string of a programme."""
-    found = _QUOTES.match(text)
-    last = len(text.rstrip())
-    return Piece(0, found.end() if found else 0, ""), Piece(max(last - 1, found.end() if found else 0), len(text), "")
+    """The quotes of what is known to be a string of a programme, or a string in a string."""
+    found = _OPENING.match(text)
+    size = len(text.rstrip())
+    n_opened = len(found[1]) if found else 0
+    n_closed = size - len(text.rstrip().rstrip("\"'"))
+    n = max(1, min(n_opened, n_closed))
+    start = found.end() - n_opened + n if found else 0
+    return Piece(0, start, ""), Piece(max(size - n, start), len(text), "")
 
 
 class Kind(NamedTuple):
