@@ -138,8 +138,8 @@ def _media_type(record: Record, http: HttpHead | None) -> str:
     """The media type by the HTTP head, where that is one that can be read, and by what follows it."""
     if http is None:
         return record.media_type
-    if http.media_type in EXTRACTORS and http.media_type != "text/plain":
-        return http.media_type
+    if (said := http.media_type) and said != "text/plain" and said in EXTRACTORS:
+        return said
     body = record.content[http.size : http.size + _SNIFFED].decode("latin-1")
     return "text/html" if record.media_type == "text/plain" and holds_markup(body) else record.media_type
 

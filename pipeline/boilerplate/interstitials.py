@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pipeline.boilerplate.rule_search import Finder, How, finder
 from pipeline.text.prose import is_prose
@@ -62,21 +62,20 @@ def known_pages() -> tuple[Page, ...]:
     """The kinds of interstitials.toml, in its order."""
     return tuple(
         Page(
-            one["id"],
-            one["what"],
-            *(tuple(one.get(key, ())) for key in ("title", "line", "text")),
-            tuple(map(tuple, one["examples"])),
+            id=one["id"],
+            what=one["what"],
+            title=tuple(one.get("title", ())),
+            line=tuple(one.get("line", ())),
+            text=tuple(one.get("text", ())),
+            examples=tuple(map(tuple, one["examples"])),
         )
         for one in _table()["page"]
     )
 
 
 @cache
-def _table() -> dict[str, list[dict[str, list[str]]]]:
-    table: dict[str, list[dict[str, list[str]]]] = tomllib.loads(
-        resources.files("pipeline.boilerplate").joinpath("interstitials.toml").read_text("utf-8")
-    )
-    return table
+def _table() -> dict[str, Any]:
+    return tomllib.loads(resources.files("pipeline.boilerplate").joinpath("interstitials.toml").read_text("utf-8"))
 
 
 @cache

@@ -86,7 +86,7 @@ def unwrap(source: str, media_type: str, *, n_head: int = 0) -> Unwrapped:
             found.append(wrapper)
             media_type = wrapper.media_type or media_type
             html = "html" in media_type
-        undone = undo_escapes(text, html=html or media_type == "text/markdown")
+        undone = undo_escapes(text, html=html)
         if undone.html and not html and media_type == "text/plain":
             media_type, html = "text/html", True
         steps += undone.steps
@@ -120,16 +120,18 @@ _COPY_OF: Final = re.compile(
 )
 
 
+_MAX_COPIES: Final = 3  # of copies of copies
+
+
 def original_address(url: str | None) -> str | None:
-    """The address of the page that an archive's or cache's address is a copy of; any other as it is, None if broken.
+    """The address of the page that an archive's or cache's address is a copy of, None if it is broken; others as they are.
 
     >>> original_address("https://web.archive.org/web/20040305083000/http://g.example.org/bees")
     'http://g.example.org/bees'
     """
-    if not url:
-        return None
-    url = url.strip()
-    for _ in range(3):
+    if not url or not _COPY_OF.match(url):
+        return url
+    for _ in range(_MAX_COPIES):
         match = _COPY_OF.match(url)
         if match is None:
             break

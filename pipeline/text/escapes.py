@@ -111,7 +111,7 @@ def holds_markup(text: str) -> bool:
     n_lines = len(_LINE.findall(text))
     if not n_opened or n_lines > n_opened + n_closed or (n_opened < 2 and not n_closed) or "```" in text:
         return False
-    return not _TOPIC.search(_bare(text)) or (n_opened >= 4 and len(_STRONG.findall(_bare(text))) < _MANY_STRONG)
+    return not _TOPIC.search(_bare(text)) or _around_sentences(_AFTER_SENTENCE_RAW, text)
 
 
 _PAGE: Final = re.compile(r"""\s*(?:[bu]?["'])?\s*<(?:!doctype\s|html[\s>]|\?xml\s)""", re.IGNORECASE)
@@ -225,11 +225,26 @@ def _escaped_tags(text: str, shown: str, html: bool) -> list[Piece]:
     opened = sum(not one[1] and (one[2] or "").lower() not in _VOID for one in found)
     closed = sum(bool(one[1]) for one in found)
     n_void = sum((one[2] or "").lower() in _VOID for one in found)
-    if opened + n_void == 0 or 2 * min(opened, closed) < opened or not _works(shown, found, at_least=2, dense=1.0):
+    if opened + n_void == 0 or 2 * min(opened, closed) < opened:
+        return []
+    if not _around_sentences(_AFTER_SENTENCE, shown) and not _works(shown, found, at_least=2, dense=1.0):
         return []
     if html and _CODE_SHOWN.search(text):
         return []
     return [Piece(one.start(), one.end(), _as_tag(one[0])) for one in found]
+
+
+_AFTER_SENTENCE: Final = re.compile(
+    r"[。！？.!?…”\"'；;：:]\s{0,9}&lt;/(?:p|div|li|td|blockquote|h[1-6])&gt;", re.IGNORECASE
+)
+_AFTER_SENTENCE_RAW: Final = re.compile(
+    r"[。！？.!?…”\"'；;：:]\s{0,9}</(?:p|div|li|td|blockquote|h[1-6])>", re.IGNORECASE
+)
+
+
+def _around_sentences(end: re.Pattern[str], text: str) -> bool:
+    """Whether elements end where sentences do, in a text that is not about mark-up."""
+    return len(end.findall(text)) >= 2 and len(_STRONG.findall(_bare(text))) < _MANY_STRONG
 
 
 def _as_tag(escaped: str) -> str:
@@ -423,6 +438,6 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("unicode_escapes", "\\", _unicode),
     Kind("unicode_escapes", "%u", _unicode, in_html=False),
     Kind("backslash_escapes", "\\", _backslashes),
-    Kind("html_escapes", "&", _entities),
     Kind("escaped_markup", "&lt;", _escaped_tags),
+    Kind("html_escapes", "&", _entities),
 )

@@ -20,11 +20,14 @@ FILLER_EN = (
 
 
 def page(body, title="", lang="zh-CN"):
-    return f'<!DOCTYPE html><html lang="{lang}"><head><meta charset="utf-8"><title>{title}</title></head><body>{body}</body></html>'
+    head = f'<meta charset="utf-8"><title>{title}</title>'
+    return f'<!DOCTYPE html><html lang="{lang}"><head>{head}</head><body>{body}</body></html>'
 
 
 @pytest.mark.parametrize(
-    ("id_", "lines"), [(one.id, lines) for one in known_pages() for lines in one.examples], ids=lambda value: str(value)[:40]
+    ("id_", "lines"),
+    [(one.id, lines) for one in known_pages() for lines in one.examples],
+    ids=lambda value: str(value)[:40],
 )
 def test_every_example_is_no_document_as_html_and_as_text(id_, lines):
     for source in (page("".join(f"<p>{line}</p>" for line in lines)), "\n".join(lines)):
@@ -36,8 +39,15 @@ def test_every_example_is_no_document_as_html_and_as_text(id_, lines):
 @pytest.mark.parametrize(
     ("title", "body"),
     [
-        ("Access to this page has been denied", "<h1>Press &amp; Hold to confirm you are a human (and not a bot).</h1><p>Reference ID 00-11</p>"),
-        ("Pardon Our Interruption", "<p>As you were browsing something about your browser made us think you were a bot.</p><p>You've disabled cookies in your web browser.</p>"),
+        (
+            "Access to this page has been denied",
+            "<h1>Press &amp; Hold to confirm you are a human (and not a bot).</h1><p>Reference ID 00-11</p>",
+        ),
+        (
+            "Pardon Our Interruption",
+            "<p>As you were browsing something about your browser made us think you were a bot.</p><p>"
+            "You've disabled cookies in your web browser.</p>",
+        ),
         ("请求已被拦截", "<h2>您的请求疑似攻击行为，已被网站管理员设置拦截！</h2><p>事件编号：00aa</p>"),
         ("滑块验证", "<p>请按住滑块，拖动到最右边</p><p>验证失败，点击刷新</p>"),
         ("安全验证", "<p>为了您的账号安全，请在下方完成拼图验证后再继续。</p>"),
@@ -45,19 +55,41 @@ def test_every_example_is_no_document_as_html_and_as_text(id_, lines):
         ("公众号", "<p>此内容因违规无法查看</p><p>由用户投诉并经平台审核，存在违法信息，查看对应规则。</p>"),
         ("系統訊息", "<p>抱歉，您沒有權限檢視此文章，請先登入。</p>"),
         ("数据库错误", "<p>建立数据库连接时出错</p>"),
-        ("IIS 10.0 Detailed Error - 404.0 - Not Found", "<h1>HTTP Error 404.0 - Not Found</h1><p>The resource you are looking for has been removed, had its name changed, or is temporarily unavailable.</p>"),
-        ("HTTP Status 404 – Not Found", "<h1>HTTP Status 404 – Not Found</h1><p><b>Type</b> Status Report</p><p><b>Message</b> /tea.jsp</p><h3>Apache Tomcat/8.5.50</h3>"),
-        ("Gazette", "<noscript>We're sorry but this app doesn't work properly without JavaScript enabled.</noscript><div id=app></div>"),
+        (
+            "IIS 10.0 Detailed Error - 404.0 - Not Found",
+            "<h1>HTTP Error 404.0 - Not Found</h1><p>"
+            "The resource you are looking for has been removed, had its name changed, or is temporarily unavailable.</p>"
+            "",
+        ),
+        (
+            "HTTP Status 404 – Not Found",
+            "<h1>HTTP Status 404 – Not Found</h1><p><b>Type</b> Status Report</p><p><b>Message</b> /tea.jsp</p><h3>"
+            "Apache Tomcat/8.5.50</h3>",
+        ),
+        (
+            "Gazette",
+            "<noscript>We're sorry but this app doesn't work properly without JavaScript enabled.</noscript>"
+            "<div id=app></div>",
+        ),
         ("河湾镇", "<p>您正在使用的浏览器版本过低，建议升级浏览器后再访问。</p>"),
         ("Members", "<p>You must be logged in to view this content.</p><label>Password</label>"),
-        ("Site Maintenance", "<h1>We&rsquo;ll be back soon!</h1><p>Sorry for the inconvenience but we&rsquo;re performing some maintenance at the moment.</p><p>&mdash; The Team</p>"),
+        (
+            "Site Maintenance",
+            "<h1>We&rsquo;ll be back soon!</h1><p>"
+            "Sorry for the inconvenience but we&rsquo;re performing some maintenance at the moment.</p><p>"
+            "&mdash; The Team</p>",
+        ),
         ("网站维护", "<p>本站正在升级，预计今晚八点恢复访问，敬请谅解。</p>"),
         ("n-example.cn", "<p>该域名正在出售，有意者请联系。</p>"),
         ("", "<p>{{ post.title }}</p><p>{{ post.summary }}</p>"),
-        ("Error 1015", "<h1>Error 1015</h1><p>You are being rate limited</p><p>The owner of this website (g.example.org) has banned you temporarily from accessing this website.</p>"),
+        (
+            "Error 1015",
+            "<h1>Error 1015</h1><p>You are being rate limited</p><p>"
+            "The owner of this website (g.example.org) has banned you temporarily from accessing this website.</p>",
+        ),
     ],
     ids=lambda value: value[:30],
-)  # fmt: skip
+)
 def test_pages_that_are_none(title, body):
     found = clean(page(body, title))
     assert isinstance(found, Rejection), found.text

@@ -2,6 +2,7 @@
 
 import html
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -42,7 +43,7 @@ def told_exactly(source, document):
     places = [(block.start, block.end) for block in document.blocks]
     assert all(start < end <= len(source) for start, end in places)
     assert places == sorted(places)
-    assert all(before[1] <= after[0] for before, after in zip(places, places[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(places))
 
 
 # View-source windows.
@@ -155,7 +156,9 @@ def test_a_copy_has_the_address_of_the_page_and_nothing_of_its_keeper(head, top,
     assert document.url == "http://w.example.cn/mill"
     assert document.site == "example.cn"
     assert document.text == "\n".join(lines)
-    assert not any("captures" in block.text or "snapshot" in block.text or "快照" in block.text for block in document.blocks)
+    assert not any(
+        "captures" in block.text or "snapshot" in block.text or "快照" in block.text for block in document.blocks
+    )
     told_exactly(source, document)
 
 
@@ -219,7 +222,10 @@ def test_a_text_that_begins_with_a_key_is_a_text():
 
 @pytest.mark.parametrize("charset", ["gbk", "utf-8", "big5"])
 def test_http_heads_leave_and_say_how_to_read_the_body(charset):
-    lines = [line.replace("转", "轉") for line in ("鹽場的風車去年換了新葉片，海鳥又回到堤上做窩。", "老邱說，最怕的是鹽霜，軸承一個月要擦三遍。")]
+    lines = [
+        line.replace("转", "轉")
+        for line in ("鹽場的風車去年換了新葉片，海鳥又回到堤上做窩。", "老邱說，最怕的是鹽霜，軸承一個月要擦三遍。")
+    ]
     head = (
         "HTTP/1.1 301 Moved Permanently\r\nLocation: http://w.example.cn/mill\r\n\r\n"
         f"HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Type: text/html; charset={charset}\r\n\r\n"
@@ -237,7 +243,8 @@ def test_http_heads_leave_and_say_how_to_read_the_body(charset):
         "--2024-03-05 08:30:00--  http://w.example.cn/mill\nResolving w.example.cn... 203.0.113.9\nConnecting to w.example.cn|203.0.113.9|:80... "
         "connected.\nHTTP request sent, awaiting response... \n  HTTP/1.1 200 OK\n  Content-Type: text/plain\nLength: 300 [text/plain]\n"
         "Saving to: ‘STDOUT’\n\n",
-        "* Connected to w.example.cn (203.0.113.9) port 80\n> GET /mill HTTP/1.1\n> Host: w.example.cn\n> \n< HTTP/1.1 200 OK\n< Content-Type: text/plain\n< \n",
+        "* Connected to w.example.cn (203.0.113.9) port 80\n> GET /mill HTTP/1.1\n> Host: w.example.cn\n> \n"
+        "< HTTP/1.1 200 OK\n< Content-Type: text/plain\n< \n",
         "HTTP/1.1 200 Connection established\r\nVia: proxy\r\n\r\nHTTP/2 200 \r\ncontent-type: text/plain\r\n\r\n",
     ],
 )  # fmt: skip
@@ -272,7 +279,9 @@ def test_warnings_before_a_page_leave(notice):
     source = notice + page(ZH)
     document = cleaned(source, media_type="text/html")
     assert document.text == "\n".join(ZH)
-    assert not any("Undefined" in block.text or "on line" in block.text or "a.php" in block.text for block in document.blocks)
+    assert not any(
+        "Undefined" in block.text or "on line" in block.text or "a.php" in block.text for block in document.blocks
+    )
     told_exactly(source, document)
 
 
@@ -303,7 +312,9 @@ def test_any_text_is_unwrapped_to_places_within_it(source):
             assert 0 <= start < end <= len(source)
 
 
-@pytest.mark.parametrize("text", ["\\n" * 40_000, "&lt;p&gt;" * 20_000, "<pre>&lt;html&gt;" * 8_000, "Title: a\n" * 20_000, "%E6" * 40_000])
+@pytest.mark.parametrize(
+    "text", ["\\n" * 40_000, "&lt;p&gt;" * 20_000, "<pre>&lt;html&gt;" * 8_000, "Title: a\n" * 20_000, "%E6" * 40_000]
+)
 def test_hostile_input_takes_no_time(text):
     for media_type in ("text/html", "text/plain"):
         assert isinstance(unwrap(text, media_type).text, str)

@@ -22,7 +22,9 @@ def named(text):
 
 
 ESCAPES = {
-    "unicode": lambda text: json.dumps(text)[1:-1].replace("\\n", "\n") if not text.isascii() else text.replace(" ", "\\u0020"),
+    "unicode": lambda text: (
+        json.dumps(text)[1:-1].replace("\\n", "\n") if not text.isascii() else text.replace(" ", "\\u0020")
+    ),
     "decimal": lambda text: "".join(f"&#{ord(char)};" if char not in " \n" else char for char in text),
     "hexadecimal": lambda text: "".join(f"&#x{ord(char):X};" if char not in " \n" else char for char in text),
     "percent": quote,
@@ -114,7 +116,11 @@ def test_escaped_tags_in_a_page():
 
 
 def test_a_page_saved_as_a_string_of_a_programme():
-    source = page("\n".join(f"<p>{line}</p>" for line in ZH.split("\n"))).replace("<body>", "\n<body>\n").replace("<head>", "\n<head>\n")
+    source = (
+        page("\n".join(f"<p>{line}</p>" for line in ZH.split("\n")))
+        .replace("<body>", "\n<body>\n")
+        .replace("<head>", "\n<head>\n")
+    )
     for written in (json.dumps(source), repr(source.encode())):
         document = clean(written)
         assert isinstance(document, CleanDocument), written
