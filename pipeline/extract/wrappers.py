@@ -159,6 +159,7 @@ _IS_PAGE: Final = re.compile(
     r"[\s\ufeff]*(?:<!--(?:[^-]|-(?!->)){0,3000}-->\s*|<\?xml[^>]{0,300}>\s*){0,9}<(?:!doctype\s|html[\s>]|head[\s>])",
     re.IGNORECASE,
 )
+_WITHIN: Final = 8  # how many times as long as what is beside it the page within must be
 _MAX_BESIDE: Final = 120  # code points of a page beside the window
 
 
@@ -167,7 +168,11 @@ def _view_source(text: str, html: bool) -> Wrapper | None:
         return None
     lines, beside = _window(text)
     inner = rewrite(text, lines)
-    if not _IS_PAGE.match(inner.text) or len(beside) > _MAX_BESIDE or holds_sentence(beside):
+    if (
+        not _IS_PAGE.match(inner.text)
+        or len(beside) > min(_MAX_BESIDE, len(inner.text) // _WITHIN)
+        or holds_sentence(beside)
+    ):
         return None
     title = _WINDOW_TITLE.search(text)
     return Wrapper(

@@ -215,8 +215,7 @@ def _read_stream(stream: Stream, origin: Origin, limits: ReadLimits, nest: _Nest
         return
     known = READERS[found]
     flags = origin.flags
-    named = _BY_SUFFIX.get(suffix)
-    if (suffix or known.unpack) and named != found and (named, found) != ("program", "html"):
+    if (suffix or known.unpack) and _BY_SUFFIX.get(suffix) != found:
         flags = tuple(dict.fromkeys((*flags, "suffix_mismatch")))
     if known.unpack:
         if nest.n_packings == limits.max_packings:

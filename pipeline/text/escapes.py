@@ -109,7 +109,9 @@ def holds_markup(text: str) -> bool:
         return True
     n_opened, n_closed = len(_OPENED.findall(text)), len(_CLOSED.findall(text))
     n_lines = len(_LINE.findall(text))
-    if not n_opened or n_lines > n_opened + n_closed or (n_opened < 2 and not n_closed) or "```" in text:
+    if not n_opened or n_lines > n_opened + n_closed or "```" in text:
+        return False
+    if not _WHOLE.search(text) and len(_LINE_BREAK.findall(text)) < _FEW_BREAKS:
         return False
     return not _TOPIC.search(_bare(text)) or _around_sentences(_AFTER_SENTENCE_RAW, text)
 
@@ -119,6 +121,12 @@ _OPENED: Final = re.compile(
     r"<(?:p|br|div|li|h[1-6]|tr|section|article|blockquote)(?:\s[^<>]{0,500})?/?>", re.IGNORECASE
 )
 _CLOSED: Final = re.compile(r"</(?:p|div|li|h[1-6]|tr|section|article|blockquote)>", re.IGNORECASE)
+_WHOLE: Final = re.compile(
+    r"<(p|div|li|h[1-6]|article|section|blockquote)(?:\s[^<>]{0,500})?>(?:[^<]|<(?!/?\1)[^<>]{0,300}>){2,3000}?</\1>",
+    re.IGNORECASE,
+)
+_LINE_BREAK: Final = re.compile(r"<br ?/?>", re.IGNORECASE)
+_FEW_BREAKS: Final = 2
 _LINE: Final = re.compile(r"[^\s][^\n]*+")
 
 

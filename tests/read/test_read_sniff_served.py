@@ -25,7 +25,6 @@ def test_a_page_under_the_name_of_its_program(tmp_path: Path, suffix: str, conte
     outcome = only(tmp_path, f"mill.{suffix}", content)
     assert isinstance(outcome, Record)
     assert outcome.media_type == "text/html"
-    assert "suffix_mismatch" not in outcome.flags
 
 
 def test_the_query_in_a_name_does_not_matter(tmp_path: Path) -> None:
