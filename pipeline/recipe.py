@@ -12,18 +12,21 @@ from itertools import accumulate
 
 import numpy as np
 
+from pipeline.boilerplate.interstitials import HTTP_STATUS, Interstitial, find_interstitial
 from pipeline.boilerplate.label import decide
 from pipeline.boilerplate.model import extraction_confidence, score_blocks
 from pipeline.boilerplate.rules import RuleSet, apply_rules
 from pipeline.boilerplate.templates import line_keys
 from pipeline.dedup.signature import Signature, sign
 from pipeline.errors import Reason, Rejection
-from pipeline.extract import extract
+from pipeline.extract import EXTRACTORS, extract
+from pipeline.extract.wrappers import HttpHead, Unwrapped, http_head, original_address, unwrap
 from pipeline.language import Backend, document_language, tag_blocks
 from pipeline.metadata import find_metadata
 from pipeline.metadata.site import site_of
 from pipeline.sections import split_sections
 from pipeline.text.decode import decode
+from pipeline.text.escapes import holds_markup
 from pipeline.text.quality import Quality, debris, measure_quality
 from pipeline.text.tokens import count_tokens
 from pipeline.types import (
@@ -39,6 +42,8 @@ from pipeline.types import (
     Sectioning,
     document_id,
 )
+
+_SNIFFED = 1_000  # bytes after an HTTP head that tell a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +102,15 @@ class Contentless:
 
 
 def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
-    """Decode, repair, extract, match rules, score: everything that needs no other document."""
-    decoded = decode(record.content, http_charset=record.charset, media_type=record.media_type)
-    extracted = extract(decoded.text, record.media_type)
+    """Decode, take wrappers and escapes off, extract, repair, match rules, score: what needs no other document."""
+    http = http_head(record.content)
+    decoded = _decode(record, http)
+    unwrapped = unwrap(decoded.text, _media_type(record, http), n_head=http.size if http else 0)
+    extracted = _in_source(extract(unwrapped.text, unwrapped.media_type), unwrapped)
     if not extracted.blocks:
         return Rejection(record.path, record.member, "extract", Reason.EMPTY, "There is no text in it.")
-    site = site_of(url=record.url, path=record.path, blocks=extracted.blocks, member=record.member)
+    record, extracted = _told(record, extracted, unwrapped, http)
+    site = site_of(url=record.url or unwrapped.url, path=record.path, blocks=extracted.blocks, member=record.member)
     flags = (*extracted.flags, *_doubts(decoded, extracted))
     encoding, confidence = record.taken_from or (decoded.encoding, decoded.confidence)
     return Cleaned(
@@ -116,6 +124,57 @@ def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
         scores=tuple(score_blocks(extracted.blocks, extracted.head)),
         keys=tuple(np.asarray(line_keys(extracted.blocks)).tolist()),
     )
+
+
+def _decode(record: Record, http: HttpHead | None) -> Decoded:
+    """The text of a record; an HTTP head before it is a character a byte, and says how to read the rest."""
+    if http is None:
+        return decode(record.content, http_charset=record.charset, media_type=record.media_type)
+    head, body = record.content[: http.size], record.content[http.size :]
+    decoded = decode(body, http_charset=record.charset or http.charset, media_type=_media_type(record, http))
+    return replace(decoded, text=head.decode("latin-1") + decoded.text)
+
+
+def _media_type(record: Record, http: HttpHead | None) -> str:
+    """The media type by the HTTP head, where that is one that can be read, and by what follows it."""
+    if http is None:
+        return record.media_type
+    if (said := http.media_type) and said != "text/plain" and said in EXTRACTORS:
+        return said
+    body = record.content[http.size : http.size + _SNIFFED].decode("latin-1")
+    return "text/html" if record.media_type == "text/plain" and holds_markup(body) else record.media_type
+
+
+def _in_source(extracted: Extracted, unwrapped: Unwrapped) -> Extracted:
+    """The blocks with their places in the source, and what was undone to get at them."""
+    blocks = extracted.blocks
+    if unwrapped.steps:
+        places = [unwrapped.place(block.start, block.end) for block in blocks]
+        blocks = tuple(replace(one, start=at[0], end=at[1]) for one, at in zip(blocks, places, strict=True))
+    repairs = tuple(sorted({*extracted.repairs, *unwrapped.repairs}))
+    return replace(extracted, blocks=blocks, repairs=repairs, flags=(*extracted.flags, *unwrapped.flags))
+
+
+def _told(
+    record: Record, extracted: Extracted, unwrapped: Unwrapped, http: HttpHead | None
+) -> tuple[Record, Extracted]:
+    """The record and the head with what wrappers say of the page, where the page and its container say nothing."""
+    head = extracted.head
+    canonical = original_address(head.canonical)
+    url = original_address(record.url) or (canonical if canonical != head.canonical else None)
+    if canonical is None and url is None:
+        url = unwrapped.url or (http.url if http else None)
+    meta = head.meta
+    if http and http.status[:1] in ("4", "5"):
+        meta = (*meta, (HTTP_STATUS, http.status))
+    record = replace(
+        record,
+        media_type=unwrapped.media_type,
+        url=url,
+        title=record.title or unwrapped.title,
+        published=record.published or unwrapped.published,
+    )
+    return record, replace(extracted, head=replace(head, canonical=canonical, meta=meta))
 
 
 def _doubts(decoded: Decoded, extracted: Extracted) -> Iterator[str]:
@@ -144,8 +203,13 @@ def finish_record(
     sectioning = split_sections(blocks, decisions, metadata)
     decisions = _mark_title(decisions, sectioning.title_ordinal)
     languages = tag_blocks(blocks, decisions, backend=backend, seed=seed)
+    instead = find_interstitial(cleaned.extracted.head, blocks, decisions)
+    if instead and instead.alone:
+        return Contentless(cleaned, decisions, languages, _no_page(record, instead))
     if not any(decision.label is Label.CONTENT for decision in decisions):
         return Contentless(cleaned, decisions, languages, _no_content(record, decisions))
+    if instead:
+        cleaned = _flagged(cleaned, "interstitial")
     text, places = _assemble(blocks, decisions)
     if (why := debris(text)) is not None:
         return Contentless(cleaned, decisions, languages, Rejection(record.path, record.member, "finish", *why))
@@ -172,6 +236,15 @@ def _mark_title(decisions: tuple[Decision, ...], ordinal: int | None) -> tuple[D
         return decisions
     title = Decision(Label.TITLE, "title", 1.0)
     return (*decisions[:ordinal], title, *decisions[ordinal + 1 :])
+
+
+def _no_page(record: Record, instead: Interstitial) -> Rejection:
+    message = f"It is no document but {instead.what} ({instead.id}); fetch the page again."
+    return Rejection(record.path, record.member, "finish", Reason.NO_CONTENT, message)
+
+
+def _flagged(cleaned: Cleaned, flag: str) -> Cleaned:
+    return replace(cleaned, record=replace(cleaned.record, flags=(*cleaned.record.flags, flag)))
 
 
 def _no_content(record: Record, decisions: Sequence[Decision]) -> Rejection:

@@ -104,7 +104,7 @@ DOCUMENTS = pa.schema(
         _field(
             "flags",
             pa.list_(pa.string()),
-            "what readers and extractors noticed: truncated, suffix_mismatch, ...",
+            "what readers and extractors noticed: truncated, suffix_mismatch, view_source, interstitial, ...",
         ),
         _RAW_SHA256,
         _field(

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pipeline.boilerplate.model import split_classes
 from pipeline.extract.blocks import MAX_JSON
-from pipeline.text.prose import is_prose, link_density
+from pipeline.text.prose import ends_sentence, is_prose, link_density
 from pipeline.text.tokens import count_tokens
 from pipeline.types import Block, BlockKind, PageHead
 
@@ -49,6 +49,54 @@ def chapters(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> 
     if sum(bool(_CHAPTER.search(blocks[at].text)) for at in table) < NUMBERED * len(table):
         return []
     return [at for at in table if not kept[at]]
+
+
+# The lines of a novel's chapter: short ones between a site's own lines are told too.
+
+_CHAPTER_HEADING = re.compile(
+    r"\W{0,3}(?:正文\s{0,3})?第\s{0,3}[0-9〇零一二三四五六七八九十百千两兩]{1,7}\s{0,3}[章回节節話话]|\W{0,3}chapter\s{1,3}(?:\d|[ivxlc]{1,6}\b|[a-z]+\b)",
+    re.I,
+)
+_HEADING_REACH = 15  # blocks at the beginning among which a chapter's heading is looked for
+_HEADING_CHARS = 60
+_LINE_REACH = 4  # blocks from a kept one to a line that is told
+
+
+def chapter_lines(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """Sentences under a chapter's heading that are not kept, near kept ones and in the same place; and the heading."""
+    heading = next((at for at, one in enumerate(blocks[:_HEADING_REACH]) if _is_chapter(one)), None)
+    if heading is None:
+        return []
+    told = [at for at in range(heading + 1, len(blocks)) if kept[at] and _is_told(blocks[at])]
+    places = {(one.path, one.classes) if (one := blocks[at].markup) else None for at in told}
+    found: list[int] = []
+    last = told[0] if told else len(blocks)
+    for at in range(last, len(blocks)):
+        markup = blocks[at].markup
+        if kept[at]:
+            last = at
+        elif (
+            at - last <= _LINE_REACH
+            and _is_told(blocks[at])
+            and ((markup.path, markup.classes) if markup else None) in places
+        ):
+            found.append(at)
+            last = at
+    if told and not kept[heading] and told[0] - heading <= _LINE_REACH:
+        found.insert(0, heading)
+    return found
+
+
+def _is_chapter(block: Block) -> bool:
+    return len(block.text) <= _HEADING_CHARS and _CHAPTER_HEADING.match(block.text) is not None and not _links(block)
+
+
+def _is_told(block: Block) -> bool:
+    return ends_sentence(block.text) and not _links(block)
+
+
+def _links(block: Block) -> bool:
+    return link_density(block) > 0
 
 
 # Text that a page says twice, for a phone and for a desk or for readers without scripts: which copy goes.

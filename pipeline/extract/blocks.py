@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from pipeline.text.escapes import plain
 from pipeline.text.prose import ends_sentence
 from pipeline.text.repair import is_clean, repair
 from pipeline.types import Block, BlockKind, Extracted, Markup, PageHead
@@ -75,9 +76,9 @@ def _trimmed(text: str, kind: BlockKind) -> str:
 
 
 def _repaired_head(head: PageHead) -> PageHead:
-    """The head with its title and metadata repaired, white space collapsed."""
-    title = " ".join(repair(head.title).text.split()) if head.title else ""
-    meta = tuple((name, repair(content).text) for name, content in head.meta)
+    """The head with its title and metadata repaired and without escapes, white space collapsed."""
+    title = " ".join(repair(plain(head.title)).text.split()) if head.title else ""
+    meta = tuple((name, repair(plain(content)).text) for name, content in head.meta)
     return replace(head, title=title or None, meta=meta)
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from pipeline.metadata.page_data import MAX_LINE, PageData, SourceLine, clean_name, read_page_data, read_source_line
 from pipeline.metadata.titles import find_title
 from pipeline.text.dates import parse_timestamp
+from pipeline.text.escapes import plain
 from pipeline.text.forms import has_cjk
 from pipeline.text.prose import is_prose_line
 from pipeline.text.repair import repair
@@ -82,7 +83,7 @@ def _title(
         decisions,
         claims=(*page.titles, *([head_title] if head_title else [])),
         site_names=names,
-        other=(repair(record.title).text,) if record.title else (),
+        other=(repair(plain(record.title)).text,) if record.title else (),
     )
 
 

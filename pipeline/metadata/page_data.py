@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.text.dates import FoundDate, find_dates
+from pipeline.text.escapes import plain
 from pipeline.text.forms import has_cjk
 from pipeline.text.repair import repair
 from pipeline.types import PageHead
@@ -148,7 +149,7 @@ def _nodes(value: object) -> Iterator[dict[str, object]]:
 def _strings(value: object) -> list[str]:
     """A value or list of values that are non-empty strings; repaired, for JSON can spell any character."""
     values = value if isinstance(value, list) else [value]
-    texts = (repair(text[:_MAX_STRING]).text for text in values[:10] if isinstance(text, str))
+    texts = (repair(plain(text[:_MAX_STRING])).text for text in values[:10] if isinstance(text, str))
     return [text for text in texts if text.strip()]
 
 

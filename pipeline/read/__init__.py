@@ -32,7 +32,16 @@ from pipeline.read.packed import (
     unpack_zstd,
 )
 from pipeline.read.scan import RawFile, RawFolder, changed_failure, passed_over, stamp_in, unreadable
-from pipeline.read.sniff import HEAD_BYTES, has_markup, is_binary, is_page, not_text, packed_kind, read_document
+from pipeline.read.sniff import (
+    HEAD_BYTES,
+    has_markup,
+    is_binary,
+    is_page,
+    is_served,
+    not_text,
+    packed_kind,
+    read_document,
+)
 from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, Peeked, StoredStream, Stream, seekable
 from pipeline.read.table import ARROW_MAGIC, PARQUET_MAGIC, read_arrow, read_csv, read_parquet
 from pipeline.read.warc import is_warc, read_warc
@@ -60,6 +69,23 @@ def _begins(*magic: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(magic)
 
 
+#: Suffixes of programs that write pages: a file under one of them holds the page, or the program itself.
+SERVED: Final = (
+    ".php",
+    ".php3",
+    ".php5",
+    ".phtml",
+    ".asp",
+    ".aspx",
+    ".jsp",
+    ".jspx",
+    ".cgi",
+    ".cfm",
+    ".do",
+    ".action",
+    ".pl",
+)
+
 # name -> how to know it and what reads it; magic is tried in this order
 READERS: Final[Mapping[str, Format]] = {
     "gzip": Format((".gz", ".tgz"), _begins(GZIP_MAGIC), unpack=GzipStream),
@@ -75,6 +101,7 @@ READERS: Final[Mapping[str, Format]] = {
     "mail": Format((".mhtml", ".mht", ".eml"), is_mail, read_mail),
     "feed": Format((".xml", ".rss", ".atom", ".rdf"), is_feed, read_feed),
     "html": Format((".html", ".htm", ".xhtml", ".shtml"), is_page, partial(read_document, media_type="text/html")),
+    "program": Format(SERVED, None, partial(read_document, media_type="text/html")),  # what one wrote, not its source
     "markdown": Format((".md", ".markdown"), None, partial(read_document, media_type="text/markdown")),
     "jsonl": Format((".jsonl", ".ndjson", ".jl", ".jsonlines", ".ldjson"), None, read_jsonl),
     "parquet": Format((".parquet", ".pq"), _begins(PARQUET_MAGIC), read_parquet),
@@ -177,6 +204,8 @@ def detect_format(relative: str, head: bytes) -> str | None:
         return "zip" if not suffix and not_text(head) == "zip archive" else None
     if (not suffix or named == "plain") and not is_binary(head) and is_json(head):
         return "json text"
+    if named == "program":
+        return named if is_served(head) else None
     if suffix:
         return named
     if is_binary(head):

@@ -6,6 +6,7 @@ name tells is told by what it holds. ``text_field`` and its like in ``ReadLimits
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,11 +126,69 @@ def documents_in(value: object, limits: ReadLimits) -> list[Found | object]:
     An entry of a list that has some is given as it is when it holds none: it should have been one. [] when there is
     nothing that could be a document.
     """
+    value = [unfolded(one) for one in value] if isinstance(value, list) else unfolded(value)
     tests = (_has_field(limits.text_field),) if limits.text_field else (_is_named, _is_teased, _is_held)
     for test in tests:
         if found := list(_unfolded(value, (), False, _MAX_UNFOLD, test)):
             return found
     return []
+
+
+def _is_text_name(name: object) -> bool:
+    return key_of(str(name)) in _TEXT_KEYS
+
+
+def unfolded(value: object) -> object:
+    r"""An object out of a string that holds it as JSON; in place of a text field that is JSON itself what that says.
+
+    >>> unfolded('{"text": "[\\"清河\\", \\"水厂\\"]"}')
+    {'text': '清河\n水厂'}
+    """
+    for _ in range(_MAX_FOLDS):
+        if isinstance(value, str):
+            inner = _as_json(value)
+            if not isinstance(inner, (str, dict)):
+                return value
+            value = inner
+            continue
+        if not isinstance(value, dict):
+            return value
+        name = next(
+            (one for one in value if _is_text_name(one) and type(value[one]) is str and value[one].strip()), None
+        )
+        inner = _as_json(value[name]) if name else None
+        if isinstance(inner, list) and inner and all(type(one) is str for one in inner):
+            inner = "\n".join(inner)
+        if isinstance(inner, str):
+            value = {**value, str(name): inner}
+        elif isinstance(inner, dict) and any(_is_text_name(key) and type(inner[key]) is str for key in inner):
+            beside = {key: one for key, one in value.items() if key != name and not _is_text_name(key) and one}
+            value = {**inner, **beside}
+        else:
+            return value
+    return value
+
+
+_MAX_FOLDS = 4  # JSON in a string in JSON
+_MAX_FOLDED = 8_000_000  # code points of such a string
+_FOLDED = {'"': '"', "{": "}", "[": "]"}
+
+
+def _as_json(text: str) -> object:
+    """What a text says as JSON; None when it is none, or just in quotes."""
+    text = text.strip()
+    if (
+        len(text) > _MAX_FOLDED
+        or len(text) < 2
+        or _FOLDED.get(text[0]) != text[-1]
+        or (text[0] == '"' and "\\" not in text)
+    ):
+        return None
+    try:
+        value: object = json.loads(text, strict=False, parse_int=Number, parse_float=Number)
+    except (ValueError, RecursionError):
+        return None
+    return value
 
 
 def record_of(found: Found, member: str | None, origin: Origin, limits: ReadLimits) -> Record:

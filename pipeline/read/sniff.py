@@ -67,6 +67,13 @@ _ELEMENT = re.compile(
 )
 
 
+_PROGRAM = re.compile(r"<\?(?:php|=)|<%[@=!\s]|\A\s*(?:#!|<cf[a-z])", re.IGNORECASE)
+#: HTTP's head, a server's warning, or mark-up after these.
+_SERVED = re.compile(
+    r"\s*(?:HTTP/\d|(?:PHP )?(?:Notice|Warning|Deprecated|Strict Standards|Fatal error|Parse error): )"
+)
+
+
 def not_text(head: bytes) -> str | None:
     """Return the name of a type that is never a document, by its first bytes."""
     return next((name for name, magic in NOT_TEXT if head.startswith(magic)), None)
@@ -90,6 +97,14 @@ def starts_with_markup(text: str) -> bool:
 def has_markup(head: bytes) -> bool:
     """Whether bytes begin with an HTML element, in any encoding."""
     return starts_with_markup(as_text(head))
+
+
+def is_served(head: bytes) -> bool:
+    """Whether bytes under the suffix of a program are a page that it wrote, not the program."""
+    text = as_text(head)
+    if _PROGRAM.search(text):
+        return False
+    return starts_with_markup(text) or _SERVED.match(text) is not None
 
 
 def is_blank(content: bytes) -> bool:
