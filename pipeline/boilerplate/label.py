@@ -2,6 +2,8 @@
 
 | who speaks                                   | when                           | decided_by              |
 | -------------------------------------------- | ------------------------------ | ----------------------- |
+| the mark-up: no reader sees the block, and   | block.hidden                   | hidden                  |
+| no other voice does                          |                                |                         |
 | a rule (a site's before a general one; the   | rule_decisions[i] is given     | rule:ID                 |
 | rules module has chosen already)             |                                |                         |
 | the site's template                          | template_hits[i] is given      | template:SITE           |
@@ -68,6 +70,19 @@ def decide(
 
     Never all chaff when a block without a rule or template is prose. The head is what the page says of itself.
     """
+    shown = [at for at, block in enumerate(blocks) if not block.hidden]
+    if len(shown) < len(blocks):
+        decisions = [Decision(Label.HIDDEN, "hidden", 0.0)] * len(blocks)
+        made = decide(
+            [blocks[at] for at in shown],
+            rule_decisions=[rule_decisions[at] for at in shown],
+            scores=[scores[at] for at in shown],
+            template_hits=[template_hits[at] for at in shown],
+            head=head,
+        )
+        for at, decision in zip(shown, made, strict=True):
+            decisions[at] = decision
+        return tuple(decisions)
     fixed = [
         rule or (Decision(Label.TEMPLATE, hit, score) if hit else None)
         for _, rule, hit, score in zip(blocks, rule_decisions, template_hits, scores, strict=True)

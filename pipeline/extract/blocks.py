@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from pipeline.extract.markup import Hider
 from pipeline.text.prose import ends_sentence
 from pipeline.text.repair import is_clean, repair
 from pipeline.types import Block, BlockKind, Extracted, Markup, PageHead
@@ -32,6 +33,8 @@ class RawBlock(NamedTuple):
     level: int = 0
     n_breaks: int = 0
     markup: Markup | None = None
+    hidden: bool = False  # for good, amid text that is not
+    hiders: tuple[Hider, ...] = ()  # what hides it unless the page shows it later
 
 
 def assemble(
@@ -49,8 +52,8 @@ def assemble(
         found = _repaired(found, fixes, keep_spaces)
     blocks = tuple(
         [
-            Block(ordinal, text, kind, start, end, level, n_breaks, markup)
-            for ordinal, (start, end, text, kind, level, n_breaks, markup) in enumerate(found)
+            Block(ordinal, text, kind, start, end, level, n_breaks, markup, hidden)
+            for ordinal, (start, end, text, kind, level, n_breaks, markup, hidden, _) in enumerate(found)
         ]
     )
     return Extracted(blocks, _repaired_head(head), tuple(sorted(fixes)), tuple(sorted(set(flags))))
