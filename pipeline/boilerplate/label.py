@@ -26,7 +26,16 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from pipeline.boilerplate.model import MODEL_ID
-from pipeline.boilerplate.steps import chapters, comments, later_copies, live_texts, next_text, noscript_copies
+from pipeline.boilerplate.steps import (
+    chapters,
+    comments,
+    later_copies,
+    live_texts,
+    next_text,
+    noscript_copies,
+    teasers,
+    told,
+)
 from pipeline.text.prose import LINK_DENSE, ends_sentence, is_prose, link_density
 from pipeline.text.tokens import count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label, PageHead
@@ -49,6 +58,8 @@ Step = Callable[[Sequence[Block], Sequence[bool], PageHead], Sequence[int]]
 
 #: What looks at the whole page after the model, in this order: its name, the label it gives, the blocks it takes.
 STEPS: tuple[tuple[str, Label, Step], ...] = (
+    ("step:told", Label.CONTENT, told),
+    ("step:teaser", Label.BOILERPLATE, teasers),
     ("step:live-copy", Label.CONTENT, live_texts),
     ("step:noscript-copy", Label.BOILERPLATE, noscript_copies),
     ("step:copy", Label.BOILERPLATE, later_copies),

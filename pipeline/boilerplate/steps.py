@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from pipeline.boilerplate.model import split_classes
 from pipeline.extract.blocks import MAX_JSON
-from pipeline.text.prose import is_prose, link_density
+from pipeline.extract.told import is_told
+from pipeline.text.prose import holds_sentence, is_prose, link_density
 from pipeline.text.tokens import count_tokens
 from pipeline.types import Block, BlockKind, PageHead
 
@@ -112,6 +113,33 @@ def live_texts(blocks: Sequence[Block], kept: Sequence[bool], head: PageHead) ->
 
 def _in_noscript(block: Block) -> bool:
     return block.markup is not None and "noscript" in block.markup.path
+
+
+# The text that a page's scripts hold, on a page that shows none of it or its beginning (``extract.told``).
+
+TEASER_CHARS = 6  # code points, space apart, of a beginning that is said again
+
+
+def told(blocks: Sequence[Block], _kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """The blocks that come out of a script."""
+    return [at for at, block in enumerate(blocks) if is_told(block.markup)]
+
+
+def teasers(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """What a page shows in the place of its text: the beginning of it, and labels that wait for it."""
+    inside = told(blocks, kept, _head)
+    if not inside or not any(is_prose(blocks[at]) for at in inside):
+        return []
+    text = "".join("".join(blocks[at].text.split()) for at in inside)
+    shown = [at for at, was in enumerate(kept) if was and not is_told(blocks[at].markup)]
+    return [at for at in shown if blocks[at].kind is not BlockKind.HEADING and _is_teaser(blocks[at], text)]
+
+
+def _is_teaser(block: Block, text: str) -> bool:
+    if not is_prose(block) and not holds_sentence(block.text.rstrip(".…")):
+        return True
+    said = "".join(block.text.split()).rstrip(".…")
+    return len(said) >= TEASER_CHARS and said in text
 
 
 # Constants are the best of a grid on 1,421 pages.

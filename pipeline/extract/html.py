@@ -9,7 +9,7 @@ said in ``openers.OPENERS``. Implied end tags follow the WHATWG standard (https:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from types import MappingProxyType
 from typing import Final
@@ -57,7 +57,9 @@ from pipeline.extract.markup import (
 )
 from pipeline.extract.runs import Piece, Table, blocks_of, join_rows
 from pipeline.extract.scanner import CDATA, raw_parts, scan
+from pipeline.extract.state import Script
 from pipeline.extract.styles import EMPTY_SHEET, FADES, Sheet, page_sheet
+from pipeline.extract.told import told_text
 from pipeline.text.prose import holds_sentence
 from pipeline.types import Extracted, Markup
 
@@ -164,6 +166,7 @@ class Page:
     blocks: list[RawBlock] = field(default_factory=list)
     run: list[Piece] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    scripts: list[Script] = field(default_factory=list)
     link: int = 0  # number of the <a href> that is open, from 1; else 0
     n_links: int = 0
     n_breaks: int = 0  # <br> since the last block
@@ -353,6 +356,7 @@ def extract_html(source: str) -> Extracted:
             _walk(page, source)
         else:
             page.blocks, page.tables = blocks, []
+            page.scripts = []
             page.flags.add("html_fallback_parser")
     for table in reversed(page.tables):
         join_rows(table, page.blocks)
@@ -360,10 +364,26 @@ def extract_html(source: str) -> Extracted:
     if any(block.hidden or (block.markup and _is_hidden(block.markup)) for block in page.blocks):
         page.flags.add("hidden_text")
     head = page.head.page_head()
-    if told := unseen_blocks(source, head, shown=[block.text for block in page.blocks]):
-        page.blocks = sorted((*page.blocks, *told))
+    shown = [block for block in page.blocks if not block.hidden]
+    told = told_text(source, page.scripts, head, shown=shown, parse=_fragment) if page.scripts else None
+    unseen = unseen_blocks(source, head, shown=[block.text for block in shown])
+    if told and sum(len(block.text) for block in told.blocks) > sum(len(block.text) for block in unseen):
+        unseen = told.blocks
+        head = replace(head, meta=(*head.meta, *told.meta))
+        page.flags.add("text_from_script")
+    elif unseen:
         page.flags.add("text_from_head")
+    page.blocks = sorted((*page.blocks, *unseen), key=lambda block: block.start)
     return assemble(page.blocks, head, flags=page.flags)
+
+
+def _fragment(source: str) -> list[RawBlock]:
+    """The blocks of a piece of HTML."""
+    page = Page(ruby="<ruby" in source, max_depth=inf)
+    _walk(page, source)
+    for table in reversed(page.tables):
+        join_rows(table, page.blocks)
+    return settle_hidden(page.blocks)
 
 
 # What is hidden for good, and what a script shows.
@@ -514,6 +534,7 @@ def _take_raw(page: Page, node: Node, tag: str, start: int) -> None:
     name, start_tag, length, content = raw_parts(tag)
     if name == "script":
         add_script(page.head, start_tag, content)
+        page.scripts.append(Script(start_tag, start + length, content))
     elif name == "title":
         if page.head.title is None and "svg" not in meaning(node).path:
             add_title(page.head, content)
