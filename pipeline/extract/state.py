@@ -258,8 +258,8 @@ _NO_TEXT: Final = frozenset(
 TEXT_KEYS: Final = frozenset(
     """text children content contents value data html insert body paragraphs paragraph blocks block nodes items item spans leaves
     rich_text richtext plain_text ops document root json sections section heading title subtitle caption markdown attributes props
-    dangerouslysetinnerhtml __html listitems columns rows cells txt para str p t c elements content_elements quote articlebody fields
-    description lines runs parts chunks""".split()
+    dangerouslysetinnerhtml __html listitems columns rows cells txt para str p t c elements content_elements quote fields
+    lines runs parts chunks""".split()
 )
 SUMMARIES: Final = frozenset(
     "description summary excerpt abstract digest intro desc subtitle teaser snippet brief lead alt caption standfirst".split()
@@ -332,7 +332,7 @@ def texts(
         return
     if node.weight < MIN_TEXT:
         return
-    if _is_text(node, key):
+    if path and _is_text(node, key):
         yield Text(node, path, beside, node.weight, listed)
         return
     own = (
@@ -366,9 +366,8 @@ def _is_text(tree: Tree, key: str) -> bool:
     if len(tree.pairs) == 1 and isinstance(tree.pairs[0][1], Tree) and not tree.pairs[0][1].tag:
         return False
     leaves = [one for _, one in tree.pairs if isinstance(one, Leaf)]
-    if leaves and len(leaves) == len(tree.pairs):
-        long = sum(weigh(one) >= _LINE for one in leaves)
-        return 2 * long >= len(leaves)
+    if leaves and key.lower() not in _JOINED and 2 * sum(weigh(one) >= _LINE for one in leaves) < len(leaves):
+        return False
     return all(isinstance(one, Leaf) or _is_piece(one) for _, one in tree.pairs)
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from pipeline.extract.blocks import RawBlock
+from pipeline.extract.blocks import MIN_CHARS, RawBlock
 from pipeline.extract.runs import collapse, decode
 from pipeline.extract.state import (
     BODIES,
@@ -35,6 +35,7 @@ MIN_TOKENS: Final = 20  # a shorter text of a script is a label
 GOES_ON: Final = 1.5  # so many times what the page shows is more of the same text
 OUTWEIGHS: Final = 3.0  # so many times what the page shows is its text, whatever else it is
 SAID: Final = 0.5  # of a text's paragraphs: so many are shown, and the page shows it
+SHELL_TOKENS: Final = 150  # a page that shows more words than this, menus and all, is no empty shell
 _MAX_TRIED: Final = 5  # texts that are looked at, the likeliest first
 _SIGNED, _NAMED, _LISTED, _SUMMARY = 8.0, 1.5, 0.25, 0.2
 _LEAD: Final = 12  # code points, space apart, by which a teaser and its text are known
@@ -73,6 +74,7 @@ def told_text(
         n_shown += count_tokens(one[:4_000])
         if n_shown > SHOWN_TOKENS:
             return None
+    n_words = sum(count_tokens(block.text[:400]) for block in shown)
     titles = {_squeeze(one) for one in _titles(head, shown)} - {""}
     leads = [lead for one in prose if len(lead := _squeeze(one.rstrip(".…。 "))) >= _LEAD]
     found = [text for tree, _ in trees(source, scripts) for text in texts(tree)]
@@ -90,7 +92,7 @@ def told_text(
             return None
         joined = "".join(said)
         is_own = any(lead[:_LEAD] in joined for lead in leads) or _is_signed(text, titles)
-        if text.is_listed and not is_own:
+        if not is_own and (text.is_listed or n_words > SHELL_TOKENS):
             continue
         if n_shown and n_tokens < (GOES_ON if is_own else OUTWEIGHS) * n_shown:
             continue
@@ -240,9 +242,12 @@ _ITEMS: Final = frozenset(
 def _without_overlap(blocks: Sequence[RawBlock]) -> list[RawBlock]:
     """The blocks in the order of the source; what is said by one string again, or stands within another, is left out."""
     kept: list[RawBlock] = []
+    said: set[str] = set()
     for block in sorted(blocks, key=lambda block: (block.start, -block.end)):
-        if block.end > block.start and (not kept or block.start >= kept[-1].end or block.hidden):
+        again = len(block.text) >= MIN_CHARS and block.text in said
+        if block.end > block.start and not again and (not kept or block.start >= kept[-1].end or block.hidden):
             kept.append(block)
+            said.add(block.text)
     return kept
 
 
