@@ -33,6 +33,7 @@ from pipeline.boilerplate.steps import (
     live_texts,
     next_text,
     noscript_copies,
+    side_cells,
     teasers,
     told,
 )
@@ -65,6 +66,7 @@ STEPS: tuple[tuple[str, Label, Step], ...] = (
     ("step:copy", Label.BOILERPLATE, later_copies),
     ("step:next-text", Label.RELATED, next_text),
     ("step:comments", Label.COMMENTS, comments),
+    ("step:side-cells", Label.NAVIGATION, side_cells),
     ("step:chapters", Label.CONTENT, chapters),
 )
 

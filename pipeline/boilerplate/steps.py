@@ -142,6 +142,31 @@ def _is_teaser(block: Block, text: str) -> bool:
     return len(said) >= TEASER_CHARS and said in text
 
 
+# Menus in the cells around an article that stands in a cell itself: pages of the time when tables made the layout.
+
+CELL_TEXT = 60  # tokens of prose in cells, and no more of other text than this share of it
+CELL_LINKS = 0.5
+
+
+def side_cells(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """Kept links before and after the prose of a page whose prose stands in a cell."""
+    inside = [at for at, was in enumerate(kept) if was and _in_cell(blocks[at])]
+    prose = [at for at in inside if is_prose(blocks[at])]
+    n_tokens = sum(count_tokens(blocks[at].text) for at in prose)
+    if n_tokens < CELL_TEXT:
+        return []
+    outside = [at for at in inside if not prose[0] < at < prose[-1] and _is_entry(blocks[at])]
+    return outside if sum(count_tokens(blocks[at].text) for at in outside) <= CELL_LINKS * n_tokens else []
+
+
+def _in_cell(block: Block) -> bool:
+    return block.markup is not None and "td" in block.markup.path and block.kind is not BlockKind.TABLE_ROW
+
+
+def _is_entry(block: Block) -> bool:
+    return link_density(block) >= LINKED and not is_prose(block) and block.kind is not BlockKind.HEADING
+
+
 # Constants are the best of a grid on 1,421 pages.
 TEXT_TOKENS = 80  # so much is kept before the comments; a CJK character is a token
 TEXT_SHARES = (0.25, 0.5)  # of the comments' tokens: where the head speaks of an article, and elsewhere

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from pipeline.extract.markup import Hider
 from pipeline.text.prose import ends_sentence
-from pipeline.text.repair import is_clean, repair
+from pipeline.text.repair import close_up, is_clean, is_spaced, repair
 from pipeline.types import Block, BlockKind, Extracted, Markup, PageHead
 
 # Raw blocks to an ``Extracted``: text repaired, empty blocks dropped, ordinals given. For every format.
@@ -50,6 +50,9 @@ def assemble(
     fixes: set[str] = set()
     if not is_clean("\n".join([block[2] for block in found])):
         found = _repaired(found, fixes, keep_spaces)
+    if any(map(is_spaced, [block[2] for block in found if block[3] is not BlockKind.CODE])):
+        found = [block._replace(text=close_up(block.text)) if is_spaced(block.text) else block for block in found]
+        fixes.add("spaced_characters")
     blocks = tuple(
         [
             Block(ordinal, text, kind, start, end, level, n_breaks, markup, hidden)

@@ -55,7 +55,7 @@ from pipeline.extract.markup import (
     is_no_box,
     meaning,
 )
-from pipeline.extract.runs import Piece, Table, blocks_of, join_rows
+from pipeline.extract.runs import Piece, Table, author_of, blocks_of, join_rows
 from pipeline.extract.scanner import CDATA, raw_parts, scan
 from pipeline.extract.state import Script
 from pipeline.extract.styles import EMPTY_SHEET, FADES, Sheet, page_sheet
@@ -173,6 +173,7 @@ class Page:
     edge: bool = False  # a block element began or ended since the last block
     keeps_space: bool = False  # a <pre> was seen
     ruby: bool = False  # there are readings of characters
+    signed: bool = False  # an element may say that it holds the author's name
     sheet: Sheet = EMPTY_SHEET
     flags: set[str] = field(default_factory=set)
     max_depth: float = 5_000  # elements around a text
@@ -182,6 +183,8 @@ class Page:
         if self.run:
             if self.run[0][2][DEPTH] > self.max_depth:
                 raise TooDeepError
+            if self.signed and not self.head.author:
+                self.head.author = author_of(self.run)
             found = blocks_of(self.run, self.n_breaks + self.edge, ruby=self.ruby)
             self.run.clear()
             if found:
@@ -345,14 +348,15 @@ def extract_html(source: str) -> Extracted:
     Offsets are code points of ``source``. What lies between two blocks is tags, comments, the content of
     scripts and other raw elements, and white space. Never raises; the time is linear in the source.
     """
-    page = Page(ruby="<ruby" in source or "<RUBY" in source, sheet=page_sheet(source))
+    ruby, signed = "<ruby" in source or "<RUBY" in source, "author" in source
+    page = Page(ruby=ruby, signed=signed, sheet=page_sheet(source))
     try:
         _walk(page, source)
     except TooDeepError:
         page.flags.add("deep_nesting")
         blocks = deep_blocks(source)
         if blocks is None:
-            page = Page(ruby=page.ruby, sheet=page.sheet, max_depth=inf, flags=page.flags)
+            page = Page(ruby=page.ruby, signed=page.signed, sheet=page.sheet, max_depth=inf, flags=page.flags)
             _walk(page, source)
         else:
             page.blocks, page.tables = blocks, []

@@ -369,10 +369,12 @@ class HeadParts:
     canonical: str | None = None
     meta: list[tuple[str, str]] = field(default_factory=list)
     json_ld: list[str] = field(default_factory=list)
+    author: str = ""  # whom an element of the page names as its author
 
     def page_head(self) -> PageHead:
         """The value."""
-        return PageHead(self.title, self.lang, tuple(self.meta), self.canonical, tuple(self.json_ld))
+        meta = (*self.meta, *([("byline", self.author)] if self.author else []))
+        return PageHead(self.title, self.lang, meta, self.canonical, tuple(self.json_ld))
 
 
 def add_tag(head: HeadParts, name: str, tag: str) -> None:

@@ -9,7 +9,7 @@ from itertools import dropwhile, groupby
 from typing import Final
 
 from pipeline.extract.blocks import RawBlock
-from pipeline.extract.markup import CODE, DEPTH, LINK, MEMO, NAME, PARENT, Node, meaning, plain_markup
+from pipeline.extract.markup import CODE, DEPTH, LINK, MEMO, NAME, PARENT, TAG, Node, meaning, plain_markup
 from pipeline.types import BlockKind, Markup
 
 # Table rows: the cells of a data table are joined into one block a row, a layout table is left as it is.
@@ -231,6 +231,48 @@ def blocks_of(run: list[Piece], n_breaks: int, *, ruby: bool = False) -> list[Ra
             block = block_of(rest, 0)
             found.append(block._replace(hidden=True, hiders=()) if block else None)
     return sorted((block for block in found if block is not None), key=lambda block: block.start)
+
+
+#: Elements that hold an author's name: hCard of WordPress (https://microformats.org/wiki/hcard), rel and itemprop of HTML.
+_AUTHOR: Final = re.compile(
+    r"""(?:\srel\s?=\s?["']?(?:[\w ]{0,40}\s)?author\b|\sitemprop\s?=\s?["']?author\b"""
+    r"""|\sclass\s?=\s?["']?(?:[^"'>]{0,200}\s)?(?:author|author-name|author_name|authorname|post-author|entry-author|byline-author|vcard)(?=["'\s>]))""",
+    re.IGNORECASE,
+)
+_NO_AUTHOR: Final = re.compile(
+    r"comment|reply|repl(?:y|ies)|review|related|sidebar|widget|avatar|footer|bio\b|card-list"
+)
+_BY: Final = re.compile(r"\A(?:(?:written |posted )?by\b|author\s{0,3}:|文\s{0,3}[:：/]|作者\s{0,3}[:：/]?)\s{0,3}:?\s{0,3}", re.IGNORECASE)
+_MAX_AUTHOR: Final = 40  # code points
+_AUTHOR_REACH: Final = 3  # elements around a name
+
+
+def author_of(run: list[Piece]) -> str:
+    """The name of the page's author, where an element around a piece of the run says that it holds it; else ""."""
+    for _, text, node, _ in run:
+        if not text.strip() or len(text) > 2 * _MAX_AUTHOR:
+            continue
+        at: Node | None = node
+        for _ in range(_AUTHOR_REACH):
+            if at is None:
+                break
+            if "author" in at[TAG] and _AUTHOR.search(at[TAG]):
+                name = _BY.sub("", collapse(decode(text))).strip(" ,|·-")
+                if (
+                    1 < len(name) <= _MAX_AUTHOR
+                    and not _NOT_A_NAME.search(name)
+                    and not _NO_AUTHOR.search(meaning(node).classes)
+                ):
+                    return name
+                break
+            at = at[PARENT]
+    return ""
+
+
+_NOT_A_NAME: Final = re.compile(
+    r"[0-9@#:：。.!?]{2}|\d|https?|[。！？!?]|\b(?:posts?|articles?|view|more|about|the author|author|by)\b|作者|编辑|关注",
+    re.IGNORECASE,
+)
 
 
 def _from_text(run: list[Piece]) -> list[Piece]:
