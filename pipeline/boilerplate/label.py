@@ -30,6 +30,7 @@ from pipeline.boilerplate.steps import (
     chapters,
     comments,
     later_copies,
+    listings,
     live_texts,
     next_text,
     noscript_copies,
@@ -67,6 +68,7 @@ STEPS: tuple[tuple[str, Label, Step], ...] = (
     ("step:next-text", Label.RELATED, next_text),
     ("step:comments", Label.COMMENTS, comments),
     ("step:side-cells", Label.NAVIGATION, side_cells),
+    ("step:listing", Label.CONTENT, listings),
     ("step:chapters", Label.CONTENT, chapters),
 )
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from urllib.parse import urlsplit
 
+from pipeline.boilerplate.features import skeleton
 from pipeline.boilerplate.model import split_classes
 from pipeline.extract.blocks import MAX_JSON
 from pipeline.extract.told import is_told
@@ -146,6 +147,7 @@ def _is_teaser(block: Block, text: str) -> bool:
 
 CELL_TEXT = 60  # tokens of prose in cells, and no more of other text than this share of it
 CELL_LINKS = 0.5
+CELL_ENTRY = 40  # code points of an entry of a menu
 
 
 def side_cells(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
@@ -164,7 +166,35 @@ def _in_cell(block: Block) -> bool:
 
 
 def _is_entry(block: Block) -> bool:
-    return link_density(block) >= LINKED and not is_prose(block) and block.kind is not BlockKind.HEADING
+    short = len(block.text) <= CELL_ENTRY and "://" not in block.text
+    return short and link_density(block) >= LINKED and not is_prose(block) and block.kind is not BlockKind.HEADING
+
+
+# A list of dated, titled entries as the content, on a page that has no text else.
+
+LISTED = 3  # entries of one place
+LISTED_CHARS = (12, 200)  # code points of an entry
+_DAY = re.compile(r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}|(?<!\d)\d{1,2}[-/月]\d{1,2}(?:日|(?!\d))")
+
+
+def listings(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """The entries of a list, each a link to a text with its day, where nothing that is kept is prose."""
+    if any(was and is_prose(block) for block, was in zip(blocks, kept, strict=True)):
+        return []
+    places: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
+    for at, block in enumerate(blocks):
+        if (
+            block.markup
+            and block.markup.n_links
+            and LISTED_CHARS[0] <= len(block.text) <= LISTED_CHARS[1]
+            and _DAY.search(block.text)
+        ):
+            places[skeleton(block.markup.path, block.markup.classes)].append(at)
+    entries = max(places.values(), key=len, default=[])
+    n_kept = sum(len(block.text) for block, was in zip(blocks, kept, strict=True) if was)
+    if len(entries) < LISTED or n_kept > sum(len(blocks[at].text) for at in entries):
+        return []
+    return [at for at in entries if not kept[at]]
 
 
 # Constants are the best of a grid on 1,421 pages.

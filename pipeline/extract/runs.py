@@ -242,7 +242,9 @@ _AUTHOR: Final = re.compile(
 _NO_AUTHOR: Final = re.compile(
     r"comment|reply|repl(?:y|ies)|review|related|sidebar|widget|avatar|footer|bio\b|card-list"
 )
-_BY: Final = re.compile(r"\A(?:(?:written |posted )?by\b|author\s{0,3}:|文\s{0,3}[:：/]|作者\s{0,3}[:：/]?)\s{0,3}:?\s{0,3}", re.IGNORECASE)
+_BY: Final = re.compile(
+    r"\A(?:(?:written |posted )?by\b|author\s{0,3}:|文\s{0,3}[:：/]|作者\s{0,3}[:：/]?)\s{0,3}:?\s{0,3}", re.IGNORECASE
+)
 _MAX_AUTHOR: Final = 40  # code points
 _AUTHOR_REACH: Final = 3  # elements around a name
 
