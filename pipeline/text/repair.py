@@ -390,7 +390,9 @@ def repair(text: str) -> Repaired:
 
 # Chinese with a space after each character, as OCR and some PDF readers write it.
 
-_SPACED_CHAR = "\u2e80-\u303f\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60\u201c\u201d\u2018\u2019\u2026\u2014"
+_SPACED_CHAR = (
+    "\u2e80-\u2fff\u3001-\u303f\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60\u201c\u201d\u2018\u2019\u2026\u2014"
+)
 _GAP = "[ \u3000\u00a0]{1,3}"
 _SPACED_PAIR = re.compile(f"[{_SPACED_CHAR}]{_GAP}(?=[{_SPACED_CHAR}])")
 _CLOSE_PAIR = re.compile(f"[{_SPACED_CHAR}](?=[\u3400-\u9fff])")
