@@ -156,7 +156,9 @@ def served(environment, folder, *words):
 
 def test_one_command_serves_survives_a_killed_server_and_leaves_nothing_behind(server, tmp_path):
     (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "page.txt").write_text("The council met on Monday and agreed on a plan.\n会议通过了方案。", "utf-8")
+    (tmp_path / "raw" / "page.txt").write_text(
+        "The council met on Monday and agreed on a plan.\n会议通过了方案。", "utf-8"
+    )
     own = {name: value for name, value in server.items() if name != "PREFECT_API_URL"}
     own |= {"XDG_STATE_HOME": str(tmp_path / "state"), "PREFECT_HOME": str(tmp_path)}
     with served(own, tmp_path, "--every", "20s") as (process, said):
@@ -182,7 +184,9 @@ def test_one_command_serves_survives_a_killed_server_and_leaves_nothing_behind(s
         family = descendants(process.pid)
         (of_server,) = (pid for pid, words in family.items() if "flows.server" in words)
         os.kill(of_server, signal.SIGKILL)
-        (tmp_path / "raw" / "later.txt").write_text("The mayor opened the new library on Friday morning, at last.", "utf-8")
+        (tmp_path / "raw" / "later.txt").write_text(
+            "The mayor opened the new library on Friday morning, at last.", "utf-8"
+        )
         until(lambda: process.poll() is not None or latest.read_text().strip() == "000002", said)
         family = descendants(process.pid)
         process.send_signal(signal.SIGTERM)
