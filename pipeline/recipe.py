@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import TypeVar
 
 import numpy as np
 
@@ -44,6 +45,7 @@ from pipeline.types import (
 )
 
 _SNIFFED = 1_000  # bytes after an HTTP head that tell a page
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
     if not extracted.blocks:
         return Rejection(record.path, record.member, "extract", Reason.EMPTY, "There is no text in it.")
     record, extracted = _told(record, extracted, unwrapped, http)
-    site = site_of(url=record.url or unwrapped.url, path=record.path, blocks=extracted.blocks, member=record.member)
+    shown = [block for block in extracted.blocks if not block.hidden]
+    site = site_of(url=record.url or unwrapped.url, path=record.path, blocks=shown, member=record.member)
     flags = (*extracted.flags, *_doubts(decoded, extracted))
     encoding, confidence = record.taken_from or (decoded.encoding, decoded.confidence)
     return Cleaned(
@@ -120,8 +123,8 @@ def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
         encoding_confidence=confidence,
         extracted=replace(extracted, flags=flags),
         site=site,
-        rule_decisions=tuple(apply_rules(rules, extracted.blocks, site=site)),
-        scores=tuple(score_blocks(extracted.blocks, extracted.head)),
+        rule_decisions=tuple(_for_all(extracted.blocks, apply_rules(rules, shown, site=site), None)),
+        scores=tuple(_for_all(extracted.blocks, score_blocks(shown, extracted.head), 0.0)),
         keys=tuple(np.asarray(line_keys(extracted.blocks)).tolist()),
     )
 
@@ -177,6 +180,12 @@ def _told(
     return record, replace(extracted, head=replace(head, canonical=canonical, meta=meta))
 
 
+def _for_all(blocks: Sequence[Block], values: Sequence[_T], hidden: _T) -> list[_T]:
+    """What was said of the shown blocks, in step with all of them."""
+    of_shown = iter(values)
+    return [hidden if block.hidden else next(of_shown) for block in blocks]
+
+
 def _doubts(decoded: Decoded, extracted: Extracted) -> Iterator[str]:
     """Flags for what decoding and repair had to guess or give up."""
     if decoded.method == "mixed":
@@ -199,11 +208,13 @@ def finish_record(
         template_hits=template_hits,
         head=cleaned.extracted.head,
     )
-    metadata = find_metadata(cleaned.extracted, decisions, record=record, site=cleaned.site)
-    sectioning = split_sections(blocks, decisions, metadata)
+    shown = tuple(block for block in blocks if not block.hidden)
+    of_shown = tuple(decisions[block.ordinal] for block in shown)
+    metadata = find_metadata(replace(cleaned.extracted, blocks=shown), of_shown, record=record, site=cleaned.site)
+    sectioning = split_sections(shown, of_shown, metadata)
     decisions = _mark_title(decisions, sectioning.title_ordinal)
     languages = tag_blocks(blocks, decisions, backend=backend, seed=seed)
-    instead = find_interstitial(cleaned.extracted.head, blocks, decisions)
+    instead = find_interstitial(cleaned.extracted.head, shown, of_shown)
     if instead and instead.alone:
         return Contentless(cleaned, decisions, languages, _no_page(record, instead))
     if not any(decision.label is Label.CONTENT for decision in decisions):
@@ -289,6 +300,8 @@ def _main_language(blocks: Sequence[Block], languages: Sequence[LanguageGuess], 
 
 def _confidence(cleaned: Cleaned, decisions: Sequence[Decision]) -> float:
     """Predicted F1 of the clean text."""
-    blocks = cleaned.extracted.blocks
-    lengths, has_markup = [len(block.text) for block in blocks], any(block.markup for block in blocks)
-    return extraction_confidence(cleaned.scores, decisions, lengths, has_markup=has_markup)
+    shown = [block for block in cleaned.extracted.blocks if not block.hidden]
+    lengths, has_markup = [len(block.text) for block in shown], any(block.markup for block in shown)
+    scores = [cleaned.scores[block.ordinal] for block in shown]
+    of_shown = [decisions[block.ordinal] for block in shown]
+    return extraction_confidence(scores, of_shown, lengths, has_markup=has_markup)

@@ -46,6 +46,7 @@ class Label(StrEnum):
     ADVERT = "advert"  # advertisements and promotions
     TEMPLATE = "template"  # recurs across the site's documents
     BOILERPLATE = "boilerplate"  # chaff of no sort that a rule names
+    HIDDEN = "hidden"  # what the mark-up hides from readers
 
 
 KEPT_LABELS = frozenset({Label.CONTENT, Label.TITLE})
@@ -125,6 +126,7 @@ class Block:
     level: int = 0  # of a heading, 1 to 6; of a list item, its depth; else 0
     n_breaks: int = 0  # blank lines (text) or <br> runs and block edges (HTML) just before the block
     markup: Markup | None = None
+    hidden: bool = False  # no reader sees it; its place may lie within the block before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class PageHead:
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """A record's blocks, in source order and without overlap, and its head."""
+    """A record's blocks, in source order and without overlap (a hidden one may lie within another), and its head."""
 
     blocks: tuple[Block, ...]
     head: PageHead = PageHead()

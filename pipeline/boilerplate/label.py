@@ -2,6 +2,8 @@
 
 | who speaks                                   | when                           | decided_by              |
 | -------------------------------------------- | ------------------------------ | ----------------------- |
+| the mark-up: no reader sees the block, and   | block.hidden                   | hidden                  |
+| no other voice does                          |                                |                         |
 | a rule (a site's before a general one; the   | rule_decisions[i] is given     | rule:ID                 |
 | rules module has chosen already)             |                                |                         |
 | the site's template                          | template_hits[i] is given      | template:SITE           |
@@ -29,9 +31,13 @@ from pipeline.boilerplate.steps import (
     chapters,
     comments,
     later_copies,
+    listings,
     live_texts,
     next_text,
     noscript_copies,
+    side_cells,
+    teasers,
+    told,
 )
 from pipeline.text.prose import LINK_DENSE, ends_sentence, is_prose, link_density
 from pipeline.text.tokens import count_tokens
@@ -55,11 +61,15 @@ Step = Callable[[Sequence[Block], Sequence[bool], PageHead], Sequence[int]]
 
 #: What looks at the whole page after the model, in this order: its name, the label it gives, the blocks it takes.
 STEPS: tuple[tuple[str, Label, Step], ...] = (
+    ("step:told", Label.CONTENT, told),
+    ("step:teaser", Label.BOILERPLATE, teasers),
     ("step:live-copy", Label.CONTENT, live_texts),
     ("step:noscript-copy", Label.BOILERPLATE, noscript_copies),
     ("step:copy", Label.BOILERPLATE, later_copies),
     ("step:next-text", Label.RELATED, next_text),
     ("step:comments", Label.COMMENTS, comments),
+    ("step:side-cells", Label.NAVIGATION, side_cells),
+    ("step:listing", Label.CONTENT, listings),
     ("step:chapters", Label.CONTENT, chapters),
     ("step:chapter-lines", Label.CONTENT, chapter_lines),
 )
@@ -77,6 +87,19 @@ def decide(
 
     Never all chaff when a block without a rule or template is prose. The head is what the page says of itself.
     """
+    shown = [at for at, block in enumerate(blocks) if not block.hidden]
+    if len(shown) < len(blocks):
+        decisions = [Decision(Label.HIDDEN, "hidden", 0.0)] * len(blocks)
+        made = decide(
+            [blocks[at] for at in shown],
+            rule_decisions=[rule_decisions[at] for at in shown],
+            scores=[scores[at] for at in shown],
+            template_hits=[template_hits[at] for at in shown],
+            head=head,
+        )
+        for at, decision in zip(shown, made, strict=True):
+            decisions[at] = decision
+        return tuple(decisions)
     fixed = [
         rule or (Decision(Label.TEMPLATE, hit, score) if hit else None)
         for _, rule, hit, score in zip(blocks, rule_decisions, template_hits, scores, strict=True)

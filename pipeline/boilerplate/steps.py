@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from functools import cache
 from urllib.parse import urlsplit
 
+from pipeline.boilerplate.features import skeleton
 from pipeline.boilerplate.model import split_classes
 from pipeline.extract.blocks import MAX_JSON
-from pipeline.text.prose import ends_sentence, is_prose, link_density
+from pipeline.extract.told import is_told
+from pipeline.text.prose import ends_sentence, holds_sentence, is_prose, link_density
 from pipeline.text.tokens import count_tokens
 from pipeline.types import Block, BlockKind, PageHead
 
@@ -160,6 +162,87 @@ def live_texts(blocks: Sequence[Block], kept: Sequence[bool], head: PageHead) ->
 
 def _in_noscript(block: Block) -> bool:
     return block.markup is not None and "noscript" in block.markup.path
+
+
+# The text that a page's scripts hold, on a page that shows none of it or its beginning (``extract.told``).
+
+TEASER_CHARS = 6  # code points, space apart, of a beginning that is said again
+
+
+def told(blocks: Sequence[Block], _kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """The blocks that come out of a script."""
+    return [at for at, block in enumerate(blocks) if is_told(block.markup)]
+
+
+def teasers(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """What a page shows in the place of its text: the beginning of it, and labels that wait for it."""
+    inside = told(blocks, kept, _head)
+    if not inside or not any(is_prose(blocks[at]) for at in inside):
+        return []
+    text = "".join("".join(blocks[at].text.split()) for at in inside)
+    shown = [at for at, was in enumerate(kept) if was and not is_told(blocks[at].markup)]
+    return [at for at in shown if blocks[at].kind is not BlockKind.HEADING and _is_teaser(blocks[at], text)]
+
+
+def _is_teaser(block: Block, text: str) -> bool:
+    if not is_prose(block) and not holds_sentence(block.text.rstrip(".…")):
+        return True
+    said = "".join(block.text.split()).rstrip(".…")
+    return len(said) >= TEASER_CHARS and said in text
+
+
+# Menus in the cells around an article that stands in a cell itself: pages of the time when tables made the layout.
+
+CELL_TEXT = 60  # tokens of prose in cells, and no more of other text than this share of it
+CELL_LINKS = 0.5
+CELL_ENTRY = 40  # code points of an entry of a menu
+
+
+def side_cells(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """Kept links before and after the prose of a page whose prose stands in a cell."""
+    inside = [at for at, was in enumerate(kept) if was and _in_cell(blocks[at])]
+    prose = [at for at in inside if is_prose(blocks[at])]
+    n_tokens = sum(count_tokens(blocks[at].text) for at in prose)
+    if n_tokens < CELL_TEXT:
+        return []
+    outside = [at for at in inside if not prose[0] < at < prose[-1] and _is_entry(blocks[at])]
+    return outside if sum(count_tokens(blocks[at].text) for at in outside) <= CELL_LINKS * n_tokens else []
+
+
+def _in_cell(block: Block) -> bool:
+    return block.markup is not None and "td" in block.markup.path and block.kind is not BlockKind.TABLE_ROW
+
+
+def _is_entry(block: Block) -> bool:
+    short = len(block.text) <= CELL_ENTRY and "://" not in block.text
+    return short and link_density(block) >= LINKED and not is_prose(block) and block.kind is not BlockKind.HEADING
+
+
+# A list of dated, titled entries as the content, on a page that has no text else.
+
+LISTED = 3  # entries of one place
+LISTED_CHARS = (12, 200)  # code points of an entry
+_DAY = re.compile(r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}|(?<!\d)\d{1,2}[-/月]\d{1,2}(?:日|(?!\d))")
+
+
+def listings(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """The entries of a list, each a link to a text with its day, where nothing that is kept is prose."""
+    if any(was and is_prose(block) for block, was in zip(blocks, kept, strict=True)):
+        return []
+    places: dict[tuple[tuple[str, ...], str], list[int]] = defaultdict(list)
+    for at, block in enumerate(blocks):
+        if (
+            block.markup
+            and block.markup.n_links
+            and LISTED_CHARS[0] <= len(block.text) <= LISTED_CHARS[1]
+            and _DAY.search(block.text)
+        ):
+            places[skeleton(block.markup.path, block.markup.classes)].append(at)
+    entries = max(places.values(), key=len, default=[])
+    n_kept = sum(len(block.text) for block, was in zip(blocks, kept, strict=True) if was)
+    if len(entries) < LISTED or n_kept > sum(len(blocks[at].text) for at in entries):
+        return []
+    return [at for at in entries if not kept[at]]
 
 
 # Constants are the best of a grid on 1,421 pages.

@@ -13,9 +13,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from pipeline.extract.markup import Hider
 from pipeline.text.escapes import plain
 from pipeline.text.prose import ends_sentence
-from pipeline.text.repair import is_clean, repair
+from pipeline.text.repair import close_up, is_clean, is_spaced, repair
 from pipeline.types import Block, BlockKind, Extracted, Markup, PageHead
 
 # Raw blocks to an ``Extracted``: text repaired, empty blocks dropped, ordinals given. For every format.
@@ -33,6 +34,8 @@ class RawBlock(NamedTuple):
     level: int = 0
     n_breaks: int = 0
     markup: Markup | None = None
+    hidden: bool = False  # for good, amid text that is not
+    hiders: tuple[Hider, ...] = ()  # what hides it unless the page shows it later
 
 
 def assemble(
@@ -48,10 +51,13 @@ def assemble(
     fixes: set[str] = set()
     if not is_clean("\n".join([block[2] for block in found])):
         found = _repaired(found, fixes, keep_spaces)
+    if any(map(is_spaced, [block[2] for block in found if block[3] is not BlockKind.CODE])):
+        found = [block._replace(text=close_up(block.text)) if is_spaced(block.text) else block for block in found]
+        fixes.add("spaced_characters")
     blocks = tuple(
         [
-            Block(ordinal, text, kind, start, end, level, n_breaks, markup)
-            for ordinal, (start, end, text, kind, level, n_breaks, markup) in enumerate(found)
+            Block(ordinal, text, kind, start, end, level, n_breaks, markup, hidden)
+            for ordinal, (start, end, text, kind, level, n_breaks, markup, hidden, _) in enumerate(found)
         ]
     )
     return Extracted(blocks, _repaired_head(head), tuple(sorted(fixes)), tuple(sorted(set(flags))))

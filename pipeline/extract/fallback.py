@@ -16,7 +16,7 @@ from bs4.element import NavigableString, Tag
 
 from pipeline.extract.blocks import RawBlock
 from pipeline.extract.markup import BLOCK, DEPTH, ELEMENTS, INLINE, LINK, RAW, VOID, Node
-from pipeline.extract.runs import Piece, block_of
+from pipeline.extract.runs import Piece, blocks_of
 from pipeline.extract.scanner import raw_parts, scan
 
 #: Pages of more elements than this take more than about a second; the stack machine is as good for them.
@@ -38,13 +38,13 @@ def deep_blocks(source: str) -> list[RawBlock] | None:
     skeleton = list(_skeleton(source, texts, tags))
     if _effort(skeleton) > MAX_EFFORT:
         return None
-    blocks: list[RawBlock | None] = []
+    blocks: list[RawBlock] = []
     run: list[Piece] = []
     around: Tag | None = None
     for element in BeautifulSoup("".join(skeleton), "html.parser").descendants:
         if isinstance(element, Tag):
             if _has_edge(element.name) and run:
-                blocks.append(block_of(run, 1))
+                blocks.extend(blocks_of(run, 1))
                 run = []
             continue
         if not isinstance(element, NavigableString) or not element.strip():
@@ -52,7 +52,7 @@ def deep_blocks(source: str) -> list[RawBlock] | None:
         outer = [parent for parent in islice(element.parents, _MAX_PATH) if parent.parent is not None]
         nearest = next((parent for parent in outer if _has_edge(parent.name)), None)
         if run and nearest is not around:
-            blocks.append(block_of(run, 1))
+            blocks.extend(blocks_of(run, 1))
             run = []
         around = nearest
         node = _node(outer, tags)
@@ -62,8 +62,8 @@ def deep_blocks(source: str) -> list[RawBlock] | None:
             if run or not text.isspace():
                 run.append((start, text, node, link))
     if run:
-        blocks.append(block_of(run, 1))
-    return [block for block in blocks if block is not None]
+        blocks.extend(blocks_of(run, 1))
+    return blocks
 
 
 def _skeleton(source: str, texts: list[tuple[int, str]], tags: list[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ said in ``openers.OPENERS``. Implied end tags follow the WHATWG standard (https:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from types import MappingProxyType
 from typing import Final
@@ -41,6 +41,7 @@ from pipeline.extract.markup import (
     ROW,
     RULE,
     SECTION,
+    SPOKEN,
     TABLE,
     TRANSPARENT,
     VOID,
@@ -51,10 +52,15 @@ from pipeline.extract.markup import (
     add_tag,
     add_title,
     attributes,
+    is_no_box,
     meaning,
 )
-from pipeline.extract.runs import Piece, Table, block_of, join_rows
+from pipeline.extract.runs import Piece, Table, author_of, blocks_of, join_rows
 from pipeline.extract.scanner import CDATA, raw_parts, scan
+from pipeline.extract.state import Script
+from pipeline.extract.styles import EMPTY_SHEET, FADES, Sheet, page_sheet
+from pipeline.extract.told import told_text
+from pipeline.text.prose import holds_sentence
 from pipeline.types import Extracted, Markup
 
 # Which open elements an end tag, written or implied, closes. Nodes in, the node that stays open out.
@@ -160,11 +166,15 @@ class Page:
     blocks: list[RawBlock] = field(default_factory=list)
     run: list[Piece] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    scripts: list[Script] = field(default_factory=list)
     link: int = 0  # number of the <a href> that is open, from 1; else 0
     n_links: int = 0
     n_breaks: int = 0  # <br> since the last block
     edge: bool = False  # a block element began or ended since the last block
     keeps_space: bool = False  # a <pre> was seen
+    ruby: bool = False  # there are readings of characters
+    signed: bool = False  # an element may say that it holds the author's name
+    sheet: Sheet = EMPTY_SHEET
     flags: set[str] = field(default_factory=set)
     max_depth: float = 5_000  # elements around a text
 
@@ -173,10 +183,12 @@ class Page:
         if self.run:
             if self.run[0][2][DEPTH] > self.max_depth:
                 raise TooDeepError
-            block = block_of(self.run, self.n_breaks + self.edge)
+            if self.signed and not self.head.author:
+                self.head.author = author_of(self.run)
+            found = blocks_of(self.run, self.n_breaks + self.edge, ruby=self.ruby)
             self.run.clear()
-            if block is not None:
-                self.blocks.append(block)
+            if found:
+                self.blocks += found
                 self.n_breaks = 0
                 self.edge = False
 
@@ -336,27 +348,90 @@ def extract_html(source: str) -> Extracted:
     Offsets are code points of ``source``. What lies between two blocks is tags, comments, the content of
     scripts and other raw elements, and white space. Never raises; the time is linear in the source.
     """
-    page = Page()
+    ruby, signed = "<ruby" in source or "<RUBY" in source, "author" in source
+    page = Page(ruby=ruby, signed=signed, sheet=page_sheet(source))
     try:
         _walk(page, source)
     except TooDeepError:
         page.flags.add("deep_nesting")
         blocks = deep_blocks(source)
         if blocks is None:
-            page = Page(max_depth=inf, flags=page.flags)
+            page = Page(ruby=page.ruby, signed=page.signed, sheet=page.sheet, max_depth=inf, flags=page.flags)
             _walk(page, source)
         else:
             page.blocks, page.tables = blocks, []
+            page.scripts = []
             page.flags.add("html_fallback_parser")
     for table in reversed(page.tables):
         join_rows(table, page.blocks)
-    if any(_is_hidden(block.markup) for block in page.blocks if block.markup):
+    page.blocks = settle_hidden(page.blocks)
+    if any(block.hidden or (block.markup and _is_hidden(block.markup)) for block in page.blocks):
         page.flags.add("hidden_text")
     head = page.head.page_head()
-    if told := unseen_blocks(source, head, shown=[block.text for block in page.blocks]):
-        page.blocks = sorted((*page.blocks, *told))
+    shown = [block for block in page.blocks if not block.hidden]
+    told = told_text(source, page.scripts, head, shown=shown, parse=_fragment) if page.scripts else None
+    unseen = unseen_blocks(source, head, shown=[block.text for block in shown])
+    if told and sum(len(block.text) for block in told.blocks) > sum(len(block.text) for block in unseen):
+        unseen = told.blocks
+        head = replace(head, meta=(*head.meta, *told.meta))
+        page.flags.add("text_from_script")
+    elif unseen:
         page.flags.add("text_from_head")
+    page.blocks = sorted((*page.blocks, *unseen), key=lambda block: block.start)
     return assemble(page.blocks, head, flags=page.flags)
+
+
+def _fragment(source: str) -> list[RawBlock]:
+    """The blocks of a piece of HTML."""
+    page = Page(ruby="<ruby" in source, max_depth=inf)
+    _walk(page, source)
+    for table in reversed(page.tables):
+        join_rows(table, page.blocks)
+    return settle_hidden(page.blocks)
+
+
+# What is hidden for good, and what a script shows.
+
+#: Hidden prose in so many code points for each one that is shown is what the page is about: a script will show it.
+SHOWN_LATER = 1.0
+#: The same for what is merely transparent or invisible, as parts are that appear when the page is scrolled.
+FADED_IN = 0.3
+_FADED = frozenset(("visibility", "opacity"))
+SHOWN_PROSE = 12  # code points of a sentence
+
+
+def settle_hidden(blocks: list[RawBlock]) -> list[RawBlock]:
+    """The blocks with ``hidden`` said of those that no reader sees.
+
+    A page hidden as a whole until its scripts have run, or one with little else to read, is not hidden.
+    """
+    if not any(block.hiders for block in blocks):
+        return blocks
+    blocks = [block._replace(hiders=()) if _is_apart(block) else block for block in blocks]
+    prose = [block for block in blocks if not block.hidden and _is_prose(block)]
+    shown = sum(len(block.text) for block in prose if not block.hiders)
+    covered = sum(len(block.text) for block in prose if block.hiders)
+    faded = sum(len(block.text) for block in prose if block.hiders and _is_faded(block))
+    if covered > SHOWN_LATER * shown or all(block.hiders or block.hidden for block in blocks):
+        return blocks
+    spared = faded > FADED_IN * shown
+    return [
+        block._replace(hidden=True) if block.hiders and not (spared and _is_faded(block)) else block for block in blocks
+    ]
+
+
+def _is_apart(block: RawBlock) -> bool:
+    """Whether it is no part of the words around it, but may be text by itself."""
+    return bool(block.hiders) and all(hider.aspect in (SPOKEN, FADES) for hider in block.hiders)
+
+
+def _is_faded(block: RawBlock) -> bool:
+    return all(hider.aspect in _FADED for hider in block.hiders)
+
+
+def _is_prose(block: RawBlock) -> bool:
+    dense = block.markup is not None and 2 * block.markup.link_chars > len(block.text)
+    return len(block.text) >= SHOWN_PROSE and not dense and holds_sentence(block.text)
 
 
 def _is_hidden(markup: Markup) -> bool:
@@ -365,7 +440,7 @@ def _is_hidden(markup: Markup) -> bool:
 
 def _walk(page: Page, source: str) -> None:
     """Run the stack machine over the tags. The common cases are written out: it is the hot loop."""
-    node: Node = ("", None, 0, "", OUTER, [Meaning()])
+    node: Node = ("", None, 0, "", OUTER, [Meaning(sheet=page.sheet)])
     run = page.run
     known = ELEMENTS.get
     for tokens, recovered in scan(source):
@@ -380,6 +455,9 @@ def _walk(page: Page, source: str) -> None:
                     node = (name, node, node[2] + 1, tag, INLINE, [])
                 elif code == BLOCK:
                     if run:
+                        if "none" in tag and end_paragraph(node) is node and is_no_box(tag):
+                            node = (name, node, node[2] + 1, tag, INLINE, [])
+                            continue
                         page.end_run()
                     page.edge = True
                     if node[4] != BLOCK or node[0] == "p":
@@ -460,6 +538,7 @@ def _take_raw(page: Page, node: Node, tag: str, start: int) -> None:
     name, start_tag, length, content = raw_parts(tag)
     if name == "script":
         add_script(page.head, start_tag, content)
+        page.scripts.append(Script(start_tag, start + length, content))
     elif name == "title":
         if page.head.title is None and "svg" not in meaning(node).path:
             add_title(page.head, content)

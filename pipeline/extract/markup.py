@@ -11,8 +11,9 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import unescape
-from typing import Final
+from typing import Final, NamedTuple
 
+from pipeline.extract.styles import EMPTY_SHEET, FREEABLE, NOTHING, Aspects, Sheet, aspects
 from pipeline.text.safety import clean_url
 from pipeline.types import BlockKind, Markup, PageHead
 
@@ -154,6 +155,34 @@ _SAYING: Final = re.compile(
 _HIDDEN: Final = re.compile(r"""[\s"'/]hidden(?=[\s=>/])""")
 _MAX_CACHED: Final = 400  # characters of a tag
 _HIDING: Final = re.compile(r"display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden")
+_MAX_HIDERS: Final = 8
+#: Classes that hide wherever their stylesheet is: what Discuz! puts between words, what only screen readers say.
+KNOWN_HIDDEN: Final = frozenset(
+    (
+        "jammer",
+        "sr-only",
+        "visually-hidden",
+        "visuallyhidden",
+        "screen-reader-text",
+        "screen-reader-only",
+        "assistive-text",
+    )
+)
+#: The aspect of such a class: what is said aloud is no part of the words around it, but may be text by itself.
+SPOKEN: Final = "class"
+_OPENED_ROLES: Final = frozenset(("tabpanel", "region"))
+#: Words of what a click or the scrolling of the page shows.
+_PANEL: Final = re.compile(
+    r"\btab(?!le)|panel|\bpanes?\b|accordion|collaps|\bfaq|answer|toggle|expand|fold\b|spoiler|slide|swiper|carousel|more\b|fulltext|full-?text"
+)
+
+
+class Hider(NamedTuple):
+    """What hides the text in an element; elements marked up alike have equal ones."""
+
+    aspect: str
+    name: str
+    words: str
 
 
 @dataclass(slots=True)
@@ -172,8 +201,10 @@ class Meaning:
     n_lists: int = 0
     preformatted: bool = False  # in a <pre>
     keeps_space: bool = False  # so that its blocks are code
+    hiders: tuple[Hider, ...] = ()  # what hides it, the outermost first
+    sheet: Sheet = EMPTY_SHEET  # of the page
     plain: Markup | None = None  # of a block without links, once there is one
-    children: dict[str | tuple[str, str, str], Meaning] = field(default_factory=dict)
+    children: dict[str | tuple[str, str, str, tuple[Hider, ...]], Meaning] = field(default_factory=dict)
 
 
 def attributes(tag: str) -> dict[str, str]:
@@ -184,6 +215,11 @@ def attributes(tag: str) -> dict[str, str]:
         value = double or single or bare
         found.setdefault(name.lower(), unescape(value) if "&" in value else value)
     return found
+
+
+def is_no_box(tag: str) -> bool:
+    """Whether a start tag says ``display: none``: text before and after the element is one line then."""
+    return aspects(attributes(tag).get("style", "").lower()).get("display", False)
 
 
 def meaning(node: Node) -> Meaning:
@@ -209,15 +245,53 @@ def meaning(node: Node) -> Meaning:
 def _likeness(above: Meaning, name: str, tag: str) -> Meaning:
     """What a tag says in its place: one value for all tags there that differ in nothing that counts."""
     words = role = ""
+    said = NOTHING
     if "=" in tag or "hidden" in tag:
-        words, role = _own(tag) if len(tag) < _MAX_CACHED else _own.__wrapped__(tag)
+        words, role, said = _own(tag) if len(tag) < _MAX_CACHED else _own.__wrapped__(tag)
     if name == "template" and "shadowroot" not in tag:
         words = f"{words} hidden".lstrip()
-    key = (name, words, role)
+        said = {**said, "template": True}
+    if (rules := above.sheet.rules) and (name in rules or not rules.keys().isdisjoint(words.split())):
+        said = {**_by_sheet(above, name, tag), **said}
+    hiders = above.hiders
+    if said or hiders:
+        hiders = _hiders(hiders, name, words, said, styled=bool(words) or "=" in tag)
+        if len(hiders) > len(above.hiders) and _is_opened(above.sheet, tag):
+            hiders = above.hiders
+    key = (name, words, role, hiders)
     found = above.children.get(key)
     if found is None:
         found = above.children[key] = _child(above, name, words, role)
+        found.hiders = hiders
+        found.sheet = above.sheet
     return found
+
+
+def _by_sheet(above: Meaning, name: str, tag: str) -> Aspects:
+    """What the page's own stylesheet says of an element."""
+    own = attributes(tag.lower()) if "=" in tag else {}
+    return above.sheet.said_of(name, own.get("id", ""), own.get("class", ""), (above.path, above.classes))
+
+
+def _is_opened(sheet: Sheet, tag: str) -> bool:
+    """Whether a click shows the element, as far as its own tag and who names its id tell."""
+    found = attributes(tag.lower())
+    return found.get("id") in sheet.opened or found.get("role") in _OPENED_ROLES or "aria-labelledby" in found
+
+
+def _hiders(above: tuple[Hider, ...], name: str, words: str, said: Aspects, *, styled: bool) -> tuple[Hider, ...]:
+    """What hides the text of an element, given what hides that around it and what is said of its own aspects.
+
+    What a click shows is not hidden: a tab, the answer to a question, the rest of a text.
+    """
+    freed = {aspect for aspect in FREEABLE if said.get(aspect) is False}
+    if styled or ELEMENTS.get(name, (name, INLINE))[1] > LINK:  # it may have a size and a colour from elsewhere
+        freed |= {"size", "color"}
+    left = tuple(one for one in above if one.aspect not in freed)
+    own = [aspect for aspect, hides in said.items() if hides]
+    if not own or len(left) >= _MAX_HIDERS or _PANEL.search(words):
+        return left
+    return (*left, Hider(own[0], name, words))
 
 
 def _child(above: Meaning, name: str, words: str, role: str) -> Meaning:
@@ -251,28 +325,34 @@ def plain_markup(found: Meaning) -> Markup:
 
 
 @lru_cache(maxsize=4096)
-def _own(tag: str) -> tuple[str, str]:
-    """Class, id and itemprop words of a start tag, with "hidden" if it hides its content, and its role."""
+def _own(tag: str) -> tuple[str, str, Aspects]:
+    """Class, id and itemprop words of a start tag, with "hidden" if it hides its content, its role, how it hides it."""
     tag = tag.lower()
     words = role = ""
+    said: dict[str, bool] = {}
     if not ("class" in tag or "id" in tag or "role" in tag or "style" in tag or "itemprop" in tag):
-        return "", ""
+        return "", "", NOTHING
     hidden = "hidden" in tag and _HIDDEN.search(tag) is not None
+    if hidden and attributes(tag).get("hidden", "until-found") != "until-found":
+        said["attribute"] = True
     for name, double, single, bare in _SAYING.findall(tag):
         value = double or single or bare
         if name == "role":
             role = value if value in ROLES else ""
         elif name == "style":
             hidden = hidden or _HIDING.search(value) is not None
+            said.update(aspects(value))
         elif name == "aria-hidden":
             hidden = hidden or value == "true"
         elif value:
             words = f"{words} {value}" if words else value
+    if not KNOWN_HIDDEN.isdisjoint(words.split()):
+        said[SPOKEN] = True
     if words and not (words.isprintable() and "  " not in words):
         words = " ".join(words.split())
     if len(words) > _MAX_OWN_CLASSES:
         words = words[:_MAX_OWN_CLASSES].rpartition(" ")[0]
-    return f"{words} hidden".lstrip() if hidden else words, role
+    return f"{words} hidden".lstrip() if hidden else words, role, said or NOTHING
 
 
 # What an HTML page says of itself: title, language, <meta>, canonical address, JSON-LD.
@@ -289,10 +369,12 @@ class HeadParts:
     canonical: str | None = None
     meta: list[tuple[str, str]] = field(default_factory=list)
     json_ld: list[str] = field(default_factory=list)
+    author: str = ""  # whom an element of the page names as its author
 
     def page_head(self) -> PageHead:
         """The value."""
-        return PageHead(self.title, self.lang, tuple(self.meta), self.canonical, tuple(self.json_ld))
+        meta = (*self.meta, *([("byline", self.author)] if self.author else []))
+        return PageHead(self.title, self.lang, meta, self.canonical, tuple(self.json_ld))
 
 
 def add_tag(head: HeadParts, name: str, tag: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from html import unescape
+from itertools import dropwhile, groupby
 from typing import Final
 
 from pipeline.extract.blocks import RawBlock
-from pipeline.extract.markup import DEPTH, MEMO, PARENT, Node, meaning, plain_markup
+from pipeline.extract.markup import CODE, DEPTH, LINK, MEMO, NAME, PARENT, TAG, Node, meaning, plain_markup
 from pipeline.types import BlockKind, Markup
 
 # Table rows: the cells of a data table are joined into one block a row, a layout table is left as it is.
@@ -41,7 +42,7 @@ def join_rows(table: Table, blocks: list[RawBlock]) -> None:
     rows = _cells(table, blocks)
     if not _is_data([cell for _, cells in rows for cell in cells]) or not any(len(c) > 1 for _, c in rows):
         return
-    joined = [_join(node, cells) for node, cells in rows if cells]
+    joined = [block for node, cells in rows if cells for block in _join(node, cells)]
     blocks[first:] = joined
 
 
@@ -69,12 +70,20 @@ def _is_data(cells: list[list[RawBlock]]) -> bool:
     return broken <= _MAX_BROKEN_SHARE * len(cells)
 
 
-def _join(node: Node, cells: list[list[RawBlock]]) -> RawBlock:
-    if len(cells) == 1 and len(cells[0]) == 1:
-        return cells[0][0]._replace(kind=BlockKind.TABLE_ROW)
-    first, last = cells[0][0], cells[-1][-1]
+def _join(node: Node, cells: list[list[RawBlock]]) -> list[RawBlock]:
+    """The row as one block; what is hidden in it stays by itself."""
     found = meaning(node)
-    marks = [block.markup for cell in cells for block in cell if block.markup]
+    own = [[block for block in cell if not block.hidden and len(block.hiders) <= len(found.hiders)] for cell in cells]
+    own = [cell for cell in own if cell]
+    blocks = [block for cell in own for block in cell]
+    kept = {block.start for block in blocks}
+    apart = [block for cell in cells for block in cell if block.start not in kept]
+    if not blocks:
+        return apart
+    if len(blocks) == 1:
+        return sorted((blocks[0]._replace(kind=BlockKind.TABLE_ROW), *apart), key=lambda block: block.start)
+    first, last = blocks[0], blocks[-1]
+    marks = [block.markup for block in blocks if block.markup]
     markup = Markup(
         found.path,
         found.classes,
@@ -82,8 +91,9 @@ def _join(node: Node, cells: list[list[RawBlock]]) -> RawBlock:
         sum(mark.link_chars for mark in marks),
         found.role,
     )
-    text = CELL_SEPARATOR.join(" ".join(block.text for block in cell) for cell in cells)
-    return RawBlock(first.start, last.end, text, BlockKind.TABLE_ROW, 0, first.n_breaks, markup)
+    text = CELL_SEPARATOR.join(" ".join(block.text for block in cell) for cell in own)
+    row = RawBlock(first.start, last.end, text, BlockKind.TABLE_ROW, 0, first.n_breaks, markup, False, found.hiders)
+    return sorted((row, *apart), key=lambda block: block.start)
 
 
 # White space: collapsing it in a text, finding where a text begins and ends in its source.
@@ -189,8 +199,130 @@ def _unseen(text: str, start: int, end: int, entities: bool) -> int:
     return found.end() - start if found and edges(unescape(found[0])) == (0, 0) else 0
 
 
+#: What <ruby> holds: base text (rb) and what is read beside it (https://html.spec.whatwg.org/#the-ruby-element).
+_READINGS: Final = frozenset(("rt", "rp", "rtc"))
+_RUBY: Final = _READINGS | {"rb"}
+_MAX_RUBY: Final = 20  # elements up to <ruby>
+_WIDE_CHAR: Final = re.compile(f"[{_WIDE}]")
+
 #: A text between two tags: place in the source, text as written, its element, number of its link or 0.
 Piece = tuple[int, str, Node, int]
+
+
+def blocks_of(run: list[Piece], n_breaks: int, *, ruby: bool = False) -> list[RawBlock]:
+    """The block of a run, and one for each stretch of it that is hidden while the text around is not.
+
+    The first piece of the run is not white space. ``ruby``: the page has readings of characters, which are no text.
+    """
+    if len(run) == 1:
+        block = block_of(run, n_breaks)
+        return [block] if block is not None else []
+    if ruby:
+        run = _without_readings(run)
+    depths = [len((node[MEMO][0] if node[MEMO] else meaning(node)).hiders) for _, _, node, _ in run]
+    if not any(depths):
+        block = block_of(run, n_breaks)
+        return [block] if block is not None else []
+    least = min(depth for depth, piece in zip(depths, run, strict=True) if not piece[1].isspace())
+    shown = [piece for depth, piece in zip(depths, run, strict=True) if depth <= least]
+    found = [block_of(_from_text(shown), n_breaks)]
+    for deeper, pieces in groupby(zip(depths, run, strict=True), lambda one: one[0] > least):
+        if deeper and (rest := _from_text([piece for _, piece in pieces])):
+            block = block_of(rest, 0)
+            found.append(block._replace(hidden=True, hiders=()) if block else None)
+    return sorted((block for block in found if block is not None), key=lambda block: block.start)
+
+
+#: Elements that hold an author's name: hCard of WordPress (https://microformats.org/wiki/hcard), rel and itemprop of HTML.
+_AUTHOR: Final = re.compile(
+    r"""(?:\srel\s?=\s?["']?(?:[\w ]{0,40}\s)?author\b|\sitemprop\s?=\s?["']?author\b"""
+    r"""|\sclass\s?=\s?["']?(?:[^"'>]{0,200}\s)?(?:author|author-name|author_name|authorname|post-author|entry-author|byline-author|vcard)(?=["'\s>]))""",
+    re.IGNORECASE,
+)
+_NO_AUTHOR: Final = re.compile(
+    r"comment|reply|repl(?:y|ies)|review|related|sidebar|widget|avatar|footer|bio\b|card-list"
+)
+_BY: Final = re.compile(
+    r"\A(?:(?:written |posted )?by\b|author\s{0,3}:|文\s{0,3}[:：/]|作者\s{0,3}[:：/]?)\s{0,3}:?\s{0,3}", re.IGNORECASE
+)
+_MAX_AUTHOR: Final = 40  # code points
+_AUTHOR_REACH: Final = 3  # elements around a name
+
+
+def author_of(run: list[Piece]) -> str:
+    """The name of the page's author, where an element around a piece of the run says that it holds it; else ""."""
+    for _, text, node, _ in run:
+        if not text.strip() or len(text) > 2 * _MAX_AUTHOR:
+            continue
+        at: Node | None = node
+        for _ in range(_AUTHOR_REACH):
+            if at is None:
+                break
+            if "author" in at[TAG] and _AUTHOR.search(at[TAG]):
+                name = _BY.sub("", collapse(decode(text))).strip(" ,|·-")
+                if (
+                    1 < len(name) <= _MAX_AUTHOR
+                    and not _NOT_A_NAME.search(name)
+                    and not _NO_AUTHOR.search(meaning(node).classes)
+                ):
+                    return name
+                break
+            at = at[PARENT]
+    return ""
+
+
+_NOT_A_NAME: Final = re.compile(
+    r"[0-9@#:：。.!?]{2}|\d|https?|[。！？!?]|\b(?:posts?|articles?|view|more|about|the author|author|by)\b|作者|编辑|关注",
+    re.IGNORECASE,
+)
+
+
+def _from_text(run: list[Piece]) -> list[Piece]:
+    """The run from its first piece that is not white space."""
+    return list(dropwhile(lambda piece: piece[1].isspace(), run))
+
+
+def _without_readings(run: list[Piece]) -> list[Piece]:
+    """The run without what <rt>, <rp> and <rtc> say, and without the spaces that set ruby's Chinese characters apart.
+
+    A run of nothing else is left as it is.
+    """
+    kept: list[Piece] = []
+    inside = False
+    for start, text, node, link in run:
+        name = _ruby_part(node)
+        if name in _READINGS:
+            continue
+        if (inside or name) and kept and text.isspace() and _ends_wide(kept[-1][1]):
+            continue
+        if name and (stripped := text.strip()) and _is_wide(stripped[0]) and _is_wide(stripped[-1]):
+            start, text = start + text.find(stripped[0]), stripped
+        kept.append((start, text, node, link))
+        inside = bool(name)
+    return _from_text(kept) or run
+
+
+def _ruby_part(node: Node) -> str:
+    """The innermost of ruby's elements around a text, with no block between; "" outside ruby."""
+    at: Node | None = node
+    part = ""
+    for _ in range(_MAX_RUBY):
+        if at is None or at[CODE] > LINK:
+            break
+        if at[NAME] == "ruby":
+            return part or "ruby"
+        if not part and at[NAME] in _RUBY:
+            part = at[NAME]
+        at = at[PARENT]
+    return ""
+
+
+def _is_wide(char: str) -> bool:
+    return _WIDE_CHAR.match(char) is not None
+
+
+def _ends_wide(text: str) -> bool:
+    return bool(text.strip()) and _is_wide(text.strip()[-1])
 
 
 def block_of(run: list[Piece], n_breaks: int) -> RawBlock | None:
@@ -217,7 +349,7 @@ def block_of(run: list[Piece], n_breaks: int) -> RawBlock | None:
         markup = Markup(found.path, found.classes, n_links, min(chars, len(clean)), found.role)
     else:
         markup = found.plain or plain_markup(found)
-    return RawBlock(start, end, clean, found.kind, found.level, n_breaks, markup)
+    return RawBlock(start, end, clean, found.kind, found.level, n_breaks, markup, False, found.hiders)
 
 
 def preformatted(text: str) -> str:

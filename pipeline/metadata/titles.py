@@ -142,7 +142,8 @@ def _above(title: str, blocks: Sequence[Block], kept: Sequence[Block]) -> Block 
     """The last block above the first kept one that equals the title, whatever it was taken for."""
     end = kept[0].ordinal if kept else 0
     wanted = normalised(title)
-    return next((block for block in reversed(blocks[:end]) if normalised(block.text) == wanted), None)
+    above = (block for block in reversed(blocks) if block.ordinal < end)
+    return next((block for block in above if normalised(block.text) == wanted), None)
 
 
 def _first_heading(kept: Sequence[Block]) -> Block | None:

@@ -6,6 +6,7 @@ First the whole document is judged digest or single (``pipeline.sections.digests
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pipeline.metadata.titles import normalised
@@ -21,6 +22,14 @@ NOTICE_TOKENS = 80
 #: A listing has at least so many blocks, of which hardly any is prose.
 LISTING_BLOCKS = 8
 LISTING_PROSE_SHARE = 0.25  # of its tokens
+#: Or so many entries, and this share of its blocks.
+LISTING_ENTRIES = 3
+LISTING_ENTRY_SHARE = 0.5
+_ENTRY = 200  # characters of an entry, at most, and of its link, at least
+_ENTRY_LINK = 4
+_DAY = re.compile(
+    r"(?:19|20)\d\d\s?[-/.年]\s?\d{1,2}(?:\s?[-/.月]\s?\d{1,2})?|(?<!\d)\d{1,2}[-/月]\d{1,2}(?:日|(?!\d))"
+)
 _COUNTED = 500  # characters of a block that are counted
 _ARTICLE_TOKENS = 300  # of prose, at which a document is no listing
 
@@ -78,6 +87,8 @@ def _single(kept: Sequence[Block], metadata: Metadata) -> Sectioning:
 
 def _kind(body: Sequence[Block]) -> DocumentKind:
     """What a document that is no digest is: a listing, a notice or an article."""
+    if _is_list(body):
+        return DocumentKind.LISTING
     total = prose = 0
     for block in body:
         n = count_tokens(block.text[:_COUNTED])
@@ -88,6 +99,19 @@ def _kind(body: Sequence[Block]) -> DocumentKind:
     if len(body) >= LISTING_BLOCKS and prose < LISTING_PROSE_SHARE * total:
         return DocumentKind.LISTING
     return DocumentKind.NOTICE if total < NOTICE_TOKENS else DocumentKind.ARTICLE
+
+
+def _is_list(body: Sequence[Block]) -> bool:
+    """Whether most blocks are entries: a link to a text with the day of it, in a row or line of its own."""
+    entries = sum(_is_entry(block) for block in body)
+    return entries >= LISTING_ENTRIES and entries >= LISTING_ENTRY_SHARE * len(body)
+
+
+def _is_entry(block: Block) -> bool:
+    linked = block.markup is not None and block.markup.n_links > 0 and block.markup.link_chars >= _ENTRY_LINK
+    return (
+        linked and len(block.text) <= _ENTRY and not is_prose_line(block.text) and _DAY.search(block.text) is not None
+    )
 
 
 def _digest(kept: Sequence[Block], heads: Sequence[int], above: int | None, metadata: Metadata) -> Sectioning:

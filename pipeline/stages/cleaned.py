@@ -91,6 +91,7 @@ CLEANED_BLOCKS = pa.schema(
         ("n_links", pa.int32()),
         ("link_chars", pa.int32()),
         ("role", pa.string()),
+        ("hidden", pa.bool_()),
         ("rule_label", _NAMES),
         ("rule_by", _NAMES),
         ("rule_score", pa.float64()),
@@ -150,6 +151,7 @@ def _block_row(block: Block, rule: Decision | None, score: float, key: int) -> d
         "n_links": markup.n_links if markup else None,
         "link_chars": markup.link_chars if markup else None,
         "role": markup.role if markup else None,
+        "hidden": block.hidden,
         "rule_label": rule.label.value if rule else None,
         "rule_by": rule.decided_by if rule else None,
         "rule_score": rule.score if rule else None,
@@ -205,15 +207,15 @@ def _cleaned_value(row: Mapping[str, Any], part: Mapping[str, list[Any]]) -> Cle
 
 
 def _blocks(part: Mapping[str, list[Any]]) -> Iterator[Block]:
-    names = ("text", "kind", "start", "end", "level", "n_breaks")
+    names = ("text", "kind", "start", "end", "level", "n_breaks", "hidden")
     marks = ("markup_path", "classes", "n_links", "link_chars", "role")
     forms = zip(*(part[name] for name in names), strict=True)
     markups = zip(*(part[name] for name in marks), strict=True)
     for ordinal, (form, mark) in enumerate(zip(forms, markups, strict=True)):
-        text, kind, start, end, level, n_breaks = form
+        text, kind, start, end, level, n_breaks, hidden = form
         path, *rest = mark
         markup = None if path is None else Markup(tuple(path.split("/")), *rest)
-        yield Block(ordinal, text, BlockKind(kind), start, end, level, n_breaks, markup)
+        yield Block(ordinal, text, BlockKind(kind), start, end, level, n_breaks, markup, hidden)
 
 
 def _decisions(part: Mapping[str, list[Any]]) -> Iterator[Decision | None]:

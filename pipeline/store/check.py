@@ -63,8 +63,14 @@ EACH: Mapping[str, str] = {
     "blocks of a document ascend without overlap": """
         select doc_id, ordinal, start, "end", before from (
             select doc_id, ordinal, start, "end",
-                   lag("end", 1, 0) over (partition by doc_id order by ordinal) before from blocks)
+                   lag("end", 1, 0) over (partition by doc_id order by ordinal) before from blocks
+                   where label <> 'hidden')
         where start < before or "end" <= start""",
+    "hidden blocks of a document ascend": """
+        select doc_id, ordinal, start, "end", before from (
+            select doc_id, ordinal, label, start, "end",
+                   lag(start, 1, 0) over (partition by doc_id order by ordinal) before from blocks)
+        where label = 'hidden' and (start < before or "end" <= start)""",
     "the clean text is the content blocks, in order": """
         with joined as (
             select doc_id, string_agg(text, chr(10) order by ordinal) as whole from blocks

@@ -388,6 +388,43 @@ def repair(text: str) -> Repaired:
     return Repaired(text, tuple(sorted(acted)))
 
 
+# Chinese with a space after each character, as OCR and some PDF readers write it.
+
+_SPACED_CHAR = (
+    "\u2e80-\u2fff\u3001-\u303f\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60\u201c\u201d\u2018\u2019\u2026\u2014"
+)
+_GAP = "[ \u3000\u00a0]{1,3}"
+_SPACED_PAIR = re.compile(f"[{_SPACED_CHAR}]{_GAP}(?=[{_SPACED_CHAR}])")
+_CLOSE_PAIR = re.compile(f"[{_SPACED_CHAR}](?=[\u3400-\u9fff])")
+_SPACED_GAP = re.compile(
+    f"(?<=[{_SPACED_CHAR}]){_GAP}(?=[{_SPACED_CHAR}0-9])|(?<=[0-9]){_GAP}(?=[{_SPACED_CHAR}]|[0-9](?![0-9]))"
+)
+MIN_SPACED = 8  # pairs of characters that a space parts; fewer are a row of words or a title set wide
+SPACED_SHARE = 0.9  # of all pairs
+_MAX_SPACED = 100_000  # code points of a text that are looked at
+
+
+def is_spaced(text: str) -> bool:
+    """Whether all but a few characters of a Chinese or Japanese text have a space after them.
+
+    >>> is_spaced("新 学 期 开 始 以 后 ， 城 东 小 学"), is_spaced("首页 新闻 体育 财经 旅游 教育 生活 论坛 博客")
+    (True, False)
+    """
+    if 3 * (text.count(" ") + text.count("\u3000") + text.count("\u00a0")) < len(text) - 1 or len(text) > _MAX_SPACED:
+        return False
+    spaced = len(_SPACED_PAIR.findall(text))
+    return spaced >= MIN_SPACED and spaced >= SPACED_SHARE * (spaced + len(_CLOSE_PAIR.findall(text)))
+
+
+def close_up(text: str) -> str:
+    """A text that ``is_spaced`` without the spaces around its Chinese characters and within its numbers.
+
+    >>> close_up("共 有 2 0 2 4 人 到 场 ， 修 好 了 API 接 口")
+    '共有2024人到场，修好了 API 接口'
+    """
+    return _SPACED_GAP.sub("", text)
+
+
 def _is_inert(text: str) -> bool:
     """Whether all characters are of the common kind that no repair looks at. Cheap for long texts."""
     if text.isascii():

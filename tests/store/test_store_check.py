@@ -94,6 +94,7 @@ BREAKS = {
     "every duplicate points at a live document": lambda t: change(t, "duplicates", 0, duplicate_of="d7"),
     "every repeated story points at a live section": lambda t: change(t, "sections", 1, duplicate_of="d7-0"),
     "blocks of a document ascend without overlap": lambda t: change(t, "blocks", 1, start=3),
+    "hidden blocks of a document ascend": lambda t: change(t, "blocks", 1, label="hidden", start=-1),
     "the clean text is the content blocks": lambda t: change(t, "blocks", 1, label="footer"),
     "a section's text is its place": lambda t: change(t, "sections", 1, char_start=0),
     "no control or bidi characters": lambda t: change(t, "documents", 0, title="a\u202eb"),
