@@ -102,7 +102,9 @@ def main() -> None:
         for name, style in styles.items():
             shares = [share_back(text, style(text), show=given.show == name) for text in texts]
             whole = sum(share == 1 for share in shares) / len(shares)
-            print(f"{lang} {name:12} paragraphs back {sum(shares) / len(shares):.3f}  texts without a fault {whole:.3f}")
+            print(
+                f"{lang} {name:12} paragraphs back {sum(shares) / len(shares):.3f}  texts without a fault {whole:.3f}"
+            )
         n_joined += sum(len(extract_plain("\n".join(text)).blocks) != len(text) for text in texts)
     print(f"texts of one line a paragraph in which something is joined: {n_joined}")
 

@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from pipeline.boilerplate.model import MODEL_ID
-from pipeline.boilerplate.steps import chapters, comments, later_copies, live_texts, next_text, noscript_copies
+from pipeline.boilerplate.steps import chapters, comments, later_copies, live_texts, next_text, noscript_copies, verse
 from pipeline.text.prose import LINK_DENSE, ends_sentence, is_prose, link_density
 from pipeline.text.tokens import count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Label, PageHead
@@ -53,6 +53,7 @@ STEPS: tuple[tuple[str, Label, Step], ...] = (
     ("step:next-text", Label.RELATED, next_text),
     ("step:comments", Label.COMMENTS, comments),
     ("step:chapters", Label.CONTENT, chapters),
+    ("step:verse", Label.CONTENT, verse),
 )
 
 

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from pipeline.boilerplate.model import split_classes
@@ -49,6 +50,34 @@ def chapters(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> 
     if sum(bool(_CHAPTER.search(blocks[at].text)) for at in table) < NUMBERED * len(table):
         return []
     return [at for at in table if not kept[at]]
+
+
+# Verse: the stanzas of a text without mark-up that has no prose. Its later lines are short and alone, as a menu's are.
+
+STANZA_LINES = 3  # a shorter one shows no form
+LINES_APART = 1  # two stanzas of one form differ by no more lines
+WIDTHS_APART = 1.6  # and their mean lines by no more than this factor
+
+
+def verse(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """Lines not kept of stanzas that have the form of one that is kept whole."""
+    if all(kept) or not any(kept) or any(block.markup or is_prose(block) for block in blocks):
+        return []
+    starts = [at for at, block in enumerate(blocks) if block.n_breaks or not at]
+    stanzas = [range(*ends) for ends in pairwise((*starts, len(blocks))) if ends[1] - ends[0] >= STANZA_LINES]
+    forms = {_shape(blocks, lines) for lines in stanzas if all(kept[at] for at in lines)}
+    alike = [at for lines in stanzas if _is_like_one(_shape(blocks, lines), forms) for at in lines]
+    return [at for at in alike if not kept[at]]
+
+
+def _shape(blocks: Sequence[Block], lines: range) -> tuple[int, int]:
+    return len(lines), round(sum(len(blocks[at].text) for at in lines) / len(lines))
+
+
+def _is_like_one(form: tuple[int, int], forms: set[tuple[int, int]]) -> bool:
+    sizes = range(form[0] - LINES_APART, form[0] + LINES_APART + 1)
+    widths = range(int(form[1] / WIDTHS_APART), int(form[1] * WIDTHS_APART) + 1)
+    return any((size, width) in forms for size in sizes for width in widths)
 
 
 # Text that a page says twice, for a phone and for a desk or for readers without scripts: which copy goes.

@@ -75,13 +75,17 @@ _MAX_MARGIN: Final = 130  # columns; a CJK sign has two
 _MIN_MARGINS: Final = {False: 38, True: 32}  # columns, of text in words and of CJK text: narrower are verse and columns
 _MAX_UNIT: Final = 40  # columns of a first word
 _MIN_FULL: Final = 2  # lines at the margin
-_FULL_SHARE: Final = 0.7  # of the columns of lines that end no sentence
+_FULL_SHARE: Final = (
+    0.7  # of the columns of lines that end no sentence, in runs between blank lines that have one at the margin
+)
 _BEYOND_SHARE: Final = 0.1  # of all columns, in lines wider than the margin
 _ENDED_SHARE: Final = 0.6  # of the paragraphs joined, that end a sentence
-_LOWER_SHARE: Final = 0.5  # of lines of words that continue one, that begin with a small letter: verse begins with a capital
+_LOWER_SHARE: Final = (
+    0.5  # of lines of words that continue one, that begin with a small letter: verse begins with a capital
+)
 _CLAUSE_SHARE: Final = 0.4  # of CJK lines at the margin, with a sign of punctuation inside: headlines have none
 _SLACK: Final = 0.1  # of its width that a line of words may be broken early: by hand, or to even lines out
-_RAGGED: Final = 0.5  # of the margin; a wider line may go on in one that begins with a small letter
+_RAGGED: Final = 0.7  # of the margin; a wider line may go on in one that begins with a small letter
 _CENTRED: Final = 8  # columns that a line may stand further in than the next
 
 _QUOTED: Final = re.compile(r"(?:>[ \t]{0,2}){1,9}(?=\S)|>[> \t]{0,20}\Z")
@@ -96,7 +100,9 @@ _PAGE_NUMBER: Final = re.compile(
     r"[-–—~·•\])|\s]{0,4}\Z"
 )
 _HAN: Final = re.compile(f"[{CJK}]")
-_WIDE: Final = re.compile(f"[{CJK}\u2e80-\u2fff\u3000-\u303f\u3100-\u33ff\ufe30-\ufe4f\uff01-\uff60\uac00-\ud7a3“”‘’…—]")
+_WIDE: Final = re.compile(
+    f"[{CJK}\u2e80-\u2fff\u3000-\u303f\u3100-\u33ff\ufe30-\ufe4f\uff01-\uff60\uac00-\ud7a3“”‘’…—]"
+)
 _STUCK: Final = f"[{CJK}\u3001-\u303f\ufe30-\ufe4f\uff01-\uff60]"
 _CLOSING: Final = "，。、；：！？）】》〉」』”’…,.;:!?)%"
 _UNIT: Final = re.compile(rf"(?:[{CJK}]|[^\s{CJK}]{{1,{_MAX_UNIT}}})[{re.escape(_CLOSING)}]{{0,4}}")
@@ -154,16 +160,15 @@ def _wrapped(source: str, places: Sequence[tuple[int, int, int]]) -> _Wrapped | 
     pairs = [(a, b) for a, b in pairwise(lines) if not b.n_breaks and _may_follow(a, b)]
     n_cjk = len(_HAN.findall(source))
     is_cjk = 4 * n_cjk >= len(source)
-    found = max((_margin(pairs, is_cjk=is_cjk, in_chars=each) for each in (False, True)), key=lambda one: one[1])
-    margin, share = found[0], found[1]
-    if share < _FULL_SHARE or margin < _MIN_MARGINS[is_cjk] // (2 if is_cjk and found[2] else 1):
+    votes, margin, in_chars = max(_margin(pairs, is_cjk=is_cjk, in_chars=each) for each in (False, True))
+    if not votes:
         return None
     spaced = [bool(a or b) for a, b in _MIXED.findall(source)] if is_cjk else [True]
     wrapped = _Wrapped(
         source,
         lines,
         margin,
-        found[2],
+        in_chars,
         is_cjk,
         " " if 2 * sum(spaced) > len(spaced) else "",
         _furniture(lines),
@@ -222,20 +227,19 @@ def _goes_on(one: _Line, other: _Line) -> bool:
     return one.open and other.text[:1].islower()
 
 
-def _margin(pairs: Sequence[tuple[_Line, _Line]], *, is_cjk: bool, in_chars: bool) -> tuple[int, float, bool]:
-    """The margin with most votes, the share of the lines that end no sentence that vote for it, and its unit."""
+def _margin(pairs: Sequence[tuple[_Line, _Line]], *, is_cjk: bool, in_chars: bool) -> tuple[int, int, bool]:
+    """The votes for the margin with most, in columns of the lines that give them, the margin and its unit."""
     votes = [0] * (_MAX_MARGIN + 2)
-    total = 0
     for one, other in pairs:
         if one.open:
-            total += one.width
             low, high = _margins(one, other, is_cjk=is_cjk, in_chars=in_chars)
             if low <= _MAX_MARGIN:
                 votes[low] += one.width
                 votes[min(high, _MAX_MARGIN) + 1] -= one.width
     counts = list(accumulate(votes[:-1]))
-    best = max(range(len(counts)), key=counts.__getitem__)
-    return best, counts[best] / max(total, 1), in_chars
+    least = _MIN_MARGINS[is_cjk] // (2 if is_cjk and in_chars else 1)
+    best = max(range(least, len(counts)), key=counts.__getitem__)
+    return counts[best], best, in_chars
 
 
 def _margins(one: _Line, other: _Line, *, is_cjk: bool, in_chars: bool) -> tuple[int, int]:
@@ -262,7 +266,7 @@ def _is_believed(wrapped: _Wrapped, pairs: Sequence[tuple[_Line, _Line]]) -> boo
     if sum(size for size in sizes if size > margin) > _BEYOND_SHARE * sum(sizes):
         return False
     full = [(one, other) for one, other in pairs if one.open and _is_full(wrapped, one, other)]
-    if len(full) < _MIN_FULL:
+    if len(full) < _MIN_FULL or sum(one.width for one, _ in full) < _FULL_SHARE * _open_columns(wrapped.lines, full):
         return False
     if wrapped.is_cjk:
         if sum(_INNER.search(one.text) is not None for one, _ in full) < _CLAUSE_SHARE * len(full):
@@ -274,6 +278,21 @@ def _is_believed(wrapped: _Wrapped, pairs: Sequence[tuple[_Line, _Line]]) -> boo
     joined = [group for group in _groups(wrapped) if len(group) > 1]
     ended = sum(not group[-1].open for group in joined)
     return ended >= _ENDED_SHARE * len(joined) > 0
+
+
+def _open_columns(lines: Sequence[_Line], full: Sequence[tuple[_Line, _Line]]) -> int:
+    """Columns of the lines that end no sentence and are followed by another, in runs with one that is full."""
+    at_margin = {one.start for one, _ in full}
+    total = here = 0
+    is_run = False
+    for one, other in pairwise(lines):
+        if not other.n_breaks:
+            here += one.width if one.open else 0
+            is_run |= one.start in at_margin
+        if other.n_breaks or other is lines[-1]:
+            total += here if is_run else 0
+            here, is_run = 0, False
+    return total
 
 
 def _groups(wrapped: _Wrapped) -> Iterator[list[_Line]]:
@@ -303,7 +322,7 @@ def _continues(wrapped: _Wrapped, one: _Line, other: _Line, *, over_page: bool) 
         return False
     if not _may_follow(one, other) or one.indent > other.indent + _CENTRED:
         return False
-    if over_page and not (one.open and (other.text[0].islower() or _HAN.match(other.text))):
+    if over_page and not (one.open and (wrapped.is_cjk or other.text[0].islower())):
         return False
     if _is_full(wrapped, one, other) or _HYPHEN.search(one.text):
         return True
@@ -350,7 +369,9 @@ def _joint(wrapped: _Wrapped, one: _Line, other: _Line) -> str:
         return " "
     if _NO_SPACE.match(f"{one.text[-1]}\n{other.text[0]}"):
         return ""
-    if wrapped.is_cjk and wrapped.in_chars and one.n_chars == wrapped.margin:  # cut at a count of signs, in mid-word too
+    if (
+        wrapped.is_cjk and wrapped.in_chars and one.n_chars == wrapped.margin
+    ):  # cut at a count of signs, in mid-word too
         return " " if wrapped.source[one.end] == " " or other.indent else ""
     if wrapped.is_cjk and one.text[-1].isdigit() and other.text[0].isdigit():
         return ""
