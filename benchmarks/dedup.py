@@ -110,7 +110,11 @@ def cluster(texts: Sequence[str], ids: Sequence[str]) -> tuple[list[int], list[D
     """For each text the row that stands for it."""
     signatures = [sign(text) for text in texts]
     index = make_index(ids, signatures)
-    duplicates = find_duplicates(index, lambda rows: [signatures[row].shingles for row in rows])
+    duplicates = find_duplicates(
+        index,
+        lambda rows: [signatures[row].shingles for row in rows],
+        load_sequences=lambda rows: [signatures[row].sequence for row in rows],
+    )
     heads = list(range(len(texts)))
     for one in duplicates:
         heads[one.row] = one.duplicate_of

@@ -161,8 +161,8 @@ def finish_record(
         text=text,
         n_tokens=count_tokens(text),
         quality=measure_quality(text, [blocks[ordinal].text for ordinal in places]),
-        signature=sign(text),
-        section_signatures=tuple(sign(one.text) for one in sections) if len(sections) > 1 else (),
+        signature=sign(text, title=sectioning.title or metadata.title),
+        section_signatures=tuple(sign(one.text, title=one.title) for one in sections) if len(sections) > 1 else (),
         confidence=_confidence(cleaned, decisions),
     )
 

@@ -258,6 +258,7 @@ SIGNATURES = pa.schema(
         ("text_sha256", pa.string()),
         ("minhash", pa.binary()),
         ("shingles", pa.binary()),
+        ("sequence", pa.binary()),  # the tokens of title and text in order, with their flags
         ("n_shingles", pa.int64()),
         ("n_tokens", pa.int64()),
         ("day", pa.int32()),  # of published_at or of the event, days since 1970-01-01; -1 when unknown

@@ -219,7 +219,7 @@ def _begins_item(text: str) -> bool:
 
 def _is_row(text: str) -> bool:
     """Whether a line is a row of cells, or drawn."""
-    return _CELLS.search(text) is not None or not any(map(str.isalnum, text)) and len(text) > 2
+    return _CELLS.search(text) is not None or (not any(map(str.isalnum, text)) and len(text) > 2)
 
 
 def _goes_on(one: _Line, other: _Line) -> bool:

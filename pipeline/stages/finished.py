@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.dedup.signature import to_bytes
+from pipeline.dedup.signature import sequence_bytes, to_bytes
 from pipeline.recipe import Contentless, Finished
 from pipeline.schema import BLOCKS, DOCUMENTS, SECTIONS, SIGNATURES
 from pipeline.stages.cleaned import add_row, new_columns
@@ -114,6 +114,7 @@ def signature_rows(one: Finished) -> Iterator[dict[str, Any]]:
             "text_sha256": signature.text_sha256,
             "minhash": to_bytes(signature.minhash),
             "shingles": to_bytes(signature.shingles),
+            "sequence": sequence_bytes(signature.sequence),
             "n_shingles": signature.n_shingles,
             "n_tokens": signature.n_tokens,
             "day": -1 if day is None else day.toordinal() - _EPOCH,
