@@ -21,6 +21,7 @@ from pipeline.errors import Reason, Rejection
 from pipeline.extract import extract
 from pipeline.language import Backend, document_language, tag_blocks
 from pipeline.metadata import find_metadata
+from pipeline.metadata.page_data import page_marks
 from pipeline.metadata.site import site_of
 from pipeline.sections import split_sections
 from pipeline.text.decode import decode
@@ -35,6 +36,7 @@ from pipeline.types import (
     Label,
     LanguageGuess,
     Metadata,
+    PageHead,
     Record,
     Sectioning,
     document_id,
@@ -110,12 +112,18 @@ def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
         record=replace(record, content=b""),
         encoding=encoding,
         encoding_confidence=confidence,
-        extracted=replace(extracted, flags=flags),
+        extracted=replace(extracted, flags=flags, head=_told_head(extracted.head, record, decoded.text)),
         site=site,
         rule_decisions=tuple(apply_rules(rules, extracted.blocks, site=site)),
         scores=tuple(score_blocks(extracted.blocks, extracted.head)),
         keys=tuple(np.asarray(line_keys(extracted.blocks)).tolist()),
     )
+
+
+def _told_head(head: PageHead, record: Record, source: str) -> PageHead:
+    """The head with what the rest of an HTML source says of account and time."""
+    marks = tuple(page_marks(source)) if record.media_type in ("text/html", "application/xhtml+xml") else ()
+    return replace(head, meta=(*head.meta, *marks)) if marks else head
 
 
 def _doubts(decoded: Decoded, extracted: Extracted) -> Iterator[str]:

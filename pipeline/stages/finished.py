@@ -35,6 +35,8 @@ def document_row(one: Finished, *, raw_sha256: str, version: str) -> dict[str, A
         "author": metadata.author,
         "source": metadata.source,
         "published_at": None if published is None else published.astimezone(UTC),
+        "published_date": metadata.published_date,
+        "published_precision": metadata.published_precision,
         "kind": one.sectioning.kind.value,
         "lang": language.lang,
         "lang_confidence": language.confidence,
@@ -102,9 +104,9 @@ def block_rows(one: Finished | Contentless) -> Iterator[dict[str, Any]]:
 
 def signature_rows(one: Finished) -> Iterator[dict[str, Any]]:
     """Rows of SIGNATURES: the document's, and each story's when it is a digest."""
-    doc_id, published = one.cleaned.doc_id, one.metadata.published_at
+    doc_id, published = one.cleaned.doc_id, one.metadata.published_date
     stories = zip(one.section_signatures, one.sectioning.sections, strict=False)
-    units = [(doc_id, one.signature, None if published is None else published.date())]
+    units = [(doc_id, one.signature, published)]
     for ordinal, (signature, section) in enumerate(stories):
         units.append((section_id(doc_id, ordinal), signature, section.event_date))
     for unit_id, signature, day in units:
