@@ -233,8 +233,9 @@ def match_zh(group: random.Random) -> Callable[[random.Random], Text]:
         star = person(rng)
         return Text(f"{home}队胜{away}队", (
             f"{day(rng)}，{cup}继续进行，{home}队在主场以{rng.randint(60, 110)}比{rng.randint(40, 59)}战胜{away}队。比赛开始以后双方"
-            f"比分交替上升，下半场{home}队逐渐拉开差距。{star}得到全场最高的{rng.randint(18, 40)}分。赛后教练表示，"
-            f"球队会总结经验，继续努力，争取在接下来的比赛中为家乡球迷带来更好的表现。本次联赛共有十二支球队参加，采用主客场双循环赛制。"))  # fmt: skip
+            f"比分交替上升，下半场{home}队逐渐拉开差距。{star}得到全场最高的{rng.randint(18, 40)}分。赛后，"
+            f"球队会总结经验，继续努力，争取在接下来的比赛中为家乡球迷带来更好的表现。"
+            f"本次联赛共有十二支球队参加，采用主客场双循环赛制。"))  # fmt: skip
 
     return fill
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 
+from pipeline.language import identify
 from pipeline.metadata.page_data import MAX_LINE, PageData, SourceLine, clean_name, read_page_data, read_source_line
 from pipeline.metadata.places import Place, place_of
 from pipeline.metadata.titles import find_title
@@ -32,6 +33,7 @@ _KANA_SHARE = 20  # one kana in so many CJK characters makes it Japanese
 _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _HANGUL_SHARE = 5  # one syllable in so many characters makes it Korean
 _TIME_REACH = 400  # code points before the first of the lines of the head and after the last, of a <time>
+_HEAD_CHARS = 600  # characters of it that say what language it is in, where nothing declares one
 _MAX_BLOCKS = 500  # whose dates say how the page writes them
 _TIME_STRENGTH = 3  # of such a <time>, beside those of source lines
 
@@ -96,6 +98,8 @@ def _place(extracted: Extracted, decisions: Sequence[Decision], site: str | None
         lang = "ja"
     elif len(_HANGUL.findall(sample)) * _HANGUL_SHARE > len(sample):
         lang = "ko"
+    elif not lang and not cjk:
+        lang = identify(sample[:_HEAD_CHARS]).lang
     place = place_of(site, lang, is_chinese=_is_chinese(site, sample))
     if place.day_first is None:
         told = writes_day_first(" ".join(block.text[:200] for block in extracted.blocks[:_MAX_BLOCKS]))
@@ -185,7 +189,7 @@ def _of_line(line: _Line, place: Place) -> _Published | None:
         return None
     if not (place.offset or place.has_summer) and has_cjk(line.text) and not _KANA.search(line.text):
         place = replace(place, offset=CHINA_STANDARD_TIME)
-    precision = "day" if found.hour is None else "minute" if found.second is None else "second"
+    precision = "day" if found.hour is None else precision_of(found.text, moment)
     return _placed(moment, precision, place)
 
 

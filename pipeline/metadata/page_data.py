@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from pipeline.text.dates import FoundDate, find_dates
 from pipeline.text.forms import has_cjk
@@ -94,8 +95,13 @@ _DATED_TAG = re.compile(
     r"<[a-z]{1,12}\b([^<>]{0,600}?\bitemprop\s{0,3}=\s{0,3}[\"']?datePublished\b[^<>]{0,300})>([^<>]{0,80})",
     re.IGNORECASE,
 )
+_CLASSED_TAG = re.compile(
+    r"<(?:abbr|span|em|i|div|p)\b([^<>]{0,300}?\b(?:published|pub-?time|pub_time|publish[_-]?time|publish[_-]?date|entry-date|post-date|dt-published)"
+    r"\b[^<>]{0,200})>",
+    re.IGNORECASE,
+)
 _ATTRIBUTE = re.compile(
-    r"\b(datetime|content|title|class|itemprop|pubdate)(?:\s{0,3}=\s{0,3}(?:\"([^\"]{0,200})\"|'([^']{0,200})'|([^\s\"'>]{1,200})))?",
+    r"\b(datetime|content|title|class|itemprop|pubdate|data-(?:time|timestamp|date|publish[a-z-]{0,9}))(?:\s{0,3}=\s{0,3}(?:\"([^\"]{0,200})\"|'([^']{0,200})'|([^\s\"'>]{1,200})))?",
     re.IGNORECASE,
 )
 _IS_PUBLISHED = re.compile(
@@ -127,6 +133,12 @@ def page_marks(source: str) -> Iterator[tuple[str, str]]:
         value = _attributes(tag[1])
         yield MARKED_PUBLISHED, value.get("content") or value.get("datetime") or tag[2]
         break
+    for tag in islice(_CLASSED_TAG.finditer(source), _MAX_MARKS):
+        value = _attributes(tag[1])
+        names = ("datetime", "content", "title", *(name for name in value if name.startswith("data-")))
+        if told := next((value[name] for name in names if any(map(str.isdecimal, value.get(name, "")))), None):
+            yield MARKED_PUBLISHED, told
+            break
     for tag in _TIME_TAG.finditer(source) if "<time" in source or "<TIME" in source else ():
         value = _attributes(tag[1])
         about = f"{value.get('class', '')} {value.get('itemprop', '')} {'published' if 'pubdate' in value else ''}"
@@ -283,6 +295,13 @@ _OTHER_DATE = re.compile(
     r"deadline|expires|valid until|effective|copyright|©|版权|备案|register by",
     re.IGNORECASE,
 )
+#: What right before a date says that it is of something the text tells of.
+_OF_AN_EVENT = re.compile(
+    r"(?:活动|活動|会议|會議|演出|比赛|比賽|考试|考試|培训|讲座|講座|展览|展覽|开始|開始|结束|結束|出生|注册|註冊|加入|登录|入职|成立|日時|開催|会期|締切"
+    r"|행사|개최|가입|\b(?:events?|when|starts?|begins?|ends?|opens?|meeting|concert|venue|born|joined|member since|last seen|founded|due)\b)"
+    r"[^，。,.|｜]{0,8}\Z",
+    re.IGNORECASE,
+)
 #: Where a value ends: the next key, or a separator.
 _NEXT = re.compile(
     r"[|｜;；\t\u3000]|分享到?|收藏|\s[-–—/]\s|\s{2,}|[\[【（(]\s?(?:字体|字号|打印|大\s?中\s?小)|(?:作\s?者|责任编辑|责编|编\s?辑|编\s?审|审\s?核|校\s?对|记\s?者|"
@@ -300,11 +319,13 @@ _NOISE = re.compile(
 #: Last words of the names of media and offices; a name that stands beside a date alone is a source by them.
 _MEDIA = re.compile(
     r"(?:[报報网網社台臺刊]|日报|晚报|晨报|新闻|新聞|在线|在線|观察|觀察|客户端|周刊|杂志|雜誌|频道|頻道|电视|電視|广播|廣播|新聞|通信|日刊"
-    r"|[部厅局署院会委府]|\b(?:Times|Post|News|Herald|Courier|Gazette|Tribune|Journal|Press|Daily|Chronicle|Mail|Echo|Standard|Star|Reuters|AFP))\Z"
+    r"|[部厅局署院会委府]|일보|신문|뉴스|방송|\b(?:Times|Post|News|Herald|Courier|Gazette|Tribune|Journal|Press|Daily|Chronicle|Mail|Echo|Standard|Star|Reuters|AFP))\Z"
 )
 _BAR = re.compile(r"\s{0,3}[|｜丨│•·]\s{0,3}|\s[-–—/]\s|[\t\u3000]|\s{2,9}")
 _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s\u4e00-\u9fff]{1,200}")
-_KEYED = re.compile(r"\A(?:作\s?者|记\s?者|記\s?者|撰\s?文|文|通讯员|[Bb]y|[Aa]uthor|[Rr]eporter)[\s:：/]{1,3}(?=\S)")
+_KEYED = re.compile(
+    r"\A(?:(?:作\s?者|记\s?者|記\s?者|撰\s?文|文|通讯员|通訊員|[Aa]uthor|[Rr]eporter)[\s:：/]{1,3}|(?:[Bb]y|Von|Par|Por|Di|Door|Av)\s)(?=\S)"
+)
 _SHORT_NAME = 24  # code points
 
 _ANY = re.compile(r"[:：/／|｜丨\d]|记者|[Bb]y ")  # a cheap look: every key has one of these, and every date
@@ -346,7 +367,11 @@ def read_source_line(text: str, *, day_first: bool = False) -> SourceLine:
 
 def _publication(text: str, dates: tuple[FoundDate, ...], *, sourced: bool) -> tuple[FoundDate | None, int]:
     """The date of publication in a line and how plainly the line says so."""
-    dated = [found for found in dates if found.year is not None]
+    dated = [
+        found
+        for found in dates
+        if found.year is not None and not _OF_AN_EVENT.search(text, max(0, found.start - 20), found.start)
+    ]
     if not dated or _OTHER_DATE.search(text):
         return None, 0
     key = _PUBLISHED.search(text)

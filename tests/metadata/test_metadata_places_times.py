@@ -54,6 +54,8 @@ def told(line: str, *, lang: str, url: str | None = None, script: str = "") -> C
         ("<p class=meta><time datetime='2023-06-02T09:15:00+08:00'>前天</time></p>", "zh"),
         ('<time class="entry-date published" datetime="2023-06-02T01:15:00+00:00">zuletzt</time>', "de"),
         ('<span itemprop="datePublished" content="2023-06-02T09:15:00+08:00">前天</span>', "hant"),
+        ('<abbr class="published" title="2023-06-02T01:15:00Z">Friday</abbr>', "en"),
+        ('<span id="pubtime" data-time="1685668500">前天</span>', "zh"),
         ('<div>發布時間：2023年6月2日 09:15</div>', "hant"),
         ('<div class="info">http://www.example.cn 2023年06月02日09:15 白沙日报</div>', "zh"),
         ("<div>白沙日报　2023-06-02 09:15　记者 何平</div>", "zh"),
@@ -83,6 +85,22 @@ def test_a_time_is_found_and_read_by_the_clocks_of_its_place(line: str, lang: st
 def test_a_day_alone_is_that_day_where_it_was_published(line: str, lang: str, url: str | None) -> None:
     found = told(line, lang=lang, url=url)
     assert (found.published_date, found.published_precision) == (date(2023, 6, 2), "day")
+
+
+@pytest.mark.parametrize("line", ["Publié le 02/06/2023", "2 juin 2023"])
+def test_flattened_text_is_read_by_its_own_language_and_a_line_of_date_is_no_title(line: str) -> None:
+    text = f"Le vieux puits du village\n\n{line}\n\n" + BODIES["fr"].replace("<p>", "").replace("</p>", "\n\n")
+    found = clean(text, media_type="text/plain")
+    assert isinstance(found, CleanDocument)
+    assert (found.published_date, found.title) == (date(2023, 6, 2), "Le vieux puits du village")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Event: 2 June 2023, 19:00", "Member since 2 June 2023", "演出时间：2023年6月2日", "開催日時：2023年6月2日"],
+)
+def test_the_date_of_an_event_is_not_that_of_the_page(line: str) -> None:
+    assert told(f"<p>{line}</p>", lang="en" if line.isascii() else "zh").published_at is None
 
 
 def test_other_dates_of_the_page_say_how_it_writes_them() -> None:
