@@ -55,19 +55,25 @@ def chapters(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> 
 # Verse: the stanzas of a text without mark-up that has no prose. Its later lines are short and alone, as a menu's are.
 
 STANZA_LINES = 3  # a shorter one shows no form
+KEPT_LINES = 0.5  # of a stanza, that make all of it kept
 LINES_APART = 1  # two stanzas of one form differ by no more lines
 WIDTHS_APART = 1.6  # and their mean lines by no more than this factor
+TITLE_LINES = 2  # over the first stanza: what it is called and whose it is
 
 
 def verse(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
-    """Lines not kept of stanzas that have the form of one that is kept whole."""
+    """Lines not kept of stanzas that are kept in good part or have the form of one that is, and the title over them."""
     if all(kept) or not any(kept) or any(block.markup or is_prose(block) for block in blocks):
         return []
     starts = [at for at, block in enumerate(blocks) if block.n_breaks or not at]
-    stanzas = [range(*ends) for ends in pairwise((*starts, len(blocks))) if ends[1] - ends[0] >= STANZA_LINES]
-    forms = {_shape(blocks, lines) for lines in stanzas if all(kept[at] for at in lines)}
-    alike = [at for lines in stanzas if _is_like_one(_shape(blocks, lines), forms) for at in lines]
-    return [at for at in alike if not kept[at]]
+    groups = [range(*ends) for ends in pairwise((*starts, len(blocks)))]
+    stanzas = [lines for lines in groups if len(lines) >= STANZA_LINES]
+    good = [lines for lines in stanzas if sum(kept[at] for at in lines) >= KEPT_LINES * len(lines)]
+    forms = {_shape(blocks, lines) for lines in good}
+    alike = [lines for lines in stanzas if _is_like_one(_shape(blocks, lines), forms)]
+    if alike and len(groups[0]) <= TITLE_LINES and len(groups) > 1 and groups[1] == alike[0]:
+        alike.append(groups[0])
+    return [at for lines in alike for at in lines if not kept[at]]
 
 
 def _shape(blocks: Sequence[Block], lines: range) -> tuple[int, int]:

@@ -26,8 +26,14 @@ def test_stanzas_of_the_form_of_a_kept_one_are_kept(poem: str) -> None:
 
 
 @pytest.mark.parametrize("poem", [ZH, EN])
-def test_without_a_stanza_kept_whole_nothing_is_taken(poem: str) -> None:
-    assert not verse(lines(poem), [True, True, False, False, False, False], PageHead())
+def test_without_a_stanza_kept_in_good_part_nothing_is_taken(poem: str) -> None:
+    assert not verse(lines(poem), [True, False, False, False, False, False], PageHead())
+
+
+@pytest.mark.parametrize("poem", [ZH, HANT, EN])
+def test_a_stanza_kept_in_good_part_is_kept_whole_with_the_title_over_it(poem: str) -> None:
+    one = lines("夜雪\n\n" + poem.split("\n\n")[0])
+    assert sorted(verse(one, [False, True, True, False], PageHead())) == [0, 3]
 
 
 def test_beside_prose_short_lines_are_a_menu() -> None:
