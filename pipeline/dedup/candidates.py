@@ -203,6 +203,8 @@ TOKENS_A_POINT = 400  # of a text this many times as long, as many points: a lon
 #: Points of a pair of fillings that comes again, of one with a name, a numeral or several tokens, of one token for more.
 AGAIN, FACT, HALF = 2.0, 1.0, 0.5
 SINGLES = 1 / 3  # share of the pairs of fillings that may be single tokens
+ALIGNED = 8  # pairs of a text that are aligned before it is taken for one of a template's
+MIN_UNSHARED = 3  # shingles of the shorter text that the other lacks: one token in three shingles, at least
 _MAX_RUNS = 400  # of equal tokens: more are an editor's
 _REACH = 60  # runs looked back for the one before
 
@@ -218,6 +220,41 @@ class _Aligned:
     tokens: Sequence16
     keys: Longs  # ascending
     places: Ints
+
+
+def templates(pairs: Ints, shared: npt.NDArray[np.int32], sizes: Ints, align: Callable[[Ints], Bools]) -> Bools:
+    """Which pairs of texts that pass the thresholds are one template filled in twice, aligning few of each text.
+
+    A pair is not aligned where so little differs that there is no room for two slots. Of each text the ``ALIGNED`` pairs
+    with the highest containment are aligned, where reposts come first; if all are templates, so are the others of that
+    text. So the work is linear in a cluster of any size.
+    """
+    found = np.zeros(len(pairs), np.bool_)
+    least = sizes[pairs].min(axis=1)
+    open_ = np.flatnonzero(least - shared >= MIN_UNSHARED)
+    first = open_[_is_first(pairs[open_], shared[open_] / least[open_])]
+    found[first] = align(pairs[first])
+    n_aligned = np.bincount(pairs[first].ravel(), minlength=len(sizes))
+    n_templates = np.bincount(pairs[first[found[first]]].ravel(), minlength=len(sizes))
+    is_alone = (n_aligned >= ALIGNED) & (n_templates == n_aligned)
+    rest = np.setdiff1d(open_, first, assume_unique=True)
+    settled = is_alone[pairs[rest]].any(axis=1)
+    found[rest[settled]] = True
+    found[rest[~settled]] = align(pairs[rest[~settled]])
+    return found
+
+
+def _is_first(pairs: Ints, containment: Floats) -> Bools:
+    """Whether a pair is among the first of either of its texts."""
+    n = len(pairs)
+    texts, others = pairs.T.ravel(), pairs[:, ::-1].T.ravel()
+    order = np.lexsort((others, -np.tile(containment, 2), texts))
+    ordered = texts[order]
+    begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
+    places = np.arange(len(ordered)) - np.repeat(begins, np.diff(begins, append=len(ordered)))
+    first = np.zeros(n, np.bool_)
+    first[order[places < ALIGNED] % max(n, 1)] = True
+    return first
 
 
 def filled_in(pairs: Ints, rows: Ints, load_sequences: LoadSequences) -> Bools:

@@ -34,6 +34,7 @@ from pipeline.dedup.candidates import (
     measure,
     pairs_of,
     passes,
+    templates,
 )
 from pipeline.dedup.signature import N_HASHES, Signature, Words
 
@@ -179,9 +180,12 @@ def _matches(
             pairs = pairs_of(codes[begin : begin + _BLOCK], len(rows))
             overlap = measure(pairs, rows, load[0])
             good = passes(overlap, days[pairs], sizes[pairs], jaccard=jaccard, containment=containment)
-            if load[1] is not None and good.any():
-                good[good] = ~filled_in(pairs[good], rows, load[1])
             shared[begin : begin + _BLOCK] = np.where(good, overlap.shared, -1)
+        if (sequences := load[1]) is not None:
+            places = np.flatnonzero(shared >= 0)
+            pairs = pairs_of(codes[places], len(rows))
+            found = templates(pairs, shared[places], sizes, lambda some: filled_in(some, rows, sequences))
+            shared[places[found]] = -1
         return shared
 
     compared = _Pairs(np.empty(0, np.uint64), np.empty(0, np.int32))
