@@ -204,7 +204,7 @@ TOKENS_A_POINT = 400  # of a text this many times as long, as many points: a lon
 AGAIN, FACT, HALF = 2.0, 1.0, 0.5
 SINGLES = 1 / 3  # share of the pairs of fillings that may be single tokens
 ALIGNED = 8  # pairs of a text that are aligned before it is taken for one of a template's
-MIN_UNSHARED = 3  # shingles of the shorter text that the other lacks: one token in three shingles, at least
+MIN_UNSHARED = 1  # shingles of the shorter text that the other lacks: a slot at the edge of both leaves no more
 _MAX_RUNS = 400  # of equal tokens: more are an editor's
 _REACH = 60  # runs looked back for the one before
 
@@ -225,7 +225,7 @@ class _Aligned:
 def templates(pairs: Ints, shared: npt.NDArray[np.int32], sizes: Ints, align: Callable[[Ints], Bools]) -> Bools:
     """Which pairs of texts that pass the thresholds are one template filled in twice, aligning few of each text.
 
-    A pair is not aligned where so little differs that there is no room for two slots. Of each text the ``ALIGNED`` pairs
+    A pair is not aligned where one text lies in the other. Of each text the ``ALIGNED`` pairs
     with the highest containment are aligned, where reposts come first; if all are templates, so are the others of that
     text. So the work is linear in a cluster of any size.
     """
