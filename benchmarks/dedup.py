@@ -197,7 +197,9 @@ def scale(n: int) -> None:
     signatures = []
     for at, row in enumerate(np.concatenate([stems, copies])):
         shingles = np.unique(row & np.uint32(0xFFFFFFFE))
-        signatures.append(Signature(f"{at:064x}", shingles, _minhash(shingles), len(shingles), 302))
+        signatures.append(
+            Signature(f"{at:064x}", shingles, _minhash(shingles), len(shingles), 302, np.empty(0, np.uint16))
+        )
     index = make_index([f"{at:08d}" for at in range(n)], signatures)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found, seconds = timed(lambda: find_duplicates(index, lambda rows: [signatures[row].shingles for row in rows]))

@@ -1,10 +1,10 @@
 """One template filled in twice is two documents; one text edited, framed, cut or renamed is one."""
 
 import random
-import time
 from collections.abc import Sequence
 
 import pytest
+from growth import linear, repeated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -128,9 +128,12 @@ def test_what_is_left_out_of_templates_and_reposts_does_not_depend_on_order(shuf
     assert {named[one.row][1] for one in found} == expected
 
 
-@pytest.mark.parametrize("text", ["", "碳", "one two", "一二三" * 4000, "a b c " * 4000])
-def test_any_sequence_is_no_template_of_itself_and_costs_little(text: str) -> None:
-    start = time.process_time()
+@pytest.mark.parametrize("text", ["", "碳", "one two", "一二三" * 40, "a b c " * 40])
+def test_any_sequence_is_no_template_of_itself(text: str) -> None:
     sequence = sign(text, title=text[:50]).sequence
     assert not is_template(sequence, sequence)
-    assert time.process_time() - start < 1  # seconds
+
+
+@pytest.mark.parametrize("unit", ["一二三", "a b c ", PERMIT, LOST])
+def test_aligning_takes_linear_time(unit: str) -> None:
+    assert linear(lambda text: is_template(sign(text).sequence, sign("x " + text).sequence), repeated(unit), 100_000)

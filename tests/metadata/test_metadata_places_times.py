@@ -1,16 +1,16 @@
 """When a page was published: by its mark-up, its line of date and source, its country's clocks; rather nothing than wrong."""
 
-import time
 from datetime import UTC, date, datetime
 
 import pytest
+from growth import linear, repeated
 
 from pipeline import CleanDocument, clean
 from pipeline.boilerplate.rules import load_rules
 from pipeline.metadata.page_data import MARKED_PUBLISHED, MARKED_SOURCE, MARKED_TIME, page_marks, read_source_line
 from pipeline.metadata.places import place_of
-from pipeline.read.json import record_of
-from pipeline.read.limits import Origin
+from pipeline.read.fields import Found, record_of
+from pipeline.read.limits import Origin, ReadLimits
 from pipeline.recipe import Cleaned, Finished, clean_record, finish_record
 
 BODIES = {
@@ -160,13 +160,14 @@ def test_names_between_bars_are_source_and_author_by_their_words(
     [
         {"ctime": "1685668500"}, {"timestamp": 1685668500000}, {"createTime": "2023-06-02T01:15:00Z"},
         {"pubtime": "2023年6月2日 09:15"}, {"publish_time": {"$date": "2023-06-02T01:15:00Z"}},
-        {"date": {"$date": {"$numberLong": "1685668500000"}}}, {"publishedAt": "2023-06-02 09:15:00"},
+        {"publishedAt": "2023-06-02 09:15:00"},
     ],
 )  # fmt: skip
 def test_records_say_their_time_in_many_forms(fields: dict[str, object]) -> None:
     text = "村口的老井上个月清了一次淤，井底捞出三只铁桶和一把锁，锁还能打开，钥匙却没有人找得到。"
     value = {name: str(one) if isinstance(one, int) else one for name, one in fields.items()}
-    record = record_of({"text": text, "author": [{"name": "何平"}, "孙兰"], "source": "白沙日报", **value}, "1", ORIGIN)
+    told = {"text": text, "author": [{"name": "何平"}, "孙兰"], "source": "白沙日报", **value}
+    record = record_of(Found(told), "1", ORIGIN, ReadLimits())
     cleaned = clean_record(record, rules=load_rules())
     assert isinstance(cleaned, Cleaned)
     finished = finish_record(cleaned, template_hits=[None] * len(cleaned.keys))
@@ -176,10 +177,6 @@ def test_records_say_their_time_in_many_forms(fields: dict[str, object]) -> None
 
 
 ORIGIN = Origin("a.jsonl")
-
-
-def test_a_record_whose_source_is_a_set_of_data_names_no_publisher() -> None:
-    assert record_of({"text": "x", "source": "cc_net-2023"}, "1", ORIGIN).source is None
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2023-03-25", 1), ("2023-03-27", 2), ("2023-10-28", 2), ("2023-10-30", 1)])
@@ -199,6 +196,4 @@ def test_marks_are_read_under_names_of_their_own() -> None:
 
 @pytest.mark.parametrize("piece", ["<time ", "<a itemprop=", '<time datetime="', "<b " + "itemprop " * 70, "<time>"])
 def test_hostile_mark_up_takes_linear_time(piece: str) -> None:
-    start = time.process_time()
-    list(page_marks(piece * (1_000_000 // len(piece))))
-    assert time.process_time() - start < 6  # seconds
+    assert linear(lambda source: list(page_marks(source)), repeated(piece), 400_000)
