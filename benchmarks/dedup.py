@@ -110,7 +110,11 @@ def cluster(texts: Sequence[str], ids: Sequence[str]) -> tuple[list[int], list[D
     """For each text the row that stands for it."""
     signatures = [sign(text) for text in texts]
     index = make_index(ids, signatures)
-    duplicates = find_duplicates(index, lambda rows: [signatures[row].shingles for row in rows])
+    duplicates = find_duplicates(
+        index,
+        lambda rows: [signatures[row].shingles for row in rows],
+        load_sequences=lambda rows: [signatures[row].sequence for row in rows],
+    )
     heads = list(range(len(texts)))
     for one in duplicates:
         heads[one.row] = one.duplicate_of
@@ -193,7 +197,9 @@ def scale(n: int) -> None:
     signatures = []
     for at, row in enumerate(np.concatenate([stems, copies])):
         shingles = np.unique(row & np.uint32(0xFFFFFFFE))
-        signatures.append(Signature(f"{at:064x}", shingles, _minhash(shingles), len(shingles), 302))
+        signatures.append(
+            Signature(f"{at:064x}", shingles, _minhash(shingles), len(shingles), 302, np.empty(0, np.uint16))
+        )
     index = make_index([f"{at:08d}" for at in range(n)], signatures)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found, seconds = timed(lambda: find_duplicates(index, lambda rows: [signatures[row].shingles for row in rows]))

@@ -62,6 +62,8 @@ class CleanDocument:
     author: str | None
     source: str | None
     published_at: datetime | None  # with a zone
+    published_date: date | None  # the day where it was published
+    published_precision: str | None  # of published_at: "day", "minute" or "second"
     site: str | None  # registrable domain
     url: str | None
     kind: DocumentKind
@@ -113,6 +115,8 @@ def _document(one: Finished) -> CleanDocument:
         author=metadata.author,
         source=metadata.source,
         published_at=metadata.published_at,
+        published_date=metadata.published_date,
+        published_precision=metadata.published_precision,
         site=one.cleaned.site,
         url=one.cleaned.record.url or extracted.head.canonical,
         kind=one.sectioning.kind,

@@ -24,6 +24,7 @@ from pipeline.extract import EXTRACTORS, extract
 from pipeline.extract.wrappers import HttpHead, Unwrapped, http_head, original_address, unwrap
 from pipeline.language import Backend, document_language, tag_blocks
 from pipeline.metadata import find_metadata
+from pipeline.metadata.page_data import page_marks
 from pipeline.metadata.site import site_of
 from pipeline.sections import split_sections
 from pipeline.text.decode import decode
@@ -39,6 +40,7 @@ from pipeline.types import (
     Label,
     LanguageGuess,
     Metadata,
+    PageHead,
     Record,
     Sectioning,
     document_id,
@@ -121,7 +123,7 @@ def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
         record=replace(record, content=b""),
         encoding=encoding,
         encoding_confidence=confidence,
-        extracted=replace(extracted, flags=flags),
+        extracted=replace(extracted, flags=flags, head=_told_head(extracted.head, record, unwrapped.text)),
         site=site,
         rule_decisions=tuple(_for_all(extracted.blocks, apply_rules(rules, shown, site=site), None)),
         scores=tuple(_for_all(extracted.blocks, score_blocks(shown, extracted.head), 0.0)),
@@ -186,6 +188,12 @@ def _for_all(blocks: Sequence[Block], values: Sequence[_T], hidden: _T) -> list[
     return [hidden if block.hidden else next(of_shown) for block in blocks]
 
 
+def _told_head(head: PageHead, record: Record, source: str) -> PageHead:
+    """The head with what the rest of an HTML source says of account and time."""
+    marks = tuple(page_marks(source)) if record.media_type in ("text/html", "application/xhtml+xml") else ()
+    return replace(head, meta=(*head.meta, *marks)) if marks else head
+
+
 def _doubts(decoded: Decoded, extracted: Extracted) -> Iterator[str]:
     """Flags for what decoding and repair had to guess or give up."""
     if decoded.method == "mixed":
@@ -236,8 +244,8 @@ def finish_record(
         text=text,
         n_tokens=count_tokens(text),
         quality=measure_quality(text, [blocks[ordinal].text for ordinal in places]),
-        signature=sign(text),
-        section_signatures=tuple(sign(one.text) for one in sections) if len(sections) > 1 else (),
+        signature=sign(text, title=sectioning.title or metadata.title),
+        section_signatures=tuple(sign(one.text, title=one.title) for one in sections) if len(sections) > 1 else (),
         confidence=_confidence(cleaned, decisions),
     )
 

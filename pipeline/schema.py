@@ -90,6 +90,10 @@ DOCUMENTS = pa.schema(
         _field("author", pa.string(), "author, as the page gives it", nullable=True),
         _field("source", pa.string(), "who published it first, as the page gives it", nullable=True),
         _field("published_at", _TIME, "publication time; never taken from a dateline in the body", nullable=True),
+        _field("published_date", pa.date32(), "day of publication, by the clocks of its place", nullable=True),
+        _field(
+            "published_precision", pa.string(), "how exactly published_at is said: day, minute or second", nullable=True
+        ),
         _field("kind", pa.string(), "article, digest, listing or notice"),
         _field("lang", pa.string(), "main language of the content, BCP 47; und where nothing tells"),
         _field("lang_confidence", pa.float64(), "how sure we are of it, 0 to 1"),
@@ -258,6 +262,7 @@ SIGNATURES = pa.schema(
         ("text_sha256", pa.string()),
         ("minhash", pa.binary()),
         ("shingles", pa.binary()),
+        ("sequence", pa.binary()),  # the tokens of title and text in order, with their flags
         ("n_shingles", pa.int64()),
         ("n_tokens", pa.int64()),
         ("day", pa.int32()),  # of published_at or of the event, days since 1970-01-01; -1 when unknown

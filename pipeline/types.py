@@ -184,7 +184,9 @@ class Metadata:
     title_ordinal: int | None = None  # the block that is the title, when one is
     author: str | None = None
     source: str | None = None  # 文章来源: who published it first
-    published_at: datetime | None = None  # with a zone; China Standard Time where a Chinese page has none
+    published_at: datetime | None = None  # with a zone; that of the page's country where the page names none
+    published_date: date | None = None  # the day where it was published
+    published_precision: str | None = None  # "day", "minute" or "second"
     site: str | None = None  # registrable domain: of the URL, else the page's own footer, else None
 
 

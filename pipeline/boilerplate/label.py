@@ -38,6 +38,7 @@ from pipeline.boilerplate.steps import (
     side_cells,
     teasers,
     told,
+    verse,
 )
 from pipeline.text.prose import LINK_DENSE, ends_sentence, is_prose, link_density
 from pipeline.text.tokens import count_tokens
@@ -72,6 +73,7 @@ STEPS: tuple[tuple[str, Label, Step], ...] = (
     ("step:listing", Label.CONTENT, listings),
     ("step:chapters", Label.CONTENT, chapters),
     ("step:chapter-lines", Label.CONTENT, chapter_lines),
+    ("step:verse", Label.CONTENT, verse),
 )
 
 

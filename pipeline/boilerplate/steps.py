@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from pipeline.boilerplate.features import skeleton
@@ -99,6 +100,40 @@ def _is_told(block: Block) -> bool:
 
 def _links(block: Block) -> bool:
     return link_density(block) > 0
+
+
+# Verse: the stanzas of a text without mark-up that has no prose. Its later lines are short and alone, as a menu's are.
+
+STANZA_LINES = 3  # a shorter one shows no form
+KEPT_LINES = 0.5  # of a stanza, that make all of it kept
+LINES_APART = 1  # two stanzas of one form differ by no more lines
+WIDTHS_APART = 1.6  # and their mean lines by no more than this factor
+TITLE_LINES = 2  # over the first stanza: what it is called and whose it is
+
+
+def verse(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:
+    """Lines not kept of stanzas that are kept in good part or have the form of one that is, and the title over them."""
+    if all(kept) or not any(kept) or any(block.markup or is_prose(block) for block in blocks):
+        return []
+    starts = [at for at, block in enumerate(blocks) if block.n_breaks or not at]
+    groups = [range(*ends) for ends in pairwise((*starts, len(blocks)))]
+    stanzas = [lines for lines in groups if len(lines) >= STANZA_LINES]
+    good = [lines for lines in stanzas if sum(kept[at] for at in lines) >= KEPT_LINES * len(lines)]
+    forms = {_shape(blocks, lines) for lines in good}
+    alike = [lines for lines in stanzas if _is_like_one(_shape(blocks, lines), forms)]
+    if alike and len(groups[0]) <= TITLE_LINES and len(groups) > 1 and groups[1] == alike[0]:
+        alike.append(groups[0])
+    return [at for lines in alike for at in lines if not kept[at]]
+
+
+def _shape(blocks: Sequence[Block], lines: range) -> tuple[int, int]:
+    return len(lines), round(sum(len(blocks[at].text) for at in lines) / len(lines))
+
+
+def _is_like_one(form: tuple[int, int], forms: set[tuple[int, int]]) -> bool:
+    sizes = range(form[0] - LINES_APART, form[0] + LINES_APART + 1)
+    widths = range(int(form[1] / WIDTHS_APART), int(form[1] * WIDTHS_APART) + 1)
+    return any((size, width) in forms for size in sizes for width in widths)
 
 
 # Text that a page says twice, for a phone and for a desk or for readers without scripts: which copy goes.

@@ -24,14 +24,17 @@ from pipeline.dedup.candidates import (
     Bools,
     Floats,
     Ints,
+    LoadSequences,
     LoadShingles,
     Longs,
     candidates,
     codes_of,
     distinct,
+    filled_in,
     measure,
     pairs_of,
     passes,
+    templates,
 )
 from pipeline.dedup.signature import N_HASHES, Signature, Words
 
@@ -117,21 +120,27 @@ def make_index(doc_id: Sequence[str], signatures: Sequence[Signature], day: Sequ
 
 
 def find_duplicates(
-    index: Index, load_shingles: LoadShingles, *, jaccard: float = 0.5, containment: float = 0.8
+    index: Index,
+    load_shingles: LoadShingles,
+    *,
+    load_sequences: LoadSequences | None = None,
+    jaccard: float = 0.5,
+    containment: float = 0.8,
 ) -> list[Duplicate]:
     """Every document that is left out, in row order. A text without any character is a duplicate of nothing.
 
     ``load_shingles`` is given rows, ascending and distinct, and answers with their shingles in that order; it is asked
-    for at most 16,384 at a time. ``jaccard``: least resemblance of near duplicates. ``containment``: least
-    share of a shorter text that is found in the longer. Where days of publication or numbers disagree, the strict
-    thresholds of ``verify`` hold.
+    for at most 16,384 at a time; so is ``load_sequences``, for the sequences of tokens of pairs that are alike: of those,
+    the fillings of one template are no duplicates. Without it none is taken for a template. ``jaccard``: least
+    resemblance of near duplicates. ``containment``: least share of a shorter text that is found in the longer. Where
+    days of publication or numbers disagree, the strict thresholds of ``verify`` hold.
     """
     same = _equal(index)  # row -> the row with the same text and the smallest doc_id
     kept = [row for row in sorted(set(same)) if index.n_shingles[row] >= MIN_SHINGLES]
     kept.sort(key=lambda row: (-int(index.n_shingles[row]), index.doc_id[row]))
     rank = np.full(len(same) + 1, -1, np.int64)
     rank[kept] = np.arange(len(kept))
-    stars = _matches(index, np.array(kept, np.int64), load_shingles, jaccard, containment)
+    stars = _matches(index, np.array(kept, np.int64), (load_shingles, load_sequences), jaccard, containment)
     found = []
     for row, first in enumerate(same):
         place = int(rank[first])
@@ -154,7 +163,13 @@ def _equal(index: Index) -> list[int]:
     return [row if digest == _EMPTY else first[digest] for row, digest in enumerate(index.text_sha256)]
 
 
-def _matches(index: Index, rows: Ints, load_shingles: LoadShingles, jaccard: float, containment: float) -> _Stars:
+def _matches(
+    index: Index,
+    rows: Ints,
+    load: tuple[LoadShingles, LoadSequences | None],
+    jaccard: float,
+    containment: float,
+) -> _Stars:
     """By rank: which texts are left out, and their representatives."""
     sizes = np.asarray(index.n_shingles)[rows].astype(np.int64)
     days = np.asarray(index.day)[rows].astype(np.int64)
@@ -163,9 +178,14 @@ def _matches(index: Index, rows: Ints, load_shingles: LoadShingles, jaccard: flo
         shared = np.empty(len(codes), np.int32)
         for begin in range(0, len(codes), _BLOCK):
             pairs = pairs_of(codes[begin : begin + _BLOCK], len(rows))
-            overlap = measure(pairs, rows, load_shingles)
+            overlap = measure(pairs, rows, load[0])
             good = passes(overlap, days[pairs], sizes[pairs], jaccard=jaccard, containment=containment)
             shared[begin : begin + _BLOCK] = np.where(good, overlap.shared, -1)
+        if (sequences := load[1]) is not None:
+            places = np.flatnonzero(shared >= 0)
+            pairs = pairs_of(codes[places], len(rows))
+            found = templates(pairs, shared[places], sizes, lambda some: filled_in(some, rows, sequences))
+            shared[places[found]] = -1
         return shared
 
     compared = _Pairs(np.empty(0, np.uint64), np.empty(0, np.int32))

@@ -24,17 +24,24 @@ import numpy.typing as npt
 
 from pipeline.text.tokens import CJK
 
-SIGNATURE_VERSION = 1  # signatures of different versions cannot be compared
+SIGNATURE_VERSION = 2  # signatures of different versions cannot be compared
 N_HASHES = 84  # values of a MinHash: 28 bands of 3, 336 bytes a document
 SHINGLE = 3  # tokens in a shingle
 
+#: Flags of a token of a sequence; the twelve bits above them are of its hash.
+NUMERAL, NAME, LINE, TITLE = 1, 2, 4, 8
+TOKEN_BITS = np.uint16(0xFFF0)
+
 Words = npt.NDArray[np.uint32]
+Sequence16 = npt.NDArray[np.uint16]
 _Longs = npt.NDArray[np.uint64]
 
 _N_POINTS = 0x40001  # planes 0 to 3, and one for all above (tags, selectors, private use): a separator
 _SUPPLEMENT = 0x20000  # where plane 2 begins
 _SEPARATOR, _CJK, _LETTER, _DIGIT = 0, 1, 2, 3  # classes of a code point
 _PERIOD = 1 << 16  # places in a text after which the weights of letters repeat
+
+_NUMERALS = "〇零○一二三四五六七八九十百千万萬亿億两兩廿卅壹贰叁肆伍陆柒捌玖拾佰仟"
 
 # Odd multipliers: splitmix64 (Steele, Lea and Flood 2014), xxHash64 (Collet 2012), murmur3 (Appleby 2011).
 _GOLDEN, _MIX = 0x9E3779B97F4A7C15, np.uint64(0xBF58476D1CE4E5B9)
@@ -55,17 +62,24 @@ class Signature:
     minhash: Words  # N_HASHES values; zeros when there is no shingle
     n_shingles: int
     n_tokens: int
+    sequence: Sequence16  # a token each, those of the title before those of the text: its hash and flags
 
 
-def sign(text: str) -> Signature:
-    """The signature of a text (a document's clean text, or a section's). Never raises; linear in the text."""
+def sign(text: str, *, title: str | None = None) -> Signature:
+    """The signature of a text (a document's clean text, or a section's). Never raises; linear in the text.
+
+    The title is a part of ``sequence`` alone.
+    """
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     plain = " ".join(text.split())
     digest = hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
-    hashes, kinds = _tokens(plain)
+    hashes, kinds, _ = _tokens(plain)
     shingles = _shingles(hashes, kinds)
-    return Signature(digest, shingles, _minhash(shingles), len(shingles), len(hashes))
+    sequence = _sequence(text, 0)
+    if title:
+        sequence = np.concatenate([_sequence(unicodedata.normalize("NFC", title), TITLE), sequence])
+    return Signature(digest, shingles, _minhash(shingles), len(shingles), len(hashes), sequence)
 
 
 def to_bytes(values: Words) -> bytes:
@@ -73,13 +87,42 @@ def to_bytes(values: Words) -> bytes:
     return values.astype("<u4", copy=False).tobytes()
 
 
+def sequence_bytes(values: Sequence16) -> bytes:
+    """A sequence as a Parquet binary value: little-endian 16-bit words."""
+    return values.astype("<u2", copy=False).tobytes()
+
+
+def sequence_from_bytes(stored: bytes) -> Sequence16:
+    """A sequence as it was before ``sequence_bytes``. Read-only: a view of the bytes."""
+    return np.frombuffer(stored, dtype="<u2")
+
+
 def from_bytes(stored: bytes) -> Words:
     """Shingles or a MinHash as they were before ``to_bytes``. Read-only: a view of the bytes."""
     return np.frombuffer(stored, dtype="<u4")
 
 
-def _tokens(text: str) -> tuple[_Longs, npt.NDArray[np.uint8]]:
-    """A hash and the class of the first letter of each token, in order.
+def _sequence(text: str, flags: int) -> Sequence16:
+    """The tokens of a text in order, each with what it looks like: a numeral, a name, the first of a line."""
+    lines = "\n".join([" ".join(line.split()) for line in text.splitlines()])
+    hashes, kinds, starts = _tokens(lines)
+    found = ((hashes * _MIX) >> np.uint64(48)).astype(np.uint16) & TOKEN_BITS
+    if not starts.size:
+        return found
+    points = np.frombuffer(f"\n\n\n{lines}".encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    first, before, second_before = points[starts + 3], points[starts + 2], points[starts + 1]
+    ends = _code_points("\n.!?:;\"“”‘’'()[]•*-—。！？：；")
+    is_first = np.isin(before, ends) | ((before == 0x20) & np.isin(second_before, ends))
+    capital = (kinds == _LETTER) & _is_capital().take(first, mode="clip") & ~is_first
+    numeral = (kinds == _DIGIT) | np.isin(first, _code_points(_NUMERALS))
+    found |= np.where(numeral, np.uint16(NUMERAL), 0).astype(np.uint16)
+    found |= np.where(capital, np.uint16(NAME), 0).astype(np.uint16)
+    found |= np.where(before == 0x0A, np.uint16(LINE), 0).astype(np.uint16)
+    return found | np.uint16(flags)
+
+
+def _tokens(text: str) -> tuple[_Longs, npt.NDArray[np.uint8], npt.NDArray[np.intp]]:
+    """A hash, the class of the first letter and the place of each token, in order.
 
     A token's hash is the polynomial of its letters in ``_GOLDEN`` modulo 2**64. A token that lies across a multiple
     of ``_PERIOD`` code points hashes otherwise than elsewhere: three shingles in 65,536 code points.
@@ -93,12 +136,12 @@ def _tokens(text: str) -> tuple[_Longs, npt.NDArray[np.uint8]]:
     begins[1:] |= wordy[1:] > wordy[:-1]
     starts = np.flatnonzero(begins)
     if not starts.size:
-        return np.empty(0, np.uint64), np.empty(0, np.uint8)
+        return np.empty(0, np.uint64), np.empty(0, np.uint8), starts
     powers, inverses = _powers()
     weights = powers[: points.size] if points.size <= _PERIOD else np.resize(powers, points.size)
     hashes = np.add.reduceat(letters.take(points, mode="clip") * weights, starts)
     hashes *= inverses.take(starts, mode="wrap")
-    return hashes, kinds[starts]
+    return hashes, kinds[starts], starts
 
 
 def _shingles(hashes: _Longs, kinds: npt.NDArray[np.uint8]) -> Words:
@@ -159,6 +202,17 @@ def _mix(values: Words) -> Words:
     values = (values ^ (values >> np.uint32(16))) * _MIX_32[0]
     values = (values ^ (values >> np.uint32(13))) * _MIX_32[1]
     return values ^ (values >> np.uint32(16))
+
+
+@cache
+def _code_points(signs: str) -> Words:
+    return np.array(sorted(map(ord, signs)), dtype=np.uint32)
+
+
+@cache
+def _is_capital() -> npt.NDArray[np.bool_]:
+    """By code point: whether it is a capital letter; the last stands for all above."""
+    return np.array([*(chr(point).isupper() for point in range(_SUPPLEMENT)), False])
 
 
 @cache

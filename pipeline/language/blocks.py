@@ -47,12 +47,15 @@ def _decides_cjk(reading: Reading) -> bool:
     return reading.script == "CJK" and (reading.guess.lang == "ja" or not reading.han.may_be_japanese)
 
 
-def _borrow_japanese(readings: Sequence[Reading], place: int) -> LanguageGuess | None:
-    """A line of kanji alone is Japanese between Japanese lines: no tool can tell by the line."""
+def _borrow_japanese(readings: Sequence[Reading], place: int, everywhere: list[LanguageGuess]) -> LanguageGuess | None:
+    """A line of kanji alone is Japanese between Japanese lines: no tool can tell by the line.
+
+    ``everywhere``: what the lines that tell are, wherever they stand; asked where none is near.
+    """
     reading = readings[place]
     if reading.script != "CJK" or reading.guess.lang == "ja" or not reading.han.may_be_japanese:
         return None
-    found = _agreed(_nearest(readings, place, _REACH_KANJI, _decides_cjk))
+    found = _agreed(_nearest(readings, place, _REACH_KANJI, _decides_cjk) or everywhere)
     return found if found is not None and found.lang == "ja" else None
 
 
@@ -91,7 +94,8 @@ def _kind_of_chinese(readings: Sequence[Reading], guesses: Sequence[LanguageGues
 
 def _settle(readings: Sequence[Reading]) -> list[LanguageGuess]:
     """Guesses for all blocks of one kind, in order."""
-    guesses = [_borrow_japanese(readings, place) or reading.guess for place, reading in enumerate(readings)]
+    everywhere = [reading.guess for reading in readings if _decides_cjk(reading)]
+    guesses = [_borrow_japanese(readings, place, everywhere) or one.guess for place, one in enumerate(readings)]
     guesses = [_borrow_alphabetic(readings, place) or guess for place, guess in enumerate(guesses)]
     chinese = _kind_of_chinese(readings, guesses)
     if chinese is None:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pipeline.language.backends import BACKENDS, Candidates, margins
 from pipeline.language.scripts import (
     LANGUAGES,
+    WEIGHTS,
     HanEvidence,
     ScriptCount,
     count_scripts,
     count_scripts_each,
     han_evidence,
     han_evidence_each,
+    han_sets,
     has_address,
+    has_old_forms,
     looks_like_code,
     strip_addresses,
 )
+from pipeline.text.prose import STOP_CHARACTERS
 from pipeline.types import Backend, LanguageGuess
 
 _NO_HAN = HanEvidence(0, 0, 0, 0)
@@ -33,6 +37,58 @@ _MAX_CHARS = 20_000  # of a text that are read; what follows costs time and chan
 #: Words whose letters tell nothing: with digits in them (COP29, 2.3MB) or of capitals only up to six (UNFCCC);
 #: but a line of three words and more in capitals is a line that shouts.
 _OPAQUE = re.compile(r"\b(?:[^\W\d_]{0,20}\d\w{0,40}|[A-Z]{1,6})\b")
+
+
+#: Letters and words that Cantonese is written with and other Chinese is not; the weak ones stand in it now and then.
+CANTONESE = re.compile(
+    "[嘅喺佢唔咗啲冇哋嗰嚟咁嘢噉咩攞搵諗谂瞓嘥嗌冚嚿嘞嗮掟攰揾啱孭氹佬嬲]|點解|点解|聽日|听日|琴日|尋日|寻日|而家|邊度|边度|邊個|边个|呢個|呢个|呢啲"
+    "|真係|唔係|係咪|好似|返工|返屋企|屋企|傾偈|倾偈|鍾意|钟意|幾時|几时|攪掂|搞掂|靚仔|靓仔"
+)
+CANTONESE_WEAK = frozenset("冇 咁 咩 佬 好似 幾時 几时 鍾意 钟意 搞掂 唔 氹 靚仔 靓仔 掟".split())
+_CANTONESE_SHARE = 24  # one of them in so many Han letters
+_HANGUL_SHARE = 10  # one syllable in so many letters may make a text with Han letters Korean
+_HANGUL_RUNS = 2  # particles that such a text has at least
+_QUOTED_WORDS = 2  # words with kana that a Chinese text may quote
+_ENOUGH_HAN = 8  # outside quotation marks, to judge a text without what stands inside
+_FEW_HAN = 4  # fewer do not make a line of Latin letters Chinese
+#: Of the Latin letters, that the Han letters' weight must be at least: where no English word of grammar is, and else.
+_TERMS_SHARES = (0.2, 0.33)
+_GRAMMAR_SHARE = 5  # at most one English word in so many is of grammar
+_MAX_MIXED = 2_000  # characters in which runs of both kinds of Chinese are counted
+_INTERFACE_SURE, _INTERFACE_MOST = 0.6, 4
+_KANA_WORD = re.compile(
+    r"(?:[\u3041-\u30fa\u30fc-\u30ff々・][\u3041-\u30ff\u4e00-\u9fff々・]{0,80}[\u3041-\u30ff])|[\u3041-\u30fa]"
+)
+_HAN_WORD = re.compile("[\u4e00-\u9fff]{4}")
+_HAN_HANGUL = re.compile("[\u4e00-\u9fff][\uac00-\ud7a3]")
+_HANGUL_AFTER = re.compile("(?<![\uac00-\ud7a3])[\uac00-\ud7a3]")
+_QUOTATION = re.compile("《[^《》]{1,200}》|「[^「」]{1,400}」|『[^『』]{1,400}』|“[^“”]{1,400}”|〈[^〈〉]{1,200}〉")
+_EXPLAINED = re.compile(r"[(（][^()（）]{1,60}[)）]|“[^“”\u0020-\u007e]{1,20}”|\"[^\"\u0020-\u007e]{1,20}\"")
+_GRAMMAR = re.compile(f"[{STOP_CHARACTERS}，。、；：！？用把再可吧吗嗎呢就上下今新]")
+_ANY_WORD = re.compile(r"[A-Za-zÀ-ɏ][A-Za-zÀ-ɏ_'’]{0,60}")
+ENGLISH_GRAMMAR = frozenset(
+    "the of and to in a is that for it was on with as his he be at by i this not are but from or have an they which you were her she there "
+    "would their we him been has when who will more if no out so said what its into than them can only other these then do any my our".split()
+)
+#: Words of menus, buttons and forms.
+INTERFACE = frozenset(
+    "about accept account add address admin advanced all and apply archive archives article articles author back ban blog book bookmark "
+    "browse buy calendar cancel careers cart categories category change chat checkout clear click close code comment comments community "
+    "compare confirm contact content continue cookie cookies copy copyright create dark dashboard data date delete description details "
+    "docs documentation donate down download downloads edit email english enter error events export faq favorites features feed feedback "
+    "file files filter find first follow followers following font footer for forgot forum forums free friends full gallery general get go "
+    "group groups guest guide help hide history home icon image images import in info information invite is item items job jobs join "
+    "keyboard language last latest learn legal library light like likes link links list load loading local location log login logout mail "
+    "manage map mark media member members menu message messages mode more most my name new news newsletter next no not note notes "
+    "notifications now of off offline on online open options or order orders other our out page pages partners password photo photos "
+    "play please policy popular post posted posts preferences press preview previous price print privacy product products profile "
+    "projects public publish question questions quick rate read recent recommended refresh register related remove rename reply report "
+    "request required reset resources results resume return review reviews rss rules sale save search section security see select "
+    "send service services set settings share shop show sign site sitemap size skip sort source special start statistics status step stop "
+    "store stories submit subscribe success support tag tags team terms text the theme this thread time title to today tools top topic "
+    "topics translate trending try unban up update updates upload us use user username users version video videos view views "
+    "visit warning website week welcome who wiki with work write yes you your zoom s es".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +110,21 @@ def weigh(candidates: Candidates, letters: int) -> LanguageGuess:
     return LanguageGuess(lang, confidence)
 
 
-def _read_han(counts: ScriptCount, evidence: HanEvidence) -> Reading:
+def _read_han(text: str, counts: ScriptCount, evidence: HanEvidence) -> Reading:
+    """A text of Han and kana: Japanese, Korean with its Han letters, Cantonese, or Chinese of one kind or the other."""
+    if counts.hangul and not evidence.simplified and _is_korean(text, counts):
+        return Reading(LanguageGuess("ko", 0.9), "Hangul", counts.hangul)
+    if counts.kana and evidence.foreign and _quotes_japanese(text):
+        rest = _KANA_WORD.sub(" ", text)
+        counts, evidence = count_scripts(rest), han_evidence(rest)
     simplified, traditional = evidence.simplified, evidence.traditional
+    if simplified and traditional:
+        simplified, traditional = _said_outside(text, simplified, traditional)
     if counts.kana and counts.kana * _KANA_SHARE >= counts.letters and 4 * evidence.foreign <= counts.kana:
         lang, purity = "ja", 1.0
-    elif evidence.japanese and evidence.foreign == 0:
+    elif _is_cantonese(text, counts.han):
+        lang, purity = "yue", 0.95
+    elif evidence.japanese and evidence.foreign == 0 and not (traditional and has_old_forms(text)):
         lang, purity = "ja", 0.7
     elif simplified == traditional:
         lang, purity = "zh", 0.6
@@ -66,7 +132,71 @@ def _read_han(counts: ScriptCount, evidence: HanEvidence) -> Reading:
         lang = "zh-Hans" if simplified > traditional else "zh-Hant"
         purity = max(simplified, traditional) / (simplified + traditional)
         purity *= 0.8 if evidence.may_be_japanese else 1.0
+    if traditional and evidence.may_be_japanese and lang != "ja" and has_old_forms(text):
+        evidence = replace(evidence, foreign=1)  # letters that Japanese has given up
     return Reading(LanguageGuess(lang, purity * counts.share), "CJK", counts.letters, evidence)
+
+
+def _is_cantonese(text: str, n_han: int) -> bool:
+    """Whether a Chinese text has the letters and words that only Cantonese is written with, in more than a quotation."""
+    if not CANTONESE.search(text):
+        return False
+    rest = _QUOTATION.sub(" ", text)
+    if len(rest) < len(text) and (left := count_scripts(rest).han) >= _ENOUGH_HAN:
+        text, n_han = rest, left
+    found = CANTONESE.findall(text)
+    n_sure = sum(one not in CANTONESE_WEAK for one in found)
+    return len(found) * _CANTONESE_SHARE >= n_han and (n_sure >= 1 or len(set(found)) >= 2)
+
+
+def _is_korean(text: str, counts: ScriptCount) -> bool:
+    """Whether Hangul follows Han letters as their particles do: not a name in brackets or quotation marks."""
+    joined, n_runs = len(_HAN_HANGUL.findall(text)), len(_HANGUL_AFTER.findall(text))
+    return (
+        not counts.kana
+        and counts.hangul * _HANGUL_SHARE >= counts.letters + counts.hangul
+        and n_runs >= _HANGUL_RUNS
+        and joined >= 1
+        and 2 * joined >= n_runs
+    )
+
+
+def _quotes_japanese(text: str) -> bool:
+    """Whether a text with kana has them in a word or two alone, and Chinese running text around them."""
+    kana = _KANA_WORD.findall(text)
+    rest = _KANA_WORD.sub(" ", text)
+    return len(kana) <= _QUOTED_WORDS and len(_HAN_WORD.findall(rest)) > 0 and han_evidence(rest).foreign > 0
+
+
+def _said_outside(text: str, simplified: int, traditional: int) -> tuple[int, int]:
+    """How often each kind of Chinese is met outside quotations, a run of its letters once: a name is said in its own."""
+    rest = _QUOTATION.sub(" ", text[:_MAX_MIXED])
+    sets = han_sets()
+    runs = [0, 0]
+    last = [-3, -3]
+    for at, char in enumerate(rest):
+        for kind, members in enumerate((sets.simplified, sets.traditional)):
+            if char in members:
+                runs[kind] += at > last[kind] + 2
+                last[kind] = at
+    return (runs[0], runs[1]) if runs[0] != runs[1] else (simplified, traditional)
+
+
+def _is_chinese_with_terms(line: str) -> bool:
+    """Whether a line of mostly Latin letters is Chinese or Japanese with terms and names of other languages in it.
+
+    Han letters in brackets behind a Latin word explain it and do not count; an English sentence has English words of
+    grammar, a Chinese one its own or its punctuation.
+    """
+    said = _EXPLAINED.sub(" ", line)
+    counts = count_scripts(said)
+    n_cjk = counts.han + counts.kana
+    if n_cjk < _FEW_HAN or not (_GRAMMAR.search(said) or counts.kana):
+        return False
+    words = [word.lower() for word in _ANY_WORD.findall(said)]
+    n_latin = sum(map(len, words))
+    n_grammar = sum(word in ENGLISH_GRAMMAR for word in words)
+    return WEIGHTS["Han"] * n_cjk >= _TERMS_SHARES[n_grammar > 0] * n_latin and n_grammar * _GRAMMAR_SHARE <= len(words)
 
 
 def _telling_letters(text: str, counts: ScriptCount) -> int:
@@ -77,6 +207,23 @@ def _telling_letters(text: str, counts: ScriptCount) -> int:
     return count_scripts(_OPAQUE.sub(" ", text)).letters
 
 
+def is_interface(text: str) -> bool:
+    """Whether a short text is nothing but English words that interfaces are labelled with.
+
+    >>> is_interface("Ban User(s)"), is_interface("Log in"), is_interface("ls -la")
+    (True, True, False)
+    """
+    words = _ANY_WORD.findall(text)
+    return (
+        0 < len(words) <= _INTERFACE_MOST and words[0][0].isupper() and all(one.lower() in INTERFACE for one in words)
+    )
+
+
+def _with_english(candidates: Candidates) -> Candidates:
+    rest = tuple((lang, (1 - _INTERFACE_SURE) * weight) for lang, weight in candidates if lang != "en")
+    return (("en", _INTERFACE_SURE), *rest)
+
+
 def _read_shared(text: str, counts: ScriptCount, backend: Backend, seed: int) -> Reading:
     """A text in a script that several languages share."""
     script = counts.script
@@ -85,6 +232,9 @@ def _read_shared(text: str, counts: ScriptCount, backend: Backend, seed: int) ->
         return Reading(LanguageGuess("und", 1.0), script, letters)
     candidates = BACKENDS[backend](text, LANGUAGES.get(script, ()), seed)
     guess = weigh(candidates, letters)
+    if guess.lang == "und" and script == "Latin" and is_interface(text):
+        candidates = _with_english(candidates)
+        guess = LanguageGuess(*candidates[0])
     if guess.lang != "und":
         guess = LanguageGuess(guess.lang, guess.confidence * counts.share)
     return Reading(guess, script, letters, candidates=candidates)
@@ -98,8 +248,11 @@ def _read(text: str, backend: Backend, seed: int) -> Reading:
         counts = count_scripts(_OPAQUE.sub(" ", line))
     if counts.weight == 0:
         return Reading(LanguageGuess("und", 1.0), "", 0)
+    if counts.script == "Latin" and (counts.han or counts.kana) and _is_chinese_with_terms(line):
+        said = _ANY_WORD.sub(" ", line)
+        return _read_han(said, count_scripts(said), han_evidence(said))
     if counts.script == "CJK":
-        return _read_han(counts, han_evidence(line))
+        return _read_han(line, counts, han_evidence(line))
     if counts.script == "Hangul":
         return Reading(LanguageGuess("ko", counts.share), "Hangul", counts.letters)
     languages = LANGUAGES.get(counts.script, ())
@@ -107,7 +260,7 @@ def _read(text: str, backend: Backend, seed: int) -> Reading:
         return Reading(LanguageGuess(languages[0], counts.share), counts.script, counts.letters)
     if counts.script == "Latin" and looks_like_code(text):
         if counts.han:  # what is not code in such a line is Chinese or Japanese
-            return _read_han(counts, han_evidence(line))
+            return _read_han(line, counts, han_evidence(line))
         return Reading(LanguageGuess("und", 0.9), "", 0)
     return _read_shared(" ".join(line.split()), counts, backend, seed)
 
@@ -128,7 +281,7 @@ def read_texts(texts: Sequence[str], backend: Backend, seed: int) -> list[Readin
     decided = [text for text, count in counts.items() if count.script == "CJK"]
     evidence = dict(zip(decided, han_evidence_each(decided), strict=True))
     return [
-        _read_han(counts[text], evidence[text]) if text in evidence else read_text(text, backend, seed)
+        _read_han(text, counts[text], evidence[text]) if text in evidence else read_text(text, backend, seed)
         for text in heads
     ]
 

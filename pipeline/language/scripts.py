@@ -99,7 +99,7 @@ WEIGHTS: dict[str, int] = {"Han": 3, "Kana": 3, "Hangul": 3}
 _NAMES = ("", *(name for name, _ in RANGES))
 _WEIGHTS = np.array([0, *(WEIGHTS.get(name, 1) for name in _NAMES[1:])], dtype=np.int64)
 _ASCII_SIGNS = bytes(code for code in range(128) if not chr(code).isalpha())
-_HAN, _KANA = _NAMES.index("Han"), _NAMES.index("Kana")
+_HAN, _KANA, _HANGUL = (_NAMES.index(name) for name in ("Han", "Kana", "Hangul"))
 _SUPPLEMENT, _N_POINTS = 0x20000, 0x34001  # where plane 2 begins; planes 0 to 3, and one for all above
 
 
@@ -113,6 +113,7 @@ class ScriptCount:
     letters: int  # of the script, in code points (a Han letter beyond the basic plane is one)
     han: int
     kana: int
+    hangul: int = 0
 
 
 @cache
@@ -175,7 +176,7 @@ def _script_count(total: int, han: int, kana: int, first: tuple[int, int, int]) 
     number, weight, letters = first
     cjk = WEIGHTS["Han"] * han + WEIGHTS["Kana"] * kana
     if cjk >= weight:
-        return ScriptCount("CJK", cjk / total, total, han + kana, han, kana)
+        return ScriptCount("CJK", cjk / total, total, han + kana, han, kana, letters if number == _HANGUL else 0)
     return ScriptCount(_NAMES[number], weight / total, total, letters, han, kana)
 
 
@@ -238,6 +239,22 @@ def _opencc(name: str) -> dict[str, list[str]]:
     table = resources.files("opencc") / "dictionary" / name
     rows = (line.split("\t") for line in table.read_text("utf-8").splitlines() if "\t" in line)
     return {row[0]: row[1].split() for row in rows}
+
+
+@cache
+def _old_forms() -> re.Pattern[str]:
+    """Traditional letters that Japanese writes otherwise today (OpenCC's table)."""
+    old = "".join(sorted(char for char, forms in _opencc("JPVariants.txt").items() if char not in forms))
+    return re.compile(f"[{old}]")
+
+
+def has_old_forms(text: str) -> bool:
+    """Whether a text has letters of traditional Chinese that Japanese has given up.
+
+    >>> has_old_forms("經濟觀察"), has_old_forms("東京新聞")
+    (True, False)
+    """
+    return _old_forms().search(text) is not None
 
 
 def _encodable(char: str, encoding: str) -> bool:
@@ -322,7 +339,7 @@ _ADDRESS_SIGN = re.compile("[@#:.]")
 _CODE_MARKS = re.compile(
     r"[\w)\]\"'}];\s*$|[{}]\s*$|^\s*[{}\])]"  # the line ends or begins as a statement or block does
     r"|=>|[=!<>]==?|&&|\|\||::|->|\+=|\$\{|</?\w+>|/>"
-    r"|\b\w{1,60}\([^\s()]{0,80}\)|\w\(\)|\b\w{1,60}\(\["  # calls
+    r"|\b\w{1,60}\((?!e?s\))[^\s()]{0,80}\)|\w\(\)|\b\w{1,60}\(\["  # calls
     r"|\b[a-z]{1,30}[A-Z]\w{0,40}\b|\b[A-Za-z]\w{0,40}_\w{1,40}|\b[a-z]\w{1,30}\.[a-z]\w{1,30}[.(]"  # names
     r"|(?<!\S)--?[A-Za-z][\w-]{0,40}(?![\w-])|\[-{1,2}\w|\|-{1,2}\w|[~.]?/\w{1,60}/\w"  # options, paths
     r"|\s=\s|`[^`\s]{1,60}`|^\s*(?://|/\*|#!|\$ )"

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
 
+from pipeline.language import identify
 from pipeline.metadata.page_data import MAX_LINE, PageData, SourceLine, clean_name, read_page_data, read_source_line
+from pipeline.metadata.places import Place, place_of
 from pipeline.metadata.titles import find_title
-from pipeline.text.dates import parse_timestamp
+from pipeline.text.dates import parse_timestamp, precision_of, writes_day_first
 from pipeline.text.escapes import plain
 from pipeline.text.forms import has_cjk
 from pipeline.text.prose import is_prose_line
@@ -29,6 +31,12 @@ _TAIL_REACH = 3  # kept blocks at the end in which "来源：…" may stand
 _SAMPLE = 4_000  # characters of content that say whether a page is Chinese
 _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
 _KANA_SHARE = 20  # one kana in so many CJK characters makes it Japanese
+_HANGUL = re.compile(r"[\uac00-\ud7a3]")
+_HANGUL_SHARE = 5  # one syllable in so many characters makes it Korean
+_TIME_REACH = 400  # code points before the first of the lines of the head and after the last, of a <time>
+_HEAD_CHARS = 600  # characters of it that say what language it is in, where nothing declares one
+_MAX_BLOCKS = 500  # whose dates say how the page writes them
+_TIME_STRENGTH = 3  # of such a <time>, beside those of source lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +56,16 @@ def find_metadata(extracted: Extracted, decisions: Sequence[Decision], *, record
         record: for what the container says (title, published, author, source).
         site: the registrable domain, as ``pipeline.metadata.site.site_of`` gives it.
 
-    A time without a zone is China Standard Time on a Chinese page (a site under .cn, a Chinese source line, or
-    Chinese text) and UTC elsewhere. A dateline in the body is never the time of publication.
+    A time without a zone is that of the page's country (``places``): China's on a Chinese page (a site under .cn, a
+    Chinese source line, or Chinese text), and UTC where nothing tells. A day alone is its midnight there, in Europe that
+    of UTC. A dateline in the body is never the time of publication.
     """
     blocks = extracted.blocks
     page = read_page_data(extracted.head)
     title, title_ordinal = _title(extracted, decisions, page, record=record, site=site)
-    lines = _source_lines(blocks, decisions, title_ordinal)
-    timed = bool(page.published or record.published or any(line.read.date for line in lines))
-    offset = CHINA_STANDARD_TIME if timed and _is_chinese(site, blocks, decisions) else 0
+    place = _place(extracted, decisions, site)
+    lines, reach = _source_lines(blocks, decisions, title_ordinal, day_first=bool(place.day_first))
+    published = _published(page, lines, record=record, place=place, reach=reach)
     return Metadata(
         title=title,
         title_ordinal=title_ordinal,
@@ -67,9 +76,36 @@ def find_metadata(extracted: Extracted, decisions: Sequence[Decision], *, record
         or _said(record.source)
         or next((line.read.source for line in lines if line.read.source), None)
         or next(iter(page.publishers), None),
-        published_at=_published_at(page, lines, record=record, offset=offset),
+        published_at=published.moment if published else None,
+        published_date=published.day if published else None,
+        published_precision=published.precision if published else None,
         site=site,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    moment: datetime  # with a zone
+    day: date  # where it was published
+    precision: str  # "day", "minute" or "second"
+
+
+def _place(extracted: Extracted, decisions: Sequence[Decision], site: str | None) -> Place:
+    """Where the page is published, by its site, by what its head says of its language, and by its letters."""
+    sample = _sample(extracted.blocks, decisions)
+    lang = extracted.head.lang or next((value for name, value in extracted.head.meta if name == "og:locale"), None)
+    cjk = count_cjk(sample)
+    if len(_KANA.findall(sample)) * _KANA_SHARE > cjk:
+        lang = "ja"
+    elif len(_HANGUL.findall(sample)) * _HANGUL_SHARE > len(sample):
+        lang = "ko"
+    elif not lang and not cjk:
+        lang = identify(sample[:_HEAD_CHARS]).lang
+    place = place_of(site, lang, is_chinese=_is_chinese(site, sample))
+    if place.day_first is None:
+        told = writes_day_first(" ".join(block.text[:200] for block in extracted.blocks[:_MAX_BLOCKS]))
+        place = replace(place, day_first=told)
+    return place
 
 
 def _title(
@@ -93,9 +129,9 @@ def _said(name: str | None) -> str | None:
 
 
 def _source_lines(
-    blocks: Sequence[Block], decisions: Sequence[Decision], title_ordinal: int | None
-) -> tuple[_Line, ...]:
-    """The lines that may name a source, labelled ones and those of the head before those of the tail."""
+    blocks: Sequence[Block], decisions: Sequence[Decision], title_ordinal: int | None, *, day_first: bool
+) -> tuple[tuple[_Line, ...], range]:
+    """The lines that may name a source, labelled ones and those of the head before those of the tail; and the head's place."""
     kept = [i for i, decision in enumerate(decisions) if decision.label in KEPT_LABELS]
     after_title = [i for i in kept if title_ordinal is None or blocks[i].ordinal > title_ordinal]
     prose = next((i for i in after_title if is_prose_line(blocks[i].text)), after_title[0] if after_title else 0)
@@ -110,38 +146,75 @@ def _source_lines(
         block = blocks[i]
         if len(block.text) > MAX_LINE or block.ordinal == title_ordinal or block.kind is BlockKind.HEADING:
             continue
-        read = read_source_line(block.text)
+        read = read_source_line(block.text, day_first=day_first)
         if i in tail and i not in labelled and is_prose_line(block.text):
             continue
         lines.append(_Line(block.text, read))
-    return tuple(lines)
+    return tuple(lines), _reach(blocks, head, prose, title_ordinal)
 
 
-def _published_at(page: PageData, lines: Sequence[_Line], *, record: Record, offset: int) -> datetime | None:
-    """The time of publication: the page's head, then the container, then the plainest source line.
+def _reach(blocks: Sequence[Block], head: Sequence[int], prose: int, title_ordinal: int | None) -> range:
+    """The code points of the source, from the title to the text under it, in which a <time> is of the document."""
+    if not blocks:
+        return range(0)
+    below = [at for at in head if title_ordinal is None or blocks[at].ordinal >= title_ordinal]
+    first = min([*below, prose])
+    if title_ordinal is not None:
+        first = min(first, next((at for at, block in enumerate(blocks) if block.ordinal == title_ordinal), first))
+    return range(max(0, blocks[first].start - _TIME_REACH), blocks[prose].start)
 
-    ``offset`` is the zone of a time without one, minutes east of UTC; of one in a Chinese line it is China's.
-    """
+
+def _published(
+    page: PageData, lines: Sequence[_Line], *, record: Record, place: Place, reach: range
+) -> _Published | None:
+    """When it was published: the page's head, then the container, then the plainest line or <time> over the text."""
     for claim in (*page.published, *([record.published] if record.published else [])):
-        moment = parse_timestamp(claim, default_offset_minutes=offset)
-        if moment is not None and moment.year >= _MIN_PUBLISHED_YEAR:
-            return moment
-    for line in sorted(lines, key=lambda line: -line.read.strength):
-        if line.read.date is None:
-            continue
-        zone = CHINA_STANDARD_TIME if has_cjk(line.text) else offset
-        moment = line.read.date.as_datetime(default_offset_minutes=zone)
-        if moment is not None and moment.year >= _MIN_PUBLISHED_YEAR:
-            return moment
-    return None
+        if (found := _of_claim(claim, place)) is not None:
+            return found
+    ranked = sorted((line for line in lines if line.read.date), key=lambda line: -line.read.strength)
+    strong = [line for line in ranked if line.read.strength > _TIME_STRENGTH]
+    found = next((one for line in strong if (one := _of_line(line, place)) is not None), None)
+    found = found or next((one for at, value in page.times if at in reach and (one := _of_claim(value, place))), None)
+    return found or next((one for line in ranked if (one := _of_line(line, place)) is not None), None)
 
 
-def _is_chinese(site: str | None, blocks: Sequence[Block], decisions: Sequence[Decision]) -> bool:
+def _of_claim(claim: str, place: Place) -> _Published | None:
+    moment = parse_timestamp(claim, default_offset_minutes=None, day_first=bool(place.day_first))
+    return None if moment is None else _placed(moment, precision_of(claim, moment), place)
+
+
+def _of_line(line: _Line, place: Place) -> _Published | None:
+    found = line.read.date
+    moment = found.as_datetime() if found else None
+    if found is None or moment is None:
+        return None
+    if not (place.offset or place.has_summer) and has_cjk(line.text) and not _KANA.search(line.text):
+        place = replace(place, offset=CHINA_STANDARD_TIME)
+    precision = "day" if found.hour is None else precision_of(found.text, moment)
+    return _placed(moment, precision, place)
+
+
+def _placed(moment: datetime, precision: str, place: Place) -> _Published | None:
+    """A time in the zone that it names, else in the page's."""
+    if moment.year < _MIN_PUBLISHED_YEAR:
+        return None
+    if moment.tzinfo is None:
+        is_alone = precision == "day" and place.has_summer
+        moment = moment.replace(tzinfo=timezone(timedelta(minutes=0 if is_alone else place.offset_on(moment))))
+        return _Published(moment, moment.date(), precision)
+    local = moment if moment.utcoffset() else moment + timedelta(minutes=place.offset_on(moment))
+    return _Published(moment, moment.date() if precision == "day" else local.date(), precision)
+
+
+def _sample(blocks: Sequence[Block], decisions: Sequence[Decision]) -> str:
+    return " ".join(
+        block.text[:500] for block, decision in zip(blocks, decisions, strict=True) if decision.label in KEPT_LABELS
+    )[:_SAMPLE]
+
+
+def _is_chinese(site: str | None, sample: str) -> bool:
     """Whether a time without a zone is China's: a site under .cn, or mostly Chinese content."""
     if site and site.endswith((".cn", ".中国", ".xn--fiqs8s")):
         return True
-    sample = " ".join(
-        block.text[:500] for block, decision in zip(blocks, decisions, strict=True) if decision.label in KEPT_LABELS
-    )[:_SAMPLE]
     cjk = count_cjk(sample)
     return 2 * cjk >= count_tokens(sample) > 0 and len(_KANA.findall(sample)) * _KANA_SHARE <= cjk

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from pipeline.text.dates import FoundDate, find_dates
 from pipeline.text.escapes import plain
@@ -19,7 +20,9 @@ from pipeline.types import PageHead
 #: <meta> names, lower case, the most telling first. ArticleTitle, PubDate and ContentSource are required of Chinese
 #: government sites (政府网站发展指引, State Council, 2017, annex 2).
 TITLE_NAMES = ("articletitle", "og:title", "twitter:title", "dc.title", "dcterms.title", "headline", "title")
-SOURCE_NAMES = ("contentsource", "source", "dc.source", "dcterms.source", "article:source", "og:article:source")
+SOURCE_NAMES = (
+    "contentsource", "source", "dc.source", "dcterms.source", "article:source", "og:article:source", "winnow:source",
+)  # fmt: skip
 AUTHOR_NAMES = (
     "author", "article:author", "og:article:author", "byl", "dc.creator", "dcterms.creator", "parsely-author",
     "sailthru.author", "citation_author", "authors", "byline",
@@ -46,6 +49,10 @@ _NOBODY = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"(?:https?:)?//|www\.|@", re.IGNORECASE)
+#: Roles written before or after a name.
+_ROLE = re.compile(
+    r"\A(?:作\s?者|记\s?者|撰\s?文|文|通讯员|編集|記者|글|[Bb]y|[Aa]uthor|[Rr]eporter)[\s:：/]{1,3}|\s(?:기자|記者)\Z"
+)
 _MAX_NAME = 100  # characters of an author or source
 _MAX_STRING = 2_000  # characters of a string of JSON-LD that are read
 
@@ -60,6 +67,7 @@ class PageData:
     publishers: tuple[str, ...]
     published: tuple[str, ...]
     site_names: tuple[str, ...]
+    times: tuple[tuple[int, str], ...] = ()  # of <time> elements that do not say of what: place in the source, value
 
 
 def read_page_data(head: PageHead) -> PageData:
@@ -70,9 +78,101 @@ def read_page_data(head: PageHead) -> PageData:
         authors=tuple(filter(None, map(clean_name, (*_values(head, AUTHOR_NAMES), *ld.authors)))),
         sources=tuple(filter(None, map(clean_name, _values(head, SOURCE_NAMES)))),
         publishers=tuple(filter(None, map(clean_name, ld.publishers))),
-        published=(*_values(head, PUBLISHED_NAMES), *ld.published),
+        published=(*_values(head, PUBLISHED_NAMES), *ld.published, *_values(head, (MARKED_PUBLISHED,))),
         site_names=(*_values(head, SITE_NAMES), *ld.publishers),
+        times=tuple(_times(head)),
     )
+
+
+# What the mark-up and the scripts of a page say beside its head: <time>, microdata, variables of WeChat's pages.
+#
+# ``page_marks`` reads the source; what it finds is kept among the head's <meta>, under names that no page has.
+
+MARKED_PUBLISHED, MARKED_TIME, MARKED_SOURCE = "winnow:published", "winnow:time", "winnow:source"
+_MAX_MARKS = 40
+_MAX_SOURCE = 3_000_000  # code points that are looked at
+_TIME_TAG = re.compile(r"<time\b([^<>]{0,600})>", re.IGNORECASE)
+_DATED_TAG = re.compile(
+    r"<[a-z]{1,12}\b([^<>]{0,600}?\bitemprop\s{0,3}=\s{0,3}[\"']?datePublished\b[^<>]{0,300})>([^<>]{0,80})",
+    re.IGNORECASE,
+)
+_CLASSED_TAG = re.compile(
+    r"<(?:abbr|span|em|i|div|p)\b([^<>]{0,300}?\b(?:published|pub-?time|pub_time|publish[_-]?time|publish[_-]?date|entry-date|post-date|dt-published)"
+    r"\b[^<>]{0,200})>",
+    re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(
+    r"\b(datetime|content|title|class|itemprop|pubdate|data-(?:time|timestamp|date|publish[a-z-]{0,9}))(?:\s{0,3}=\s{0,3}(?:\"([^\"]{0,200})\"|'([^']{0,200})'|([^\s\"'>]{1,200})))?",
+    re.IGNORECASE,
+)
+_IS_PUBLISHED = re.compile(
+    r"publish|entry-date|post-?date|post-?time|article-?date|article-?time|pubtime|pub-?date", re.IGNORECASE
+)
+_IS_OTHER = re.compile(
+    r"updat|modif|event|comment|reply|start|end|expire|deadline|relat|recommend|sidebar|duration", re.IGNORECASE
+)
+_WECHAT = re.compile(r"id\s{0,3}=\s{0,3}[\"'](?:js_content|activity-name|js_name)[\"']|//mp\.weixin\.qq\.com/")
+_WECHAT_TIMES = (
+    re.compile(
+        r"\b(?:var|let|const|window\.)\s{0,3}(?:ct|svr_time_publish|publish_time|oriCreateTime)\s{0,3}=\s{0,3}[\"'](\d{10})[\"']"
+    ),
+    re.compile(
+        r"\b(?:publish_time|createTime|create_time)\s{0,3}[=:]\s{0,3}[\"']([12]\d{3}-\d\d-\d\d[ \d:]{0,9})[\"']"
+    ),
+)
+_WECHAT_NAMES = (
+    re.compile(r"\bvar\s{1,3}nickname\s{0,3}=\s{0,3}(?:htmlDecode\()?[\"']([^\"'<>]{1,60})[\"']"),
+    re.compile(r"id\s{0,3}=\s{0,3}[\"']js_name[\"'][^<>]{0,200}>\s{0,200}([^<>]{1,60})<"),
+)
+
+
+def page_marks(source: str) -> Iterator[tuple[str, str]]:
+    """What an HTML source says of its time and its account outside the head, as names and contents of <meta>."""
+    source = source[:_MAX_SOURCE]
+    n_marks = 0
+    for tag in _DATED_TAG.finditer(source):
+        value = _attributes(tag[1])
+        yield MARKED_PUBLISHED, value.get("content") or value.get("datetime") or tag[2]
+        break
+    for tag in islice(_CLASSED_TAG.finditer(source), _MAX_MARKS):
+        value = _attributes(tag[1])
+        names = ("datetime", "content", "title", *(name for name in value if name.startswith("data-")))
+        if told := next((value[name] for name in names if any(map(str.isdecimal, value.get(name, "")))), None):
+            yield MARKED_PUBLISHED, told
+            break
+    for tag in _TIME_TAG.finditer(source) if "<time" in source or "<TIME" in source else ():
+        value = _attributes(tag[1])
+        about = f"{value.get('class', '')} {value.get('itemprop', '')} {'published' if 'pubdate' in value else ''}"
+        if not value.get("datetime") or (_IS_OTHER.search(about) and not _IS_PUBLISHED.search(about)):
+            continue
+        is_published = _IS_PUBLISHED.search(about) is not None
+        yield (
+            (MARKED_PUBLISHED, value["datetime"])
+            if is_published
+            else (MARKED_TIME, f"{tag.start()} {value['datetime']}")
+        )
+        n_marks += 1
+        if n_marks >= _MAX_MARKS:
+            break
+    if _WECHAT.search(source):
+        for patterns, name in ((_WECHAT_TIMES, MARKED_PUBLISHED), (_WECHAT_NAMES, MARKED_SOURCE)):
+            found = next((match for pattern in patterns if (match := pattern.search(source))), None)
+            if found:
+                yield name, found[1].strip()
+
+
+def _attributes(tag: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for match in _ATTRIBUTE.finditer(tag):
+        found.setdefault(match[1].lower(), (match[2] or match[3] or match[4] or "").strip())
+    return found
+
+
+def _times(head: PageHead) -> Iterator[tuple[int, str]]:
+    for content in _values(head, (MARKED_TIME,)):
+        at, _, value = content.partition(" ")
+        if at.isdecimal():
+            yield int(at), value
 
 
 def clean_name(text: str) -> str | None:
@@ -82,7 +182,7 @@ def clean_name(text: str) -> str | None:
     ('中国环境报', None, None)
     """
     name = re.sub(r"\A(?:文章)?(?:来源|作者|Source|Author)\s*[:：]\s*", "", " ".join(text.split()))
-    name = name.strip(" -—|·,，、;；:：()（）[]【】<>《》\"'“”")
+    name = _ROLE.sub("", name.strip(" -—|·,，、;；:：()（）[]【】<>《》\"'“”"))
     if not name or len(name) > _MAX_NAME or _URL.search(name) or _NOBODY.match(name):
         return None
     return name if any(sign.isalpha() for sign in name) else None
@@ -196,6 +296,13 @@ _OTHER_DATE = re.compile(
     r"deadline|expires|valid until|effective|copyright|©|版权|备案|register by",
     re.IGNORECASE,
 )
+#: What right before a date says that it is of something the text tells of.
+_OF_AN_EVENT = re.compile(
+    r"(?:活动|活動|会议|會議|演出|比赛|比賽|考试|考試|培训|讲座|講座|展览|展覽|开始|開始|结束|結束|出生|注册|註冊|加入|登录|入职|成立|日時|開催|会期|締切"
+    r"|행사|개최|가입|\b(?:events?|when|starts?|begins?|ends?|opens?|meeting|concert|venue|born|joined|member since|last seen|founded|due)\b)"
+    r"[^，。,.|｜]{0,8}\Z",
+    re.IGNORECASE,
+)
 #: Where a value ends: the next key, or a separator.
 _NEXT = re.compile(
     r"[|｜;；\t\u3000]|分享到?|收藏|\s[-–—/]\s|\s{2,}|[\[【（(]\s?(?:字体|字号|打印|大\s?中\s?小)|(?:作\s?者|责任编辑|责编|编\s?辑|编\s?审|审\s?核|校\s?对|记\s?者|"
@@ -209,6 +316,18 @@ _NOISE = re.compile(
     r"[\s\W_]+|\b(?:on|at|by|views?|reads?)\b|浏览|阅读|次|点击|字号|来源|大|中|小|打印|\d+", re.IGNORECASE
 )
 
+
+#: Last words of the names of media and offices; a name that stands beside a date alone is a source by them.
+_MEDIA = re.compile(
+    r"(?:[报報网網社台臺刊]|日报|晚报|晨报|新闻|新聞|在线|在線|观察|觀察|客户端|周刊|杂志|雜誌|频道|頻道|电视|電視|广播|廣播|新聞|通信|日刊"
+    r"|[部厅局署院会委府]|일보|신문|뉴스|방송|\b(?:Times|Post|News|Herald|Courier|Gazette|Tribune|Journal|Press|Daily|Chronicle|Mail|Echo|Standard|Star|Reuters|AFP))\Z"
+)
+_BAR = re.compile(r"\s{0,3}[|｜丨│•·]\s{0,3}|\s[-–—/]\s|[\t\u3000]|\s{2,9}")
+_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s\u4e00-\u9fff]{1,200}")
+_KEYED = re.compile(
+    r"\A(?:(?:作\s?者|记\s?者|記\s?者|撰\s?文|文|通讯员|通訊員|[Aa]uthor|[Rr]eporter)[\s:：/]{1,3}|(?:[Bb]y|Von|Par|Por|Di|Door|Av)\s)(?=\S)"
+)
+_SHORT_NAME = 24  # code points
 
 _ANY = re.compile(r"[:：/／|｜丨\d]|记者|[Bb]y ")  # a cheap look: every key has one of these, and every date
 
@@ -226,8 +345,8 @@ class SourceLine:
 _NOTHING = SourceLine(None, None, None, 0)
 
 
-def read_source_line(text: str) -> SourceLine:
-    """The source, author and publication date that a line names.
+def read_source_line(text: str, *, day_first: bool = False) -> SourceLine:
+    """The source, author and publication date that a line names; ``day_first``: 05/03/2024 is in March.
 
     >>> line = read_source_line("文章来源:生态环境部碳交易网2024-09-11 08:46")
     >>> line.source, line.date.text, line.strength
@@ -236,15 +355,24 @@ def read_source_line(text: str) -> SourceLine:
     text = text[:MAX_LINE]
     if not _ANY.search(text):
         return _NOTHING
-    dates = find_dates(text)
+    text = _ADDRESS.sub(lambda match: " " * len(match[0]), text)
+    dates = find_dates(text, day_first=day_first)
     source, author = _source(text, dates), _author(text, dates)
+    if len(dates) == 1 and not (source and author) and not _OTHER_DATE.search(text):
+        names = _beside(text, dates[0])
+        source = source or next((name for key, name in names if not key and _MEDIA.search(name)), None)
+        author = author or next((name for key, name in names if key), None)
     date, strength = _publication(text, dates, sourced=source is not None or author is not None)
     return SourceLine(source, author, date, strength)
 
 
 def _publication(text: str, dates: tuple[FoundDate, ...], *, sourced: bool) -> tuple[FoundDate | None, int]:
     """The date of publication in a line and how plainly the line says so."""
-    dated = [found for found in dates if found.year is not None]
+    dated = [
+        found
+        for found in dates
+        if found.year is not None and not _OF_AN_EVENT.search(text, max(0, found.start - 20), found.start)
+    ]
     if not dated or _OTHER_DATE.search(text):
         return None, 0
     key = _PUBLISHED.search(text)
@@ -259,6 +387,18 @@ def _publication(text: str, dates: tuple[FoundDate, ...], *, sourced: bool) -> t
     rest = "".join(text[: dated[0].start] + text[dated[0].end :])
     left = len(_NOISE.sub("", rest))
     return (dated[0], 2) if left <= max(12, dated[0].end - dated[0].start) else (None, 0)
+
+
+def _beside(text: str, date: FoundDate) -> list[tuple[bool, str]]:
+    """The names of a line of few words around a date, between bars; each with whether a word calls it an author."""
+    parts = [part.strip() for side in (text[: date.start], text[date.end :]) for part in _BAR.split(side)]
+    names = []
+    for part in filter(None, parts):
+        key = _KEYED.match(part)
+        name = clean_name(part[key.end() :] if key else part)
+        if name and len(name) <= _SHORT_NAME and not any(map(str.isdecimal, name)):
+            names.append((key is not None, name))
+    return names if len(parts) <= 8 else []
 
 
 def _value(text: str, start: int, dates: tuple[FoundDate, ...]) -> str:

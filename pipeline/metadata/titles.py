@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pipeline.text.dates import find_dates
 from pipeline.text.forms import is_heading
 from pipeline.text.prose import is_prose_line
 from pipeline.text.tokens import count_tokens
@@ -29,6 +30,7 @@ _NO_WORD = re.compile(r"[\W_]+")
 _HEAD_LINES = 5  # kept blocks among which the title of flattened text is looked for
 _TITLE_TO_PROSE = 4  # kept blocks between such a title and the first prose
 _MAX_TITLE = 300  # characters
+_BESIDE_DATE = 14  # characters beside the date in a line that is hardly more
 
 
 def normalised(text: str) -> str:
@@ -146,6 +148,12 @@ def _above(title: str, blocks: Sequence[Block], kept: Sequence[Block]) -> Block 
     return next((block for block in above if normalised(block.text) == wanted), None)
 
 
+def _is_date_line(text: str) -> bool:
+    """Whether a line is a date with hardly a word beside it: when it was published, not what it is called."""
+    dated = sum(found.end - found.start for found in find_dates(text[:_MAX_TITLE]) if found.year is not None)
+    return dated > 0 and len(text) - dated <= _BESIDE_DATE
+
+
 def _first_heading(kept: Sequence[Block]) -> Block | None:
     """The first heading-like line of flattened text before its first prose; short ones give way to a longer."""
     candidates: list[Block] = []
@@ -153,6 +161,8 @@ def _first_heading(kept: Sequence[Block]) -> Block | None:
         if is_prose_line(block.text) and block.kind is not BlockKind.HEADING:
             break
         followed = any(is_prose_line(after.text) for after in kept[index + 1 : index + 1 + _TITLE_TO_PROSE])
+        if _is_date_line(block.text):
+            continue
         if is_heading(block) and (followed or block.kind is BlockKind.HEADING):
             candidates.append(block)
     return next((block for block in candidates if count_tokens(block.text) >= 4), candidates[0] if candidates else None)

@@ -38,6 +38,14 @@ _RELATIVE_YEAR = re.compile(
     r"(?:去年|前年|明年|上年|上一年|往年|last|next|every|each|每年)\s{0,2}(?:的|on )?\s?\Z", re.IGNORECASE
 )
 
+#: A year with a month or a range of days, as the headings of issues and of their parts have it.
+_HEADED = re.compile(
+    r"(?<![\d.])((?:19[5-9]|20[0-4])\d)(?:\s?年\s?\d{1,2}\s?月|([./-])\d{1,2}\2\d{1,2}\s?[-–—~～至到]\s?(?=\d))"
+    r"|\b(?:January|February|March|April|May|June|July|August|September|October|November|December),?\s(?:\d{1,2}[-–—]\d{1,2},?\s)?"
+    r"((?:19[5-9]|20[0-4])\d)(?!\d)"
+)
+_HEADING_CHARS = 60  # a longer line is no heading of an issue
+
 _BODY_BLOCKS = 2  # the dateline stands in the first paragraphs
 _DATELINE_REACH = 300  # characters of each that are searched
 _WHOLE = 20_000  # characters of a block that are searched for a year
@@ -59,15 +67,17 @@ def event_dates(
     found = [_dateline(title, body) for title, body in stories]
     lacking = any(one is not None and one.year is None for one in found)
     stated = {block.ordinal: _stated_years(block.text) for block in document} if lacking else {}
-    whole = _best_year(stated.values())
+    headed = _headed_year([metadata.title or "", *(block.text for block in document)]) if lacking else None
+    whole = _best_year(stated.values(), headed)
     days: list[tuple[date | None, str | None]] = []
-    for one, (_, body) in zip(found, stories, strict=True):
+    for one, (title, body) in zip(found, stories, strict=True):
         if one is None:
             days.append(_sign_off(body))
             continue
         year = one.year
         if year is None:
-            own = _best_year(stated[block.ordinal] for block in body if block.ordinal in stated)
+            told = [stated[block.ordinal] for block in body if block.ordinal in stated]
+            own = _best_year(told, _headed_year([title or ""]))
             year = _year(one, own, whole, _published_year(one, metadata), body)
         day = one.as_date(year)
         days.append((day, one.text) if day is not None else (None, None))
@@ -141,8 +151,18 @@ def _stated_years(text: str) -> _Years:
     )
 
 
-def _best_year(stated: Iterable[_Years]) -> int | None:
-    """The year that blocks state: of a document number, of the conference they name most, of the first full date."""
+def _headed_year(texts: Iterable[str]) -> int | None:
+    """The year of the first heading that gives it with a month or a range of days: 2024年5月, 2024.05.13-05.17.
+
+    >>> _headed_year(["一周要闻（2024.05.13-05.17）"]), _headed_year(["News of May 2024"]), _headed_year(["2024 in brief"])
+    (2024, 2024, None)
+    """
+    found = (_HEADED.search(text) for text in texts if len(text) <= _HEADING_CHARS)
+    return next((int(match[1] or match[3]) for match in found if match), None)
+
+
+def _best_year(stated: Iterable[_Years], headed: int | None = None) -> int | None:
+    """The year that blocks state: of a document number, of the conference they name most, of a heading, of the first full date."""
     blocks = list(stated)
     numbers = [number for one in blocks for number in one.numbers]
     if numbers:
@@ -150,7 +170,7 @@ def _best_year(stated: Iterable[_Years]) -> int | None:
     conferences = Counter(number for one in blocks for number in one.conferences)
     if conferences:
         return conference_year(conferences.most_common(1)[0][0])
-    return next((year for one in blocks for year in one.dates), None)
+    return headed if headed is not None else next((year for one in blocks for year in one.dates), None)
 
 
 def conference_year(number: int) -> int | None:

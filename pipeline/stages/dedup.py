@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.dedup.clusters import Index, find_duplicates
-from pipeline.dedup.signature import N_HASHES, Words, from_bytes
+from pipeline.dedup.signature import N_HASHES, Sequence16, Words, from_bytes, sequence_from_bytes
 from pipeline.schema import SIGNATURES, VERDICTS
 from pipeline.store.files import chunk_names, read_columns
 from pipeline.store.fingerprint import fingerprint, table_fingerprint
@@ -48,14 +48,21 @@ class _Units:
 
     def shingles(self, rows: Sequence[int]) -> list[Words]:
         """The shingles of these rows, each file read once a call."""
+        return [from_bytes(value) for value in self._stored("shingles", rows)]
+
+    def sequences(self, rows: Sequence[int]) -> list[Sequence16]:
+        """The sequences of tokens of these rows, each file read once a call."""
+        return [sequence_from_bytes(value) for value in self._stored("sequence", rows)]
+
+    def _stored(self, name: str, rows: Sequence[int]) -> list[bytes]:
         places = np.asarray(rows, dtype=np.int64)
-        found: list[Words] = [from_bytes(b"")] * len(places)
+        found = [b""] * len(places)
         for number in np.unique(self.file_of[places]):
             mine = np.flatnonzero(self.file_of[places] == number)
-            column = pq.read_table(self.files[number], columns=["shingles"])["shingles"]
+            column = pq.read_table(self.files[number], columns=[name])[name]
             stored = column.take(pa.array(self.row_of[places[mine]])).to_pylist()
             for place, value in zip(mine.tolist(), stored, strict=True):
-                found[place] = from_bytes(value)
+                found[place] = value
         return found
 
 
@@ -75,7 +82,7 @@ def deduplicate(finished: Sequence[FinishedPack], *, jaccard: float, containment
 
 
 def _load(finished: Sequence[FinishedPack]) -> _Units:
-    narrow = pa.schema([field for field in SIGNATURES if field.name not in {"minhash", "shingles"}])
+    narrow = pa.schema([field for field in SIGNATURES if field.name not in {"minhash", "shingles", "sequence"}])
     files = [(chunk, one) for one in finished for chunk in chunk_names(one.folder, "signatures")]
     sizes = [pq.read_metadata(file).num_rows for file, _ in files]
     minhash = np.empty((sum(sizes), N_HASHES), np.uint32)
@@ -102,7 +109,9 @@ def _as_sections(units: _Units) -> _Units:
 
 def _verdicts(units: _Units, *, jaccard: float, containment: float) -> pa.Table:
     index = units.index()
-    duplicates = find_duplicates(index, units.shingles, jaccard=jaccard, containment=containment)
+    duplicates = find_duplicates(
+        index, units.shingles, load_sequences=units.sequences, jaccard=jaccard, containment=containment
+    )
     return pa.table(
         {
             "id": [index.doc_id[one.row] for one in duplicates],

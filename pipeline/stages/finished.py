@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.dedup.signature import to_bytes
+from pipeline.dedup.signature import sequence_bytes, to_bytes
 from pipeline.recipe import Contentless, Finished
 from pipeline.schema import BLOCKS, DOCUMENTS, SECTIONS, SIGNATURES
 from pipeline.stages.cleaned import add_row, new_columns
@@ -35,6 +35,8 @@ def document_row(one: Finished, *, raw_sha256: str, version: str) -> dict[str, A
         "author": metadata.author,
         "source": metadata.source,
         "published_at": None if published is None else published.astimezone(UTC),
+        "published_date": metadata.published_date,
+        "published_precision": metadata.published_precision,
         "kind": one.sectioning.kind.value,
         "lang": language.lang,
         "lang_confidence": language.confidence,
@@ -102,9 +104,9 @@ def block_rows(one: Finished | Contentless) -> Iterator[dict[str, Any]]:
 
 def signature_rows(one: Finished) -> Iterator[dict[str, Any]]:
     """Rows of SIGNATURES: the document's, and each story's when it is a digest."""
-    doc_id, published = one.cleaned.doc_id, one.metadata.published_at
+    doc_id, published = one.cleaned.doc_id, one.metadata.published_date
     stories = zip(one.section_signatures, one.sectioning.sections, strict=False)
-    units = [(doc_id, one.signature, None if published is None else published.date())]
+    units = [(doc_id, one.signature, published)]
     for ordinal, (signature, section) in enumerate(stories):
         units.append((section_id(doc_id, ordinal), signature, section.event_date))
     for unit_id, signature, day in units:
@@ -114,6 +116,7 @@ def signature_rows(one: Finished) -> Iterator[dict[str, Any]]:
             "text_sha256": signature.text_sha256,
             "minhash": to_bytes(signature.minhash),
             "shingles": to_bytes(signature.shingles),
+            "sequence": sequence_bytes(signature.sequence),
             "n_shingles": signature.n_shingles,
             "n_tokens": signature.n_tokens,
             "day": -1 if day is None else day.toordinal() - _EPOCH,

@@ -168,7 +168,7 @@ def test_verdicts_are_those_of_the_rule_said_plainly(seed: int, copies: int, jac
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clusters, "_BLOCK", block)  # cuts of the work change nothing
-        found = clusters._matches(index, rows, load, jaccard, 0.8)
+        found = clusters._matches(index, rows, (load, None), jaccard, 0.8)
     assert said(found) == plain_matches(index, rows, load, jaccard, 0.8)
 
 

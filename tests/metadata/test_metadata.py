@@ -12,7 +12,7 @@ from pipeline.metadata.page_data import read_page_data, read_source_line
 from pipeline.metadata.titles import cut_site_name
 from pipeline.types import Block, BlockKind, Decision, Extracted, Label, PageHead, Record
 
-CHINA = timezone(timedelta(hours=8))
+CHINA, JAPAN = (timezone(timedelta(hours=hours)) for hours in (8, 9))
 PROSE = (
     "The ministry said on November 7, 2021 that the national carbon market had covered more than two thousand firms."
 )
@@ -183,7 +183,7 @@ def test_an_unbelievable_claim_gives_way_to_the_next():
         ((PROSE,), "example.com", UTC),
         ((PROSE,), "mee.gov.cn", CHINA),
         ((ZH_PROSE,), None, CHINA),
-        (("東京都は二酸化炭素の排出量を取引する市場について、新しい計画を発表しました。",), None, UTC),
+        (("東京都は二酸化炭素の排出量を取引する市場について、新しい計画を発表しました。",), None, JAPAN),
     ],
 )
 def test_a_time_without_a_zone_is_chinas_on_a_chinese_page(lines, site, wanted):

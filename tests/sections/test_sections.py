@@ -214,6 +214,28 @@ def test_a_dateline_without_a_year_takes_the_last_such_day_before_publication():
     assert split(line, metadata=metadata).sections[0].event_date == date(2023, 12, 30)
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "一周环保要闻（2022.11.07-11.20）",
+        "环保要闻 2022年11月",
+        "環保要聞｜2022年11月7日—20日",
+        "Climate news, November 2022",
+        "Notes of November 7-20, 2022",
+    ],
+)
+def test_a_heading_with_a_month_or_a_range_gives_its_stories_their_year(title):
+    chinese = not title.isascii()
+    line = (
+        "11月7日，镇里的第二座沼气站开始送气，三个村的灶台当天换了新。"
+        if chinese
+        else "On November 7, the second plant began to send gas to three villages."
+    )
+    late = "去年的计划于2021年3月2日公布。" if chinese else "The plan was made public on March 2, 2021."
+    found = split(line, late, metadata=Metadata(title=title))
+    assert found.sections[0].event_date == date(2022, 11, 7)
+
+
 def test_conferences_and_their_years():
     assert [conference_year(n) for n in (1, 21, 25, 26, 27, 29)] == [1995, 2015, 2019, 2021, 2022, 2024]
     assert conference_year(0) is conference_year(99) is None
