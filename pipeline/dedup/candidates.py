@@ -204,6 +204,7 @@ TOKENS_A_POINT = 400  # of a text this many times as long, as many points: a lon
 AGAIN, FACT, HALF = 2.0, 1.0, 0.5
 SINGLES = 1 / 3  # share of the pairs of fillings that may be single tokens
 ALIGNED = 8  # pairs of a text that are aligned before it is taken for one of a template's
+MOST_ALIGNED = 32  # pairs of a text that are aligned at all; what most of them are, the others of it are taken for
 MIN_UNSHARED = 1  # shingles of the shorter text that the other lacks: a slot at the edge of both leaves no more
 _MAX_RUNS = 400  # of equal tokens: more are an editor's
 _REACH = 60  # runs looked back for the one before
@@ -225,36 +226,44 @@ class _Aligned:
 def templates(pairs: Ints, shared: npt.NDArray[np.int32], sizes: Ints, align: Callable[[Ints], Bools]) -> Bools:
     """Which pairs of texts that pass the thresholds are one template filled in twice, aligning few of each text.
 
-    A pair is not aligned where one text lies in the other. Of each text the ``ALIGNED`` pairs
-    with the highest containment are aligned, where reposts come first; if all are templates, so are the others of that
-    text. So the work is linear in a cluster of any size.
+    A pair is not aligned where one text lies in the other. Of each text the ``ALIGNED`` pairs with the highest
+    containment are aligned, where reposts come first; if all are templates, so are the others of that text. Of a text
+    with a duplicate among them ``MOST_ALIGNED`` are, and the others are what most of those are. So the work is linear in
+    a cluster of any size.
     """
     found = np.zeros(len(pairs), np.bool_)
     least = sizes[pairs].min(axis=1)
     open_ = np.flatnonzero(least - shared >= MIN_UNSHARED)
-    first = open_[_is_first(pairs[open_], shared[open_] / least[open_])]
-    found[first] = align(pairs[first])
-    n_aligned = np.bincount(pairs[first].ravel(), minlength=len(sizes))
-    n_templates = np.bincount(pairs[first[found[first]]].ravel(), minlength=len(sizes))
+    rank = _ranks(pairs[open_], shared[open_] / least[open_])
+    n_aligned, n_templates = np.zeros(len(sizes), np.int64), np.zeros(len(sizes), np.int64)
+
+    def look(some: Ints) -> None:
+        found[some] = align(pairs[some])
+        np.add.at(n_aligned, pairs[some], 1)
+        np.add.at(n_templates, pairs[some[found[some]]], 1)
+
+    look(open_[rank < ALIGNED])
     is_alone = (n_aligned >= ALIGNED) & (n_templates == n_aligned)
-    rest = np.setdiff1d(open_, first, assume_unique=True)
+    rest, rank = open_[rank >= ALIGNED], rank[rank >= ALIGNED]
     settled = is_alone[pairs[rest]].any(axis=1)
     found[rest[settled]] = True
-    found[rest[~settled]] = align(pairs[rest[~settled]])
+    rest, rank = rest[~settled], rank[~settled]
+    look(rest[rank < MOST_ALIGNED])
+    rest = rest[rank >= MOST_ALIGNED]
+    found[rest] = (n_templates[pairs[rest]] * 2 > n_aligned[pairs[rest]]).any(axis=1)
     return found
 
 
-def _is_first(pairs: Ints, containment: Floats) -> Bools:
-    """Whether a pair is among the first of either of its texts."""
+def _ranks(pairs: Ints, containment: Floats) -> Ints:
+    """The place of each pair among those of its texts by containment, from 0, of the two the better one."""
     n = len(pairs)
     texts, others = pairs.T.ravel(), pairs[:, ::-1].T.ravel()
     order = np.lexsort((others, -np.tile(containment, 2), texts))
     ordered = texts[order]
     begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
-    places = np.arange(len(ordered)) - np.repeat(begins, np.diff(begins, append=len(ordered)))
-    first = np.zeros(n, np.bool_)
-    first[order[places < ALIGNED] % max(n, 1)] = True
-    return first
+    places = np.empty(2 * n, np.int64)
+    places[order] = np.arange(2 * n) - np.repeat(begins, np.diff(begins, append=2 * n))
+    return np.minimum(places[:n], places[n:])
 
 
 def filled_in(pairs: Ints, rows: Ints, load_sequences: LoadSequences) -> Bools:
