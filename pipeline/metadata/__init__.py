@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 
 from pipeline.language import identify
+from pipeline.metadata.countries import Country, country_of
 from pipeline.metadata.page_data import MAX_LINE, PageData, SourceLine, clean_name, read_page_data, read_source_line
-from pipeline.metadata.places import Place, place_of
 from pipeline.metadata.titles import find_title
 from pipeline.text.dates import parse_timestamp, precision_of, writes_day_first
 from pipeline.text.escapes import plain
@@ -63,9 +63,9 @@ def find_metadata(extracted: Extracted, decisions: Sequence[Decision], *, record
     blocks = extracted.blocks
     page = read_page_data(extracted.head)
     title, title_ordinal = _title(extracted, decisions, page, record=record, site=site)
-    place = _place(extracted, decisions, site)
-    lines, reach = _source_lines(blocks, decisions, title_ordinal, day_first=bool(place.day_first))
-    published = _published(page, lines, record=record, place=place, reach=reach)
+    country = _country(extracted, decisions, site)
+    lines, reach = _source_lines(blocks, decisions, title_ordinal, day_first=bool(country.day_first))
+    published = _published(page, lines, record=record, country=country, reach=reach)
     return Metadata(
         title=title,
         title_ordinal=title_ordinal,
@@ -90,7 +90,7 @@ class _Published:
     precision: str  # "day", "minute" or "second"
 
 
-def _place(extracted: Extracted, decisions: Sequence[Decision], site: str | None) -> Place:
+def _country(extracted: Extracted, decisions: Sequence[Decision], site: str | None) -> Country:
     """Where the page is published, by its site, by what its head says of its language, and by its letters."""
     sample = _sample(extracted.blocks, decisions)
     lang = extracted.head.lang or next((value for name, value in extracted.head.meta if name == "og:locale"), None)
@@ -101,11 +101,11 @@ def _place(extracted: Extracted, decisions: Sequence[Decision], site: str | None
         lang = "ko"
     elif not lang and not cjk:
         lang = identify(sample[:_HEAD_CHARS]).lang
-    place = place_of(site, lang, is_chinese=_is_chinese(site, sample))
-    if place.day_first is None:
+    country = country_of(site, lang, is_chinese=_is_chinese(site, sample))
+    if country.day_first is None:
         told = writes_day_first(" ".join(block.text[:200] for block in extracted.blocks[:_MAX_BLOCKS]))
-        place = replace(place, day_first=told)
-    return place
+        country = replace(country, day_first=told)
+    return country
 
 
 def _title(
@@ -165,44 +165,44 @@ def _reach(blocks: Sequence[Block], head: Sequence[int], prose: int, title_ordin
 
 
 def _published(
-    page: PageData, lines: Sequence[_Line], *, record: Record, place: Place, reach: range
+    page: PageData, lines: Sequence[_Line], *, record: Record, country: Country, reach: range
 ) -> _Published | None:
     """When it was published: the page's head, then the container, then the plainest line or <time> over the text."""
     for claim in (*page.published, *([record.published] if record.published else [])):
-        if (found := _of_claim(claim, place)) is not None:
+        if (found := _of_claim(claim, country)) is not None:
             return found
     ranked = sorted((line for line in lines if line.read.date), key=lambda line: -line.read.strength)
     strong = [line for line in ranked if line.read.strength > _TIME_STRENGTH]
-    found = next((one for line in strong if (one := _of_line(line, place)) is not None), None)
-    found = found or next((one for at, value in page.times if at in reach and (one := _of_claim(value, place))), None)
-    return found or next((one for line in ranked if (one := _of_line(line, place)) is not None), None)
+    found = next((one for line in strong if (one := _of_line(line, country)) is not None), None)
+    found = found or next((one for at, value in page.times if at in reach and (one := _of_claim(value, country))), None)
+    return found or next((one for line in ranked if (one := _of_line(line, country)) is not None), None)
 
 
-def _of_claim(claim: str, place: Place) -> _Published | None:
-    moment = parse_timestamp(claim, default_offset_minutes=None, day_first=bool(place.day_first))
-    return None if moment is None else _placed(moment, precision_of(claim, moment), place)
+def _of_claim(claim: str, country: Country) -> _Published | None:
+    moment = parse_timestamp(claim, default_offset_minutes=None, day_first=bool(country.day_first))
+    return None if moment is None else _placed(moment, precision_of(claim, moment), country)
 
 
-def _of_line(line: _Line, place: Place) -> _Published | None:
+def _of_line(line: _Line, country: Country) -> _Published | None:
     found = line.read.date
     moment = found.as_datetime() if found else None
     if found is None or moment is None:
         return None
-    if not (place.offset or place.has_summer) and has_cjk(line.text) and not _KANA.search(line.text):
-        place = replace(place, offset=CHINA_STANDARD_TIME)
+    if not (country.offset or country.has_summer) and has_cjk(line.text) and not _KANA.search(line.text):
+        country = replace(country, offset=CHINA_STANDARD_TIME)
     precision = "day" if found.hour is None else precision_of(found.text, moment)
-    return _placed(moment, precision, place)
+    return _placed(moment, precision, country)
 
 
-def _placed(moment: datetime, precision: str, place: Place) -> _Published | None:
+def _placed(moment: datetime, precision: str, country: Country) -> _Published | None:
     """A time in the zone that it names, else in the page's."""
     if moment.year < _MIN_PUBLISHED_YEAR:
         return None
     if moment.tzinfo is None:
-        is_alone = precision == "day" and place.has_summer
-        moment = moment.replace(tzinfo=timezone(timedelta(minutes=0 if is_alone else place.offset_on(moment))))
+        is_alone = precision == "day" and country.has_summer
+        moment = moment.replace(tzinfo=timezone(timedelta(minutes=0 if is_alone else country.offset_on(moment))))
         return _Published(moment, moment.date(), precision)
-    local = moment if moment.utcoffset() else moment + timedelta(minutes=place.offset_on(moment))
+    local = moment if moment.utcoffset() else moment + timedelta(minutes=country.offset_on(moment))
     return _Published(moment, moment.date() if precision == "day" else local.date(), precision)
 
 

@@ -2,7 +2,16 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.dedup.candidates import BUCKET, FIRST, _bucket_pairs, candidates, distinct, pairs_of
+from pipeline.dedup.candidates import (
+    BUCKET,
+    FIRST,
+    MOST_ALIGNED,
+    _bucket_pairs,
+    candidates,
+    distinct,
+    pairs_of,
+    templates,
+)
 from pipeline.dedup.signature import N_HASHES
 
 
@@ -46,3 +55,23 @@ def test_nothing_gives_nothing() -> None:
     none = np.empty((0, N_HASHES), np.uint32)
     assert candidates(none, np.empty(0, np.int64), jaccard=0.5, containment=0.8).shape == (0,)
     assert distinct(np.empty(0, np.uint64)).size == 0
+
+
+@given(st.integers(2, 120), st.floats(0, 1), st.randoms(use_true_random=False))
+def test_of_a_text_alike_to_many_a_bounded_number_of_pairs_is_aligned(n, share, rng):
+    """Whatever the pairs are found to be, and whichever way round they come."""
+    pairs = np.array([(a, b) for a in range(n) for b in range(a + 1, n)], np.int64)
+    sizes = np.full(n, 100, np.int64)
+    shared = np.array([rng.randrange(50, 100) for _ in pairs], np.int32)
+    verdict = {tuple(pair): rng.random() < share for pair in pairs.tolist()}
+    asked = []
+
+    def align(some):
+        asked.extend(map(tuple, some.tolist()))
+        return np.array([verdict[tuple(pair)] for pair in some.tolist()], bool)
+
+    found = templates(pairs, shared, sizes, align)
+    assert len(asked) == len(set(asked)) <= n * MOST_ALIGNED
+    assert all(found[at] == verdict[pair] for at, pair in enumerate(map(tuple, pairs.tolist())) if pair in set(asked))
+    order = np.array(rng.sample(range(len(pairs)), len(pairs)))
+    assert (templates(pairs[order], shared[order], sizes, align) == found[order]).all()

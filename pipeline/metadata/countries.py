@@ -40,7 +40,7 @@ _DAY_FIRST_COUNTRIES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Country:
     """What a page's times are read by."""
 
     offset: int  # minutes east of UTC, of a time without a zone; in winter
@@ -52,10 +52,10 @@ class Place:
         return self.offset + (60 if self.has_summer and _is_summer(moment, self.offset) else 0)
 
 
-def place_of(site: str | None, lang: str | None, *, is_chinese: bool = False) -> Place:
-    """The place of a page by its registrable domain and the language it is declared to be in (BCP 47).
+def country_of(site: str | None, lang: str | None, *, is_chinese: bool = False) -> Country:
+    """The country of a page by its registrable domain and the language it is declared to be in (BCP 47).
 
-    >>> place_of("example.jp", None).offset, place_of("example.com", "fr-CA").day_first, place_of(None, "en").day_first
+    >>> country_of("example.jp", None).offset, country_of("example.com", "fr-CA").day_first, country_of(None, "en").day_first
     (540, True, None)
     """
     parts = (lang or "").replace("_", "-").lower().split("-")
@@ -65,7 +65,7 @@ def place_of(site: str | None, lang: str | None, *, is_chinese: bool = False) ->
     country = country or ("cn" if is_chinese else _COUNTRY.get(language, "") if not region else "")
     has_summer = country in _EUROPEAN
     offset = _EUROPEAN[country] if has_summer else _FIXED.get(country, 0)
-    return Place(offset, has_summer, _day_first(domain, language, region))
+    return Country(offset, has_summer, _day_first(domain, language, region))
 
 
 def _day_first(domain: str, language: str, region: str) -> bool | None:

@@ -7,8 +7,8 @@ from growth import linear, repeated
 
 from pipeline import CleanDocument, clean
 from pipeline.boilerplate.rules import load_rules
+from pipeline.metadata.countries import country_of
 from pipeline.metadata.page_data import MARKED_PUBLISHED, MARKED_SOURCE, MARKED_TIME, page_marks, read_source_line
-from pipeline.metadata.places import place_of
 from pipeline.read.fields import Found, record_of
 from pipeline.read.limits import Origin, ReadLimits
 from pipeline.recipe import Cleaned, Finished, clean_record, finish_record
@@ -181,7 +181,7 @@ ORIGIN = Origin("a.jsonl")
 
 @pytest.mark.parametrize(("day", "hours"), [("2023-03-25", 1), ("2023-03-27", 2), ("2023-10-28", 2), ("2023-10-30", 1)])
 def test_european_clocks_change_in_march_and_october(day: str, hours: int) -> None:
-    assert place_of("example.de", None).offset_on(datetime.fromisoformat(f"{day}T12:00")) == 60 * hours
+    assert country_of("example.de", None).offset_on(datetime.fromisoformat(f"{day}T12:00")) == 60 * hours
 
 
 def test_marks_are_read_under_names_of_their_own() -> None:
