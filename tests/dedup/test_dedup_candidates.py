@@ -1,3 +1,5 @@
+import random
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -57,9 +59,11 @@ def test_nothing_gives_nothing() -> None:
     assert distinct(np.empty(0, np.uint64)).size == 0
 
 
-@given(st.integers(2, 120), st.floats(0, 1), st.randoms(use_true_random=False))
-def test_of_a_text_alike_to_many_a_bounded_number_of_pairs_is_aligned(n, share, rng):
+@settings(deadline=None, max_examples=30)
+@given(st.integers(2, 120), st.floats(0, 1), st.integers(0, 2**32))
+def test_of_a_text_alike_to_many_a_bounded_number_of_pairs_is_aligned(n, share, seed):
     """Whatever the pairs are found to be, and whichever way round they come."""
+    rng = random.Random(seed)
     pairs = np.array([(a, b) for a in range(n) for b in range(a + 1, n)], np.int64)
     sizes = np.full(n, 100, np.int64)
     shared = np.array([rng.randrange(50, 100) for _ in pairs], np.int32)
