@@ -9,6 +9,7 @@ from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from pipeline.drift import Drift
 from pipeline.report import decided_by
 from pipeline.stages.outcomes import RunReport, n_left_out, name_of, shown
 from pipeline.store.fingerprint import fingerprint
@@ -18,7 +19,7 @@ from pipeline.text.safety import printable
 MAX_ROWS, MAX_CHARS = 100, 60_000
 
 
-def publish_artifacts(report: RunReport, out: Path) -> None:
+def publish_artifacts(report: RunReport, out: Path, jumps: Sequence[Drift] = ()) -> None:
     """Attach the run's artifacts, those of its output folder. Strings out of raw files are escaped."""
     key = _key_of(out)
     create_markdown_artifact(_summary(report), key=key("summary"), description="What became of the records")
@@ -36,6 +37,13 @@ def publish_artifacts(report: RunReport, out: Path) -> None:
         said = f"{n_left_out(report.left_out, outcome):,} {what}"
         empty = [{"record": "none", "records": "0", "stage": "", "reason": "", "message": ""}]
         create_table_artifact(_fitting(rows) or empty, key=key(outcome), description=said)
+    jumped = [
+        {"site or rule": _cell(one.subject), "what": one.what, "before": _cell(one.before), "after": _cell(one.after)}
+        for one in jumps
+    ]
+    none = [{"site or rule": "none", "what": "", "before": "", "after": ""}]
+    said = f"{len(jumped)} jumps since the last snapshot" if report.published else "nothing new"
+    create_table_artifact(_fitting(jumped) or none, key=key("drift"), description=said)
     decided = [
         {"decided by": _cell(by), "label": label, "blocks": f"{n:,}"} for by, label, n in decided_by(report, MAX_ROWS)
     ]

@@ -28,12 +28,14 @@ from prefect.utilities.annotations import quote
 from flows.artifacts import publish_artifacts, publish_failure
 from flows.start import Given, StrictError
 from flows.watch import Logger, Stages, server_may_go
-from pipeline.errors import BusyError, SettingsError, WinnowError
+from pipeline.drift import Drift, drifts, figures
+from pipeline.errors import BusyError, SettingsError, SnapshotError, WinnowError
 from pipeline.report import MAX_NOTICE, write_report
 from pipeline.run import run
 from pipeline.safe_path import inside
 from pipeline.settings import Form, load_roots, load_settings, surroundings, within_roots
 from pipeline.stages.outcomes import RunReport, by_reason, name_of, shown
+from pipeline.store.snapshots import open_snapshot
 from pipeline.text.safety import printable
 from pipeline.workers.machine import fitted
 from pipeline.workers.nursery import HERE, room_for
@@ -182,8 +184,11 @@ def _run_all(tasks: Sequence[Task]) -> list[TaskResult]:
 def _tell(report: RunReport, logger: Logger, out: Path) -> None:
     if report.published:
         write_report(report, report.snapshot.path)
+    jumps = _drifts(report, out)
     with server_may_go():
-        publish_artifacts(report, out)
+        publish_artifacts(report, out, jumps)
+    for jump in jumps[:MAX_LOGGED]:
+        logger.warning("drift: %s: %s from %s to %s", printable(jump.subject), jump.what, jump.before, jump.after)
     for sentence in report.notices:
         logger.warning("%s", printable(sentence, limit=MAX_NOTICE))
     for one in shown(report.left_out, MAX_LOGGED):
@@ -192,6 +197,17 @@ def _tell(report: RunReport, logger: Logger, out: Path) -> None:
         logger.info("%s: %s: %d records", outcome, reason, n)
     what = "published" if report.published else "nothing new, still"
     logger.info("%s snapshot %s: %s", what, report.snapshot.name, dict(report.counts))
+
+
+def _drifts(report: RunReport, out: Path) -> list[Drift]:
+    """What jumped since the snapshot before, where there is one that can be read."""
+    parent = report.snapshot.manifest.get("parent")
+    if not report.published or not parent:
+        return []
+    try:
+        return drifts(figures(open_snapshot(out, parent)), figures(report.snapshot))
+    except SnapshotError:
+        return []
 
 
 def run_once(this: Given, *, full: bool, strict: bool) -> None:

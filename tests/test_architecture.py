@@ -22,7 +22,7 @@ LAYERS = (
     ("read", "recipe", "store"),
     ("workers",),
     ("stages",),
-    ("report",),
+    ("report", "drift"),
     ("run",),
     ("api", "local", "sites", "explain"),
     ("cli", "cli_kit", "cli_rules"),

@@ -2,11 +2,11 @@
 """A page whose text is in its scripts has that text, once, from true places; what else lies there is not taken."""
 
 import json
-import time
 from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
+from growth import linear, repeated
 
 from pipeline.extract import extract
 from pipeline.types import Block, BlockKind
@@ -223,7 +223,8 @@ HOSTILE = ['{"a":', "[", '{"content":"', "\\", '"', "'", "`", "=[", "={", "=(fun
 @pytest.mark.parametrize("bait", HOSTILE)
 @pytest.mark.parametrize("kind", ["", ' type="application/json"'])
 def test_hostile_scripts_take_linear_time(bait: str, kind: str) -> None:
-    start = time.process_time()
-    found = extract(f"<p>灯塔</p><script{kind}>x{bait * (150_000 // len(bait))}</script>", "text/html")
-    assert found.blocks[0].text == "灯塔"
-    assert time.process_time() - start < 5
+    def told(baits: str) -> None:
+        found = extract(f"<p>灯塔</p><script{kind}>x{baits}</script>", "text/html")
+        assert found.blocks[0].text == "灯塔"
+
+    assert linear(told, repeated(bait), 150_000)
