@@ -93,13 +93,14 @@ def serve(
         if cron and every:
             raise WinnowError("There are two schedules.", mend="Give --cron or --every.")
         this = given(str(raw), str(out), values)
+        if api_url:
+            os.environ["PREFECT_API_URL"] = api_url  # before Prefect is imported
         _check_schedule(cron, timezone)
         with _locked_home(this.out) as home:
             _limit_runs(this, values)
             schedule = {"cron": cron, "every": every.total_seconds() if every else None, "timezone": timezone}
             with _stopping() as stopped:
                 if api_url:
-                    os.environ["PREFECT_API_URL"] = api_url
                     configured()
                     _keep_going(None, _runner(this, schedule), stopped)
                 else:

@@ -97,12 +97,12 @@ class PrivateServer:
 @contextlib.contextmanager
 def private_server() -> Iterator[PrivateServer]:
     """Begin to start a server for this process alone; it ends on leaving."""
-    with bound(0) as listener:
+    with bound(0) as listener:  # the child has it then
         server = begun(listener, new_secret())
-        try:
-            yield server
-        finally:
-            server.end()
+    try:
+        yield server
+    finally:
+        server.end()
 
 
 def bound(port: int) -> socket.socket:

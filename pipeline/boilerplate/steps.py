@@ -105,7 +105,7 @@ def _links(block: Block) -> bool:
 # Verse: the stanzas of a text without mark-up that has no prose. Its later lines are short and alone, as a menu's are.
 
 STANZA_LINES = 3  # a shorter one shows no form
-KEPT_LINES = 0.5  # of a stanza, that make all of it kept
+KEPT_LINES = 0.5  # of a stanza: more make all of it kept
 LINES_APART = 1  # two stanzas of one form differ by no more lines
 WIDTHS_APART = 1.6  # and their mean lines by no more than this factor
 TITLE_LINES = 2  # over the first stanza: what it is called and whose it is
@@ -118,7 +118,7 @@ def verse(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> lis
     starts = [at for at, block in enumerate(blocks) if block.n_breaks or not at]
     groups = [range(*ends) for ends in pairwise((*starts, len(blocks)))]
     stanzas = [lines for lines in groups if len(lines) >= STANZA_LINES]
-    good = [lines for lines in stanzas if sum(kept[at] for at in lines) >= KEPT_LINES * len(lines)]
+    good = [lines for lines in stanzas if sum(kept[at] for at in lines) > KEPT_LINES * len(lines)]
     forms = {_shape(blocks, lines) for lines in good}
     alike = [lines for lines in stanzas if _is_like_one(_shape(blocks, lines), forms)]
     if alike and len(groups[0]) <= TITLE_LINES and len(groups) > 1 and groups[1] == alike[0]:

@@ -45,7 +45,7 @@ _SPEAKS: Final = re.compile(
 def aspects(style: str) -> Aspects:
     """What the declarations of a style, in lower case, say of each aspect.
 
-    >>> dict(aspects("color:red; display : none")), dict(aspects("position:absolute; left:-9999px"))
+    >>> dict(aspects("top:0; display : none")), dict(aspects("position:absolute; left:-9999px"))
     ({'display': True}, {'place': True})
     """
     if not _SPEAKS.search(style):

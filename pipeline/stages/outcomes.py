@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import InvariantError, Reason, Rejection
+from pipeline.errors import InvariantError, Reason, Rejection, SnapshotError
 from pipeline.read.limits import Skipped
 from pipeline.schema import INPUTS, QUARANTINE, sort_rows
 from pipeline.stages.left_out import LEFT_OUT, LeftOut, gathered, left_out_table, quarantined, skipped
@@ -181,10 +181,16 @@ def _named(paths: Sequence[str]) -> str:
 
 
 def files_changed(inputs: Sequence[RawInput], before: Snapshot | None) -> tuple[int, int, int]:
-    """How many raw files are new, changed in their bytes, and gone since a snapshot (all are new without one)."""
+    """How many raw files are new, changed in their bytes, and gone since a snapshot.
+
+    All are new without one, and without one whose list of files can be read.
+    """
     if before is None:
         return len(inputs), 0, 0
-    table = before.table("inputs", ["path", "raw_sha256"])
+    try:
+        table = before.table("inputs", ["path", "raw_sha256"])
+    except SnapshotError:
+        return len(inputs), 0, 0
     table = table.filter(pc.is_valid(table["raw_sha256"]))
     known = dict(zip(table["path"].to_pylist(), table["raw_sha256"].to_pylist(), strict=True))
     new = sum(one.path not in known for one in inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.settings import Settings
-from pipeline.store.fingerprint import clean_fingerprint, collection_fingerprint, limits_of, recipe_of
+from pipeline.store.fingerprint import clean_fingerprint, collection_fingerprint, dependencies_of, limits_of
 from pipeline.types import RawInput
 
 INPUTS = [RawInput("a.jsonl", 3, 0, "0" * 64)]
@@ -14,13 +14,13 @@ INPUTS = [RawInput("a.jsonl", 3, 0, "0" * 64)]
 @pytest.mark.parametrize("name", ["text_field", "url_field", "time_field", "max_record_mb"])
 def test_what_is_read_depends_on_the_settings_that_say_how(name: str) -> None:
     other = Settings(**{name: 7 if name == "max_record_mb" else "正文"})
-    before, after = recipe_of(Settings()), recipe_of(other)
+    before, after = dependencies_of(Settings()), dependencies_of(other)
     assert clean_fingerprint(INPUTS, before) != clean_fingerprint(INPUTS, after)
     assert collection_fingerprint(INPUTS, [], before, Settings()) != collection_fingerprint(INPUTS, [], after, other)
 
 
 def test_what_is_only_tried_does_not_count() -> None:
-    before, after = recipe_of(Settings()), recipe_of(Settings(max_file_mb=7, memory_mb=600, workers=3))
+    before, after = dependencies_of(Settings()), dependencies_of(Settings(max_file_mb=7, memory_mb=600, workers=3))
     assert clean_fingerprint(INPUTS, before) == clean_fingerprint(INPUTS, after)
 
 
