@@ -190,6 +190,8 @@ def explain(
     from pipeline.workers.journal import COLD
     from pipeline.workers.nursery import WORKER, Nursery
 
+    if raw is not None and not raw.is_dir():
+        raise RawFolderError(f"There is no folder {printable(str(raw))}.", mend="Name the folder of raw files.")
     snapshot = _looked_up(target, out)
     root = raw or (made_from(snapshot) if snapshot else None)
     found = find(target, raw=root, snapshot=snapshot, member=member)
@@ -229,9 +231,12 @@ def _looked_up(target: str, out: Path | None) -> Snapshot | None:
 def _note_place(found: Found, raw: Path | None, out: Path | None) -> None:
     if found.known:
         return
-    why = f"It is not of the raw folder {printable(str(raw))}" if raw else "Which folder is the raw one is not known"
+    file = printable(str(found.file))
+    why = (
+        f"{file} is not of the raw folder {printable(str(raw))}" if raw else "Which folder is the raw one is not known"
+    )
     mend = "" if out else "; --out OUT names what runs publish into, --raw RAW the folder of raw files"
-    say(f"note: {why}, so its site is told by the page alone, not by folders on the way to it{mend}.", aside=True)
+    say(f"note: {why}, so the site is told by the page alone, not by folders on the way to it{mend}.", aside=True)
 
 
 def _learned(snapshot: Snapshot) -> pa.Table | None:
@@ -430,8 +435,10 @@ def list_all(out: Path) -> None:
     """List the snapshots of OUT, oldest first; the live one is marked."""
     from pipeline.store.snapshots import list_snapshots, live_name
 
-    live = live_name(out)
-    for one in list_snapshots(out):
+    live, found = live_name(out), list_snapshots(out)
+    if not found:
+        opened(out)  # which says what is wrong
+    for one in found:
         counts = one.manifest["counts"]
         mark = "*" if one.name == live else " "
         say(

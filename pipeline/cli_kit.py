@@ -53,12 +53,12 @@ class _Number(click.ParamType[Any]):
 
     @property
     def range(self) -> str:
-        """The bounds: "0 to 1024", "at least 1", "above 0, at most 1"."""
+        """The bounds: "from 0 to 1024", "of at least 1", "above 0 and at most 1"; "" for none."""
         low, is_open = self.low or (None, False)
         if low is not None and self.high is not None and not is_open:
-            return f"{low:g} to {self.high:.15g}"
-        parts = [f"{'above' if is_open else 'at least'} {low:.15g}"] if low is not None else []
-        return ", ".join([*parts, *([f"at most {self.high:.15g}"] if self.high is not None else [])])
+            return f"from {low:.15g} to {self.high:.15g}"
+        parts = [f"above {low:.15g}" if is_open else f"of at least {low:.15g}"] if low is not None else []
+        return " and ".join([*parts, *([f"at most {self.high:.15g}"] if self.high is not None else [])])
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
@@ -67,7 +67,7 @@ class _Number(click.ParamType[Any]):
             number = None
         if number is None or not math.isfinite(number) or not self._within(number):
             what = "a whole number" if self.kind is int else "a number"
-            self.fail(f"{str(value)!r} is not {what}{f', {self.range}' if self.range else ''}.", param, ctx)
+            self.fail(f"{str(value)!r} is not {what}{f' {self.range}' if self.range else ''}.", param, ctx)
         return number
 
     def _within(self, number: float) -> bool:
@@ -119,6 +119,10 @@ class Argument(click.Argument):
             said += f"  [default: {self.default}]"
         return self.make_metavar(ctx), said
 
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """The name, without the brackets of what may be left out."""
+        return self.human_readable_name.strip("[].")
+
 
 class SettingOption(click.Option):
     """An option that stands for a setting: silent unless it is given, so its default is that of the model."""
@@ -129,7 +133,7 @@ class SettingOption(click.Option):
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """The option with its type, and the help with range and default."""
-        about = [self.type.range] if isinstance(self.type, _Number) and self.type.range else []
+        about = [self.type.range.replace("of at", "at")] if isinstance(self.type, _Number) and self.type.range else []
         about += [f"default: {self.shown}"] if self.shown is not None else []
         return f"{self.opts[0]} {self.make_metavar(ctx)}", f"{self.help}" + (f"  [{'; '.join(about)}]" if about else "")
 

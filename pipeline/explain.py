@@ -28,6 +28,7 @@ from pipeline.boilerplate.templates import line_key
 from pipeline.errors import RawFolderError, Rejection
 from pipeline.read.scan import RawFolder, hash_file, native_path, passed_over, portable_path
 from pipeline.report import print_left_out
+from pipeline.safe_path import is_address
 from pipeline.settings import Settings
 from pipeline.sites.effect import Tried, scratch_folder, try_files
 from pipeline.stages.left_out import LEFT_OUT, gathered
@@ -101,6 +102,8 @@ def find(target: str, *, raw: Path | None, snapshot: Snapshot | None, member: st
         portable = path if "\\" in path else portable_path(path)
         if snapshot is not None and _rows(snapshot, "inputs", "path", portable, ["path"]):
             return Found(raw or Path(), portable, inner, known=raw is not None)
+    if is_address(target):
+        raise RawFolderError(f"{printable(target)} is an address.", mend="Fetch it, then give the path of the file.")
     where = f", nor in the raw folder {printable(str(raw))}" if raw else ""
     mend = "Give the path of a raw file, FILE:MEMBER for a record of it, or the doc_id of a document."
     raise RawFolderError(f"There is no file {printable(target)}{where}.", mend=mend)
@@ -136,7 +139,7 @@ def _rows(
     snapshot: Snapshot, dataset: str, column: str, value: str | Sequence[str], columns: Sequence[str] | None = None
 ) -> list[Row]:
     """The rows of a dataset in which a column is a value, or one of these."""
-    wanted = pds.field(column).isin([value] if isinstance(value, str) else list(value))
+    wanted = pds.field(column).isin(pa.array([value] if isinstance(value, str) else list(value), pa.string()))
     try:
         rows: list[Row] = snapshot.dataset(dataset).to_table(columns=columns, filter=wanted).to_pylist()
     except (OSError, pa.ArrowException) as error:
@@ -313,7 +316,7 @@ def show(
     ``sha256`` is that of the file now.
     """
     same = said is not None and sha256 == said.raw_sha256
-    if said is not None and not same:
+    if said is not None and said.raw_sha256 is not None and not same:
         _note(f"The file has changed since snapshot {said.snapshot}: shown is what it is now.", console)
     for one in seen.documents:
         _show(found, one, seen.evidence, console, kept_only=kept_only)
@@ -392,14 +395,14 @@ def _show(
         title = printable(section["title"] or "(no title)")
         chars = section["char_end"] - section["char_start"]
         console.print(
-            Text(f"section {section['ordinal']}:{date} {title}{cut}, {chars:,} characters, {section['lang']}")
+            Text(f"section {section['ordinal']}:{date} {title}{cut}, {chars:,} code points, {section['lang']}")
         )
 
 
 def _facts(document: Row) -> Table:
     shares = ", ".join(f"{one['lang']} {one['share']:.0%}" for one in document["lang_shares"])
     more = {
-        "language": f"{document['lang']} (confidence {document['lang_confidence']:.2f}; {shares})",
+        "language": f"{document['lang']} (confidence {document['lang_confidence']:.2f}{f'; {shares}' if shares else ''})",
         "encoding": f"{document['encoding']} (confidence {document['encoding_confidence']:.2f})",
         "confidence": f"{document['extraction_confidence']:.2f} (predicted F1 of the clean text)",
         "flags": ", ".join(document["flags"]) or "none",

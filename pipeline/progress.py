@@ -115,7 +115,8 @@ class Stage:
     def told(self, now: float) -> str:
         """How far it is, in words: records, rate, what remains; of one that has ended what it came to."""
         taken = now - self.started if self.seconds is None else self.seconds
-        parts = [f"{self.n_records:,} {'record' if self.n_records == 1 else 'records'}"] if self.shards else []
+        n, what = (self.n_records, "record") if self.n_records else (self.n_shards, "shard")
+        parts = [f"{n:,} {what}{'' if n == 1 else 's'}"] if self.shards else []
         if self.failed:
             return ", ".join([*parts, f"stopped after {duration(taken)}"])
         rate = [f"{self.n_records / taken:,.0f}/s"] if self.n_records >= taken > 1 else []

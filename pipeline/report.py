@@ -54,16 +54,17 @@ def print_left_out(left_out: pa.Table, outcome: str, console: Console, *, limit:
         console.print(
             Text(f"{outcome}: {name_of(one)}: {printable(why, limit=MAX_NOTICE)}", style=style), soft_wrap=True
         )
-    if mend := _SKIP_MENDS.get(rows[0].reason) if rows and outcome == "skipped" else None:
-        console.print(Text(f"skipped: {mend}", style="dim"), soft_wrap=True)
+    for mend in dict.fromkeys(_SKIP_MENDS.get(one.reason) for one in rows if outcome == "skipped"):
+        if mend:
+            console.print(Text(f"skipped: {mend}", style="dim"), soft_wrap=True)
     if more := n_left_out(left_out, outcome) - sum(one.n_records for one in rows):
         console.print(f"{outcome}: ... and {more:,} more {'record' if more == 1 else 'records'}")
 
 
-#: What to do about what was skipped, by the reason of the first.
+#: What to do about what was skipped, by the reason.
 _SKIP_MENDS = {
     "unsupported type": "`winnow formats` lists what is read.",
-    "hidden": "What is hidden (its name begins with a dot) is not read: rename it, if it is a document.",
+    "hidden": "A name that begins with a dot is hidden and not read: rename the file, if it is a document.",
     "symbolic link": "Links are not followed: put a copy of the file in its place, if it is a document.",
 }
 

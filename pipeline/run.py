@@ -203,6 +203,8 @@ def _keep_apart(raw: Path, out: Path) -> None:
             f"{printable(str(raw))} is an address, and a run reads a folder of this machine alone.",
             mend="Fetch or mount it, then name the folder.",
         )
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"The output folder {printable(str(out))} is a file.", mend="Name a new or an empty folder.")
     if inside(out, raw):
         raise OutputError(
             f"The output folder {printable(str(out))} is, or lies in, the raw folder {printable(str(raw))}.",
