@@ -116,7 +116,7 @@ class Stage:
         """How far it is, in words: records, rate, what remains; of one that has ended what it came to."""
         taken = now - self.started if self.seconds is None else self.seconds
         n, what = (self.n_records, "record") if self.n_records else (self.n_shards, "shard")
-        parts = [f"{n:,} {what}{'' if n == 1 else 's'}"] if self.shards else []
+        parts = [f"{n:,} {what}{'' if n == 1 else 's'}"] if n else []
         if self.failed:
             return ", ".join([*parts, f"stopped after {duration(taken)}"])
         rate = [f"{self.n_records / taken:,.0f}/s"] if self.n_records >= taken > 1 else []
@@ -283,7 +283,9 @@ class Lines(_Stages):
     def on_done(self, stage: Stage, task: Task, result: TaskResult) -> None:
         """Say what a shard came to, if everything is to be said."""
         if self.verbose:
-            deaths = f", {result.n_deaths} children died" if result.n_deaths else ""
+            deaths = (
+                f", {result.n_deaths} {'child' if result.n_deaths == 1 else 'children'} died" if result.n_deaths else ""
+            )
             cost = f"{result.cpu_seconds:.1f} s CPU, {result.peak_mb:,.0f} MB at most"
             what = "there already" if result.reused else f"{cost}{deaths}"
             self.say(f"{stage.name}: shard {task.name} of {len(stage.shards)}: {what}")
