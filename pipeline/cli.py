@@ -21,7 +21,6 @@ from pipeline.cli_kit import (
     PROCESSED,
     Argument,
     Extensible,
-    Group,
     Screen,
     made_from,
     opened,
@@ -396,7 +395,7 @@ def formats(as_markdown: bool) -> None:
         say("\n".join(known.markdown()))
         return
     for name, suffixes, what in known.formats():
-        say(f"{name:<10} {suffixes}\n{'':<10} {what}")
+        say(f"{name}: {what}" + (f"\n    {suffixes}" if suffixes else ""))
     say(f"\n{known.NOT_READ}")
 
 

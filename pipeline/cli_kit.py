@@ -93,7 +93,16 @@ def option_type(field: FieldInfo) -> click.ParamType[Any]:
             low = (bound.ge, False) if hasattr(bound, "ge") else (bound.gt, True) if hasattr(bound, "gt") else low
             high = bound.le if hasattr(bound, "le") else high
         return _Number(kind, low, high)
-    return click.STRING
+    return _NAME
+
+
+class _Name(click.ParamType[Any]):
+    """A name, of a field say."""
+
+    name = "name"
+
+
+_NAME = _Name()
 
 
 # How help looks: what a command does, its arguments, its options in groups, each with its type, range and default.
@@ -102,7 +111,7 @@ def option_type(field: FieldInfo) -> click.ParamType[Any]:
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Rules and languages": ("rules", "language_backend", "language_seed"),
     "Site templates and duplicates": ("template_documents", "template_share", "near_jaccard", "near_containment"),
-    "Limits of what is read": ("max_file_mb", "max_record_mb", "record_seconds"),
+    "What is read": ("text_field", "url_field", "time_field", "max_file_mb", "max_record_mb", "record_seconds"),
     "The machine": ("workers", "memory_mb", "shard_mb", "shard_files"),
     "Snapshots": ("keep_snapshots",),
 }

@@ -10,39 +10,49 @@ from functools import partial
 
 from pipeline.read import READERS, Format
 
-#: What is taken of a file, by the format's name.
+_PACKED = "what is compressed, by its own format"
+_ARCHIVED = "each member by its own format, archives in archives too"
+_ROW = "a document a row with a text"
+#: What is taken of a file, by the format's name; formats of which the same is taken are one row of the table.
 TAKEN: Mapping[str, str] = {
-    "gzip": "what is compressed, by its own format; several members in one file; `.tgz` is a tar",
-    "bzip2": "what is compressed, by its own format",
-    "xz": "what is compressed, by its own format",
-    "zstd": "what is compressed, by its own format",
-    "tar": "each member by its own format, archives in archives too",
-    "zip": "each member by its own format, archives in archives too; nothing that needs a password",
-    "warc": "each response and resource record (WARC, WET) of a type that is read: one document, with its URL and date",
-    "html": "one document: its text with the mark-up as evidence, its head, meta data, JSON-LD; also without a suffix",
-    "program": "one document: the page that a program wrote (not the source of one)",
+    "gzip": _PACKED,
+    "bzip2": _PACKED,
+    "xz": _PACKED,
+    "zstd": _PACKED,
+    "tar": _ARCHIVED,
+    "zip": _ARCHIVED,
+    "warc": "a document a page that was fetched (WARC, WET), with its address and date",
+    "html": "one document: the text with the mark-up as evidence, the head, meta data and JSON-LD",
+    "program": "one document: the page that a program wrote, not the source of one",
     "markdown": "one document, with its front matter",
-    "jsonl": "a document a line: a text field, with URL, title and date beside it where there are such",
-    "json": "one document, or one for each object of a list: a text field, as in JSON lines",
+    "jsonl": "a document a line with a text",
+    "json": "a document an object with a text: Elasticsearch, Scrapy, LangChain, news-please, WordPress, answers of APIs",
     "json text": "JSON that is called `.txt` or has no suffix, as JSON",
-    "mbox": "each message, as mail",
-    "mail": "one document: the page of an MHTML file, the body of a mail with its subject, sender and date",
-    "feed": "a document an entry of RSS, Atom or RDF, with its link, title and date",
-    "parquet": "a document a row: a text column, with URL, title and date beside it where there are such",
-    "arrow": "a document a row, as Parquet",
-    "csv": "a document a row, as Parquet; the separator is found",
-    "plain": "one document; also without a suffix",
+    "mbox": "a document a message",
+    "mail": "one document: the page of a saved page (MHTML), the HTML of a message or else its text",
+    "feed": "a document an item of RSS, Atom or RDF, with its full text where the feed has it",
+    "parquet": _ROW,
+    "arrow": _ROW,
+    "csv": _ROW,
+    "plain": "one document; so is text without a suffix",
 }
 #: What is no document, and named in `inputs.skipped` with the reason.
 NOT_READ = (
-    "Everything else is skipped and named in `inputs.skipped` (PDF, Office files, pictures, style sheets, hidden files); a "
-    "file that says it is of a format above and is not, or is damaged, is in `quarantine`."
+    "Everything else is skipped and named in `inputs.skipped`, with what it is: PDF, Office files, pictures, sitemaps, style "
+    "sheets, what is hidden. A file that is called by one of these suffixes and holds no text, or is damaged, is in "
+    "`quarantine`."
 )
 
 
 def formats() -> list[tuple[str, str, str]]:
-    """Name, suffixes and what is taken, a row a format, in the order in which first bytes are tried."""
-    return [(name, " ".join(known.suffixes) or "-", taken(name, known)) for name, known in READERS.items()]
+    """Names, suffixes and what is taken: formats of which the same is taken are one row."""
+    rows: dict[str, list[str]] = {}
+    for name, known in READERS.items():
+        rows.setdefault(taken(name, known), []).append(name)
+    return [
+        (", ".join(names), " ".join(suffix for name in names for suffix in READERS[name].suffixes), what)
+        for what, names in rows.items()
+    ]
 
 
 def taken(name: str, known: Format) -> str:
@@ -59,4 +69,4 @@ def markdown() -> Iterator[str]:
     yield "| format | suffixes | what is read |"
     yield "| --- | --- | --- |"
     for name, suffixes, what in formats():
-        yield f"| {name} | {' '.join(f'`{one}`' for one in suffixes.split()) if suffixes != '-' else ''} | {what} |"
+        yield f"| {name} | {' '.join(f'`{one}`' for one in suffixes.split())} | {what} |"

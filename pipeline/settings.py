@@ -55,11 +55,11 @@ class Settings(BaseModel):
     max_record_mb: int = Field(32, ge=1, description="A larger record goes to quarantine.")
     text_field: str | None = Field(
         None,
-        description="Field or column of JSON, CSV and Parquet records that holds the text; dots lead inside ("
-        "doc.body). None: found by its name and by what it holds.",
+        description="The field or column of JSON, CSV and Parquet records that holds the text; dots lead inside ("
+        "doc.body). Without it, it is found by its name and by what it holds.",
     )
-    url_field: str | None = Field(None, description="... that holds the address.")
-    time_field: str | None = Field(None, description="... that holds the time of publication.")
+    url_field: str | None = Field(None, description="The field or column that holds the address.")
+    time_field: str | None = Field(None, description="The field or column that holds the time of publication.")
     rules: Path | None = Field(None, description="A folder with rule files of your own, beside the built-in.")
     language_backend: Backend = Field("lid176", description="What tells languages of one script apart.")
     language_seed: int = Field(0, ge=0, description="Seed of the langdetect backend; same seed, same answer.")
