@@ -43,7 +43,19 @@ from pipeline.workers.nursery import Nursery
 STYLES = {Label.CONTENT: "green", Label.TITLE: "bold green", Label.METADATA: "cyan"}
 CHAFF_STYLE = "red"
 _TEXT_LIMIT = 5000  # code points of a block that are shown
-_SHOWN = ("title", "kind", "site", "url", "source", "author", "published_at", "media_type", "n_tokens")
+_SHOWN = (
+    "title",
+    "kind",
+    "site",
+    "url",
+    "source",
+    "author",
+    "published_date",
+    "published_at",
+    "published_precision",
+    "media_type",
+    "n_tokens",
+)
 _DOC_ID = re.compile(r"([0-9a-f]{32})(?:-\d+)?")
 _MANY = 5  # duplicates, or records of a file, that are named
 
