@@ -61,7 +61,9 @@ def answer(snapshot: Snapshot, query: str) -> Iterator[Batches | None]:
         with snapshot.duckdb() as connection:
             relation = connection.sql(query)
             yield None if relation is None else relation.to_arrow_reader(_BATCH)
-    except (duckdb.Error, pa.ArrowException, UnicodeEncodeError, RuntimeError) as error:
+    except (duckdb.Error, pa.ArrowException, UnicodeEncodeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of who writes the answer, not of who reads rows
+            raise
         if not isinstance(error, duckdb.ProgrammingError | UnicodeEncodeError) and snapshot.damaged_part():
             raise snapshot.damaged(error) from None
         raise WinnowError(f"The query failed: {one_sentence(str(error))}") from None
@@ -295,6 +297,8 @@ def write_file(batches: Batches, file: Path, form: str, *, keep_out_of: Path) ->
             temporary.unlink(missing_ok=True)
         return file.stat().st_size
     except OSError as error:
+        if error.errno is None:  # it is the query's
+            raise
         mend = MENDS.get(error.errno or 0, "Name a file in a folder that you may write to.")
         raise OutputError(f"{printable(str(file))} cannot be written: {error.strerror or error}.", mend=mend) from None
 

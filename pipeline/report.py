@@ -21,7 +21,7 @@ from pipeline.text.safety import printable
 
 MAX_SHOWN, MAX_ON_PAGE = 20, 200  # records left out in the terminal, on a page
 MAX_NOTICE = 1_000  # characters
-_MAX_SKIPPED = 5  # named in the terminal
+_MAX_SKIPPED, _MAX_WHY = 5, 400  # named in the terminal, and characters of why
 _NAMED, _NAME_CHARS = 2, 60  # raw files that are named in a line, and characters of a name
 #: The page about a run that failed, in the output folder until the next run begins.
 FAILED = "failed.html"
@@ -51,9 +51,7 @@ def print_left_out(left_out: pa.Table, outcome: str, console: Console, *, limit:
             one.reason if one.message == one.reason else f"{one.reason}: {one.message.removeprefix(one.reason + ': ')}"
         )
         style = "yellow" if outcome == "quarantine" else "dim"
-        console.print(
-            Text(f"{outcome}: {name_of(one)}: {printable(why, limit=MAX_NOTICE)}", style=style), soft_wrap=True
-        )
+        console.print(Text(f"{outcome}: {name_of(one)}: {printable(why, limit=_MAX_WHY)}", style=style), soft_wrap=True)
     for mend in dict.fromkeys(_SKIP_MENDS.get(one.reason) for one in rows if outcome == "skipped"):
         if mend:
             console.print(Text(f"skipped: {mend}", style="dim"), soft_wrap=True)

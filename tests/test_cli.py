@@ -284,6 +284,10 @@ def test_help_shows_types_ranges_defaults_and_whole_sentences():
     assert "TEXT" not in shown
 
 
+#: Fails once rows were given already.
+LATE = "case when range > 5000 then 'a' else '1' end"
+
+
 def commands(group=winnow, names=()):
     for name, command in group.commands.items():
         yield [*names, name], command
@@ -321,6 +325,8 @@ def test_every_setting_is_in_a_group_of_the_help():
         (["run", "raw", "--quiet", "--verbose"], "only one can be"),
         (["sql", "select 1", "raw/page.html"], "raw/page.html is a file"),
         (["sql", "select nonsense from documents"], 'The query failed: Binder Error: Referenced column "nonsense"'),
+        (["sql", f"select ({LATE})::int from range(9999)", "--format", "csv"], "The query failed: Conversion Error"),
+        (["sql", f"select ({LATE})::int from range(9999)", "-o", "a.csv"], "The query failed: Conversion Error"),
         (["sql", "select 1", "--format", "parquet"], "-o FILE.parquet"),
         (["sql", "select 1", "-o", "processed/a.csv"], "which only runs write"),
         (["sql", "select 1", "--snapshot", "000099"], "There is no snapshot 000099"),
