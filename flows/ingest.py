@@ -123,9 +123,8 @@ def _came_of(report: RunReport) -> str:
     counts = report.counts
     parts = [f"{counts[name]:,} {name}" for name in ("documents", "duplicates")]
     parts += [f"{counts['quarantined']:,} in quarantine"] if counts["quarantined"] else []
-    files = report.changes
-    changed = ", ".join(f"{n:,} {what}" for what, n in zip(("new", "changed", "gone"), files, strict=True) if n)
-    return f"published {report.snapshot.name}: {', '.join(parts)}; files: {changed or 'none changed'}"
+    files = "what changed is not known" if report.changes is None else report.changes
+    return f"published {report.snapshot.name}: {', '.join(parts)}; files: {files}"
 
 
 def allowed(out: Path) -> Path:

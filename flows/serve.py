@@ -29,8 +29,7 @@ import click
 
 from flows.server import HOST, PrivateServer, as_client, begun, bound, new_secret
 from flows.start import Given, configured, exit_codes, given
-from pipeline.cli import settings_options
-from pipeline.cli_kit import PATH
+from pipeline.cli_kit import PATH, Argument, Command, settings_options
 from pipeline.errors import WinnowError
 from pipeline.settings import ENV_PREFIX
 from pipeline.store.fingerprint import fingerprint
@@ -60,9 +59,9 @@ class Every(click.ParamType):  # type: ignore[type-arg]  # of no type in the old
         return timedelta(**{unit: int(number)})
 
 
-@click.command()
-@click.argument("raw", type=PATH)
-@click.argument("out", type=PATH, default=Path("processed"))
+@click.command(cls=Command)
+@click.argument("raw", cls=Argument, type=PATH, help="The folder of raw files; it is only read.")
+@click.argument("out", cls=Argument, type=PATH, default=Path("processed"), help="The folder that runs publish into.")
 @click.option("--cron", metavar="WORDS", help="When to run: '0 3 * * *' is each night at three.")
 @click.option("--every", type=Every(), help="Or: how long from one run to the next, such as 15m or 1h.")
 @click.option("--timezone", default="UTC", show_default=True, help="Of --cron, by its name: Asia/Shanghai.")

@@ -51,7 +51,7 @@ def end_of(command: Callable[[], object]) -> int:
             return end.code if isinstance(end.code, int) else 0
         except (Exception, Stopped, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, no traceback
             code, said = _stopped(got[0]) if got else verdict(error)
-            _say(said)
+            _say(" ".join([said, *getattr(error, "__notes__", ())] if got else [said]))
             return code
     return 0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli_kit import PATH, say, settings_beside
+from pipeline.cli_kit import PATH, PROCESSED, Argument, Group, say, settings_beside
 from pipeline.errors import RuleError, SettingsError
 from pipeline.settings import Settings
 
@@ -19,17 +19,19 @@ if TYPE_CHECKING:
     from pipeline.sites.lines import SiteLine, SiteLines
 
 RULES = click.option("--rules", "folder", type=PATH, help="A folder with rule files of your own.")
-OUT = click.option("--out", type=PATH, default=Path("processed"), show_default=True, help="Where runs publish.")
+OUT = click.option("--out", type=PATH, default=PROCESSED, show_default=True, help="The folder that runs publish into.")
 _SHOWN_CANDIDATES = 20
 
 
-@click.group()
+@click.group(cls=Group)
 def rules() -> None:
     """List, test and draft the rules, and look at what is learned of a site."""
 
 
 @rules.command("list")
-@click.option("--site", help="Only this site: its file, its template, the general rules at work in it.")
+@click.option(
+    "--site", metavar="DOMAIN", help="Only this site: its file, its template, the general rules at work in it."
+)
 @OUT
 @RULES
 def list_rules(site: str | None, out: Path, folder: Path | None) -> None:
@@ -45,7 +47,7 @@ def list_rules(site: str | None, out: Path, folder: Path | None) -> None:
 
 
 @rules.command("new")
-@click.argument("site")
+@click.argument("site", cls=Argument, help="A domain, like example.org.")
 @OUT
 @RULES
 @click.option("--write", is_flag=True, help="Write it into your folder of rules instead of showing it.")
@@ -77,8 +79,8 @@ def new_rules(site: str, out: Path, folder: Path | None, write: bool) -> None:
 
 
 @rules.command("test")
-@click.argument("pages", required=False, type=PATH)
-@click.option("--rule", "rule_id", help="Of labelled PAGES: the effect of this rule alone.")
+@click.argument("pages", cls=Argument, required=False, type=PATH, help="A folder of labelled pages.")
+@click.option("--rule", "rule_id", metavar="ID", help="Show the effect on labelled PAGES of this rule alone.")
 @OUT
 @RULES
 def check_rules(pages: Path | None, rule_id: str | None, out: Path, folder: Path | None) -> None:

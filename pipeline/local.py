@@ -1,4 +1,4 @@
-"""The command line's runner: local child processes, and a progress bar a stage."""
+"""The command line's runner: local child processes, and what they come to told to whoever shows it."""
 
 from __future__ import annotations
 
@@ -6,35 +6,34 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
+from pipeline.progress import Display, Silent
 from pipeline.run import Runner
 from pipeline.workers.journal import NO_THREAD
 from pipeline.workers.nursery import HERE, TOO_MANY, StoppedError, WorkerError, room_for
 from pipeline.workers.supervise import failure, run_task
 from pipeline.workers.task import Task, TaskResult
 
-_QUIET = Console(quiet=True)
+_SILENT = Silent()
 
 
 @contextlib.contextmanager
-def local_runner(n_workers: int, console: Console = _QUIET) -> Iterator[tuple[Runner, Callable[[str], None]]]:
+def local_runner(n_workers: int, display: Display = _SILENT) -> Iterator[tuple[Runner, Callable[[str], None]]]:
     """A runner with ``n_workers`` children at once, and what tells its display that a stage begins.
 
     Raises WorkerError when the machine refuses a thread.
     """
-    bars = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description:<9}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=False,
-    )
-    with _threads_refused(), ThreadPoolExecutor(n_workers) as threads, room_for(n_workers), bars:
-        yield lambda tasks: _run_all(tasks, threads, bars), lambda name: _begin(bars, name)
+    with _shown(display), _threads_refused(), ThreadPoolExecutor(n_workers) as threads, room_for(n_workers):
+        yield lambda tasks: _run_all(tasks, threads, display), display.begin
+
+
+@contextlib.contextmanager
+def _shown(display: Display) -> Iterator[None]:
+    well = False
+    try:
+        yield
+        well = True
+    finally:
+        display.close(well=well)
 
 
 @contextlib.contextmanager
@@ -47,20 +46,12 @@ def _threads_refused() -> Iterator[None]:
         raise WorkerError("The machine refuses another thread.", mend=TOO_MANY) from None
 
 
-def _begin(bars: Progress, name: str) -> None:
-    for task in bars.tasks:
-        bars.update(task.id, total=task.completed or 1, completed=task.completed or 1)
-    bars.add_task(name, total=None)
-
-
-def _run_all(tasks: Sequence[Task], threads: ThreadPoolExecutor, bars: Progress) -> list[TaskResult]:
-    bar = bars.tasks[-1].id
-    bars.update(bar, total=sum(task.n_records for task in tasks))
+def _run_all(tasks: Sequence[Task], threads: ThreadPoolExecutor, display: Display) -> list[TaskResult]:
+    display.expect(tasks)
 
     def one(task: Task) -> TaskResult:
-        result = run_task(task, lambda n: bars.advance(bar, n))
-        if result.reused:
-            bars.advance(bar, task.n_records)
+        result = run_task(task, lambda n: display.advance(task, n))
+        display.done(task, result)
         return result
 
     with HERE.stoppable(tasks) as stop:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pyarrow as pa
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from pipeline.progress import duration
 from pipeline.stages.outcomes import FailedRun, RunReport, by_reason, n_left_out, name_of, shown
 from pipeline.store.files import write_synced
 from pipeline.store.marks import is_file
@@ -20,6 +21,8 @@ from pipeline.text.safety import printable
 
 MAX_SHOWN, MAX_ON_PAGE = 20, 200  # records left out in the terminal, on a page
 MAX_NOTICE = 1_000  # characters
+_MAX_SKIPPED, _MAX_WHY = 5, 400  # named in the terminal, and characters of why
+_NAMED, _NAME_CHARS = 2, 60  # raw files that are named in a line, and characters of a name
 #: The page about a run that failed, in the output folder until the next run begins.
 FAILED = "failed.html"
 REPORT = "report.html"
@@ -27,33 +30,109 @@ REPORT = "report.html"
 _GENERATOR, _HEAD = b'<meta name="generator" content="Winnow">', 200
 
 
-def print_report(report: RunReport, console: Console) -> None:
-    """Print notices, one line a quarantined record, counts, and where the snapshot lies."""
+def print_report(report: RunReport, console: Console, *, everything: bool = False) -> None:
+    """Print what a run came to: notices, what was left out, files and records by what became of them, next steps."""
     for sentence in report.notices:
-        console.print(Text(f"note: {printable(sentence, limit=MAX_NOTICE)}", style="cyan"))
-    print_left_out(report.left_out, "quarantine", console)
-    console.print(_counts_table(report))
-    what = "published" if report.published else "nothing new, still"
-    where = printable(str(report.snapshot.path), limit=MAX_NOTICE)
-    console.print(Text(f"{what} snapshot {report.snapshot.name} in {where}"))
+        console.print(Text(f"note: {printable(sentence, limit=MAX_NOTICE)}", style="cyan"), soft_wrap=True)
+    for outcome, limit in (("quarantine", MAX_SHOWN), ("skipped", _MAX_SKIPPED)):
+        print_left_out(report.left_out, outcome, console, limit=report.left_out.num_rows if everything else limit)
+    for line in (_headline(report), *summary(report)):
+        console.print(Text(line), soft_wrap=True)
+    width = max(len(what) for what, _ in next_steps(report))
+    for what, command in next_steps(report):
+        console.print(Text.assemble((f"  {what:<{width}}  ", "dim"), command), soft_wrap=True)
 
 
-def print_left_out(left_out: pa.Table, outcome: str, console: Console) -> None:
+def print_left_out(left_out: pa.Table, outcome: str, console: Console, *, limit: int = MAX_SHOWN) -> None:
     """Print a line each of the first rows of LEFT_OUT with this outcome, and how many records more there are."""
-    rows = shown(left_out, MAX_SHOWN, outcome)
+    rows = shown(left_out, limit, outcome)
     for one in rows:
-        console.print(Text(f"{outcome}: {name_of(one)}: {one.reason}: {printable(one.message)}", style="yellow"))
-    if more := n_left_out(left_out, outcome) - len(rows):
-        console.print(f"... and {more:,} more records")
+        why = (
+            one.reason if one.message == one.reason else f"{one.reason}: {one.message.removeprefix(one.reason + ': ')}"
+        )
+        style = "yellow" if outcome == "quarantine" else "dim"
+        console.print(Text(f"{outcome}: {name_of(one)}: {printable(why, limit=_MAX_WHY)}", style=style), soft_wrap=True)
+    for mend in dict.fromkeys(_SKIP_MENDS.get(one.reason) for one in rows if outcome == "skipped"):
+        if mend:
+            console.print(Text(f"skipped: {mend}", style="dim"), soft_wrap=True)
+    if more := n_left_out(left_out, outcome) - sum(one.n_records for one in rows):
+        console.print(f"{outcome}: ... and {more:,} more {'record' if more == 1 else 'records'}")
 
 
-def _counts_table(report: RunReport) -> Table:
-    table = Table(box=None, show_edge=False, padding=(0, 2, 0, 0))
-    names = ("files", "records", "documents", "duplicates", "quarantined", "skipped")
-    for name in names:
-        table.add_column(name, justify="right")
-    table.add_row(*(f"{report.counts[name]:,}" for name in names))
-    return table
+#: What to do about what was skipped, by the reason.
+_SKIP_MENDS = {
+    "unsupported type": "`winnow formats` lists what is read.",
+    "hidden": "A name that begins with a dot is hidden and not read: rename the file, if it is a document.",
+    "symbolic link": "Links are not followed: put a copy of the file in its place, if it is a document.",
+}
+
+
+def _headline(report: RunReport) -> str:
+    seconds, name = duration(sum(report.seconds.values())), report.snapshot.name
+    if report.published:
+        return f"Published snapshot {name} in {seconds}."
+    created = str(report.snapshot.manifest.get("created_at"))[:16].replace("T", " ")
+    return f"Nothing new: snapshot {name} of {created} UTC stays live. Looked in {seconds}."
+
+
+def summary(report: RunReport) -> list[str]:
+    """Two lines: what is new, changed and gone among the raw files, and what became of the records."""
+    counts, changes = report.counts, report.changes
+    n_files = f"{counts['files']:,} raw {'file' if counts['files'] == 1 else 'files'}"
+    parent = report.snapshot.manifest.get("parent")
+    against = f" against snapshot {parent}" if parent and report.published else ""
+    if changes is None:
+        files = f"{n_files}; what changed{against} is not known"
+    elif not changes.each():
+        files = f"{n_files}, the same as before"
+    else:
+        parts = [f"{n:,} {what}{_names(first, n)}" for what, n, first in changes.each()]
+        files = f"{n_files}{against}: {', '.join(parts)}"
+    names = ("documents", "duplicates", "quarantined", "skipped")
+    parts = [f"{counts[name]:,} {name.removesuffix('s') if counts[name] == 1 else name}" for name in names]
+    n_records = f"{counts['records']:,} {'record' if counts['records'] == 1 else 'records'}"
+    return [f"  {files}.", f"  {n_records}: {', '.join(parts)}."]
+
+
+def _names(first: Sequence[str], n: int) -> str:
+    named = ", ".join(printable(path, limit=_NAME_CHARS) for path in first[:_NAMED])
+    return f" ({named}{', ...' if n > _NAMED else ''})" if first else ""
+
+
+def next_steps(report: RunReport) -> list[tuple[str, str]]:
+    """What to do now: in a word or two, and the command or file for it."""
+    folder = report.snapshot.path
+    out = printable(shlex.quote(str(folder.parent.parent)), limit=MAX_NOTICE)
+    steps = [("report", printable(str(folder / REPORT), limit=MAX_NOTICE))]
+    steps += [("look", f'winnow sql "select path, lang, title from documents" {out}')]
+    if report.counts["quarantined"]:
+        steps += [("quarantine", f'winnow sql "select path, member, reason, message from quarantine" {out}')]
+        steps += [("try again", f"winnow retry {out}, then run again")]
+    return steps
+
+
+def report_events(report: RunReport, limit: int = MAX_ON_PAGE) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a run came to as events with their facts, for a log that programs read."""
+    for sentence in report.notices:
+        yield "notice", {"message": sentence}
+    for outcome in ("quarantine", "skipped"):
+        for one in shown(report.left_out, limit, outcome):
+            about = {"path": one.path, "member": one.member, "stage": one.stage, "reason": one.reason}
+            yield outcome, {**about, "message": one.message, "n_records": one.n_records}
+    changes = report.changes
+    yield (
+        "run_done",
+        {
+            "published": report.published,
+            "snapshot": report.snapshot.name,
+            "folder": str(report.snapshot.path),
+            "counts": dict(report.counts),
+            "files": None if changes is None else {n: getattr(changes, n) for n in ("new", "changed", "gone")},
+            "seconds": dict(report.seconds),
+            "cpu_seconds": {"run": report.run_cpu_seconds, "workers": report.cpu_seconds},
+            "peak_mb": {"run": report.run_peak_mb, "workers": report.peak_mb},
+        },
+    )
 
 
 _ENVIRONMENT = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)

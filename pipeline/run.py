@@ -6,6 +6,7 @@ line's uses local child processes (``pipeline.local``), the flow's submits a Pre
 
 from __future__ import annotations
 
+import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,10 +21,11 @@ import pyarrow.parquet as pq
 
 from pipeline.boilerplate.rule_format import apply_choices, choices_of
 from pipeline.boilerplate.rules import load_choices, load_rules
-from pipeline.errors import OutputError, WinnowError
+from pipeline.errors import OutputError, RawFolderError, SnapshotError, WinnowError
+from pipeline.metrics import keep_metrics
 from pipeline.read.scan import ScannedFile, portable_path, scan
 from pipeline.report import drop_failure, write_failure
-from pipeline.safe_path import inside, take_nothing_from
+from pipeline.safe_path import inside, is_address, take_nothing_from
 from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.stages.dedup import deduplicate, verdict_fingerprints
@@ -31,10 +33,11 @@ from pipeline.stages.learn import Learned, learn, load_learned, save_learned
 from pipeline.stages.left_out import LEFT_OUT, gathered
 from pipeline.stages.outcomes import (
     FailedRun,
+    FileChanges,
     Outcomes,
     RunReport,
     changing_files,
-    files_changed,
+    file_changes,
     left_out_by_scan,
     left_out_in,
     passing,
@@ -91,12 +94,13 @@ class _Course:
 
     runner: Runner
     on_stage: Callable[[str], None]
-    seconds: dict[str, float] = field(default_factory=dict)  # wall course, by stage
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    cpu_before: float = field(default_factory=time.process_time)
+    seconds: dict[str, float] = field(default_factory=dict)  # wall clock, by stage
     begun: list[tuple[str, Path]] = field(default_factory=list)  # stage and folder of each task
     results: list[TaskResult] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)  # sentences for people
     left_out: pa.Table = field(default_factory=LEFT_OUT.empty_table)  # by the scan
-    changes: tuple[int, int, int] = (0, 0, 0)  # raw files new, changed and gone
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -171,7 +175,7 @@ def run(
             course.say(sentence)
         before = live_or_salvaged(out)
         reusable = before is not None and same_schema(before)  # else its parts lack columns: all are made again
-        work = Work(raw.absolute(), out.absolute(), settings, datetime.now(UTC), fitted(settings), before)
+        work = Work(raw.absolute(), out.absolute(), settings, course.started, fitted(settings), before)
         for sentence in work.fitted.notices:
             course.say(sentence)
         with _failing(work, course):
@@ -184,11 +188,23 @@ def run(
                 scanned = list(scan(raw, known, copies=work.copies(), max_file_bytes=most))
             report = _run(work, scanned, course, parent=before if reusable and not full else None)
             work.end()
+        if lost := keep_metrics(report, work.out):
+            report = replace(report, notices=(*report.notices, lost))
     return report
 
 
 def _keep_apart(raw: Path, out: Path) -> None:
-    """Raise OutputError where a run would read what runs write, or nothing could be written under the name."""
+    """Raise OutputError where a run would read what runs write, or nothing could be written under the name.
+
+    Raises RawFolderError when the raw folder is no folder of this machine.
+    """
+    if is_address(str(raw)):
+        raise RawFolderError(
+            f"{printable(str(raw))} is an address, and a run reads a folder of this machine alone.",
+            mend="Fetch or mount it, then name the folder.",
+        )
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"The output folder {printable(str(out))} is a file.", mend="Name a new or an empty folder.")
     if inside(out, raw):
         raise OutputError(
             f"The output folder {printable(str(out))} is, or lies in, the raw folder {printable(str(raw))}.",
@@ -221,13 +237,13 @@ def _failing(work: Work, course: _Course) -> Iterator[None]:
 def _run(work: Work, scanned: Sequence[ScannedFile], course: _Course, *, parent: Snapshot | None) -> RunReport:
     inputs = [one for one in scanned if isinstance(one, RawInput)]
     left_out = course.left_out = left_out_by_scan(scanned)
-    course.changes = files_changed(inputs, work.before)
     depends_on, settings = dependencies_of(work.settings), work.settings
     collection = collection_fingerprint(inputs, _names_and_reasons(left_out), depends_on, settings)
     again = files_to_retry(parent, work.limits, pending(work.out)) if parent else frozenset()
     if parent is not None and parent.manifest["collection"] == collection and in_place(parent) and not again:
         _clear_up(work, parent, inputs)
-        return _report(parent, False, parent.manifest["counts"], course, quarantined_before(parent))
+        before = quarantined_before(parent)
+        return _report(parent, False, parent.manifest["counts"], course, before, FileChanges())
     with course.stage("clean"):
         forget(work.packs, again)
         packs, failed = _clean(work, inputs, depends_on, course)
@@ -269,7 +285,14 @@ def _run(work: Work, scanned: Sequence[ScannedFile], course: _Course, *, parent:
         manifest["state"] = {"packs": [one.name for one in packs], "finished": [one.folder.name for one in finished]}
         snapshot = publish(work.out, staged, manifest=manifest, keep=settings.keep_snapshots)
         _clear_up(work, snapshot, inputs)
-    return _report(snapshot, True, outcomes.counts, course, left_out)
+    return _report(snapshot, True, outcomes.counts, course, left_out, _changes(work.before, snapshot))
+
+
+def _changes(before: Snapshot | None, now: Snapshot) -> FileChanges | None:
+    """What is new, changed or gone; None where the snapshot before is damaged."""
+    with suppress(SnapshotError):
+        return file_changes(before, now)
+    return None
 
 
 def _clear_up(work: Work, snapshot: Snapshot, inputs: Sequence[RawInput]) -> None:
@@ -393,7 +416,12 @@ def _stop_if_broken(left_out: pa.Table, packs: Sequence[Pack]) -> None:
 
 
 def _report(
-    snapshot: Snapshot, published: bool, counts: Mapping[str, int], course: _Course, left_out: pa.Table
+    snapshot: Snapshot,
+    published: bool,
+    counts: Mapping[str, int],
+    course: _Course,
+    left_out: pa.Table,
+    changes: FileChanges | None,
 ) -> RunReport:
     return RunReport(
         snapshot=snapshot,
@@ -403,6 +431,9 @@ def _report(
         left_out=left_out,
         cpu_seconds=sum(one.cpu_seconds for one in course.results),
         peak_mb=max((one.peak_mb for one in course.results), default=0.0),
-        changes=course.changes,
         notices=tuple(course.notices),
+        changes=changes,
+        started=course.started,
+        run_cpu_seconds=time.process_time() - course.cpu_before,
+        run_peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )

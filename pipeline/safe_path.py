@@ -7,6 +7,7 @@ a folder of scraped files would run what lies there under a module's name.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Mapping
@@ -18,6 +19,18 @@ _INSTALLED = (
     *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
     str(Path(__file__).parent.parent),
 )
+
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def is_address(name: str) -> bool:
+    """True for a URL or what is left of one that went for a path, unless there is such a file or folder.
+
+    >>> is_address("s3://bucket/raw"), is_address("s3:/bucket/raw"), is_address("/data/s3:/raw"), is_address("C:/raw")
+    (True, True, False, False)
+    """
+    return _ADDRESS.match(name) is not None and not os.path.lexists(name.split("/", 1)[0])
 
 
 def inside(path: Path | str, folder: Path | str) -> bool:

@@ -46,7 +46,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, title="Winnow settings")
 
-    workers: int = Field(0, ge=0, le=1024, description="Child processes at once; 0 means one a core.")
+    workers: int = Field(0, ge=0, le=1024, description="How many child processes work at once; 0 means one a core.")
     shard_mb: int = Field(64, ge=1, le=4096, description="Raw megabytes a shard holds at most.")
     shard_files: int = Field(2000, ge=1, le=100_000, description="Raw files a shard holds at most.")
     memory_mb: int = Field(3072, ge=512, description="Address space of a child process, in megabytes.")
@@ -55,25 +55,27 @@ class Settings(BaseModel):
     max_record_mb: int = Field(32, ge=1, description="A larger record goes to quarantine.")
     text_field: str | None = Field(
         None,
-        description="Field or column of JSON, CSV and Parquet records that holds the text; dots lead inside ("
-        "doc.body). None: found by its name and by what it holds.",
+        description="The field or column of JSON, CSV and Parquet records that holds the text; dots lead inside ("
+        "doc.body). Without it, it is found by its name and by what it holds.",
     )
-    url_field: str | None = Field(None, description="... that holds the address.")
-    time_field: str | None = Field(None, description="... that holds the time of publication.")
+    url_field: str | None = Field(None, description="The field or column that holds the address.")
+    time_field: str | None = Field(None, description="The field or column that holds the time of publication.")
     rules: Path | None = Field(None, description="A folder with rule files of your own, beside the built-in.")
     language_backend: Backend = Field("lid176", description="What tells languages of one script apart.")
     language_seed: int = Field(0, ge=0, description="Seed of the langdetect backend; same seed, same answer.")
     template_documents: int = Field(
         5, ge=2, description="A line must recur in this many documents of a site to become its template."
     )
-    template_share: float = Field(0.25, gt=0, le=1, description="... and in this share of the site's documents.")
+    template_share: float = Field(
+        0.25, gt=0, le=1, description="It must also recur in this share of the site's documents."
+    )
     near_jaccard: float = Field(
         0.5, gt=0, le=1, description="Documents at least this similar (Jaccard of shingles) are duplicates."
     )
     near_containment: float = Field(
-        0.8, gt=0, le=1, description="So is a document of which this share of shingles is in another."
+        0.8, gt=0, le=1, description="A document of which this share of shingles is in another is a duplicate, too."
     )
-    keep_snapshots: int = Field(10, ge=1, description="Old snapshots that are kept.")
+    keep_snapshots: int = Field(10, ge=1, description="How many snapshots are kept.")
 
     @field_validator("rules", mode="before")
     @classmethod

@@ -33,6 +33,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from pipeline.local import local_runner
+from pipeline.progress import Lines
 from pipeline.report import print_report, write_report
 from pipeline.run import run
 from pipeline.settings import Settings
@@ -176,7 +177,7 @@ def _run_inside(work: Path, record_seconds: int) -> None:
     console = Console(width=200)
     settings = Settings(workers=2, record_seconds=record_seconds)
     start = time.perf_counter()
-    with local_runner(settings.n_workers, console) as (runner, on_stage):
+    with local_runner(settings.n_workers, Lines(console.print)) as (runner, on_stage):
 
         def begin(stage: str) -> None:
             if stage == "clean":

@@ -22,9 +22,10 @@ LAYERS = (
     ("read", "recipe", "store"),
     ("workers",),
     ("stages",),
-    ("report", "drift"),
+    ("progress",),
+    ("report", "drift", "metrics"),
     ("run",),
-    ("api", "local", "sites", "explain"),
+    ("api", "formats", "local", "query", "sites", "explain"),
     ("cli", "cli_kit", "cli_rules"),
     ("__main__",),
 )
@@ -34,8 +35,9 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 PARSERS = ("pipeline.read", "pipeline.text.decode", "pipeline.extract", "pipeline.recipe")
 CHILDREN = ("pipeline.stages.child", "pipeline.stages.children", "pipeline.stages.cleaned", "pipeline.stages.finished")
 HARMLESS = {"pipeline.read.scan", "pipeline.read.limits"}
-#: ``api`` parses by its purpose: who calls ``pipeline.clean`` asks for the stages in their own process.
-OWN_PROCESS = {"pipeline.api"}
+#: ``api`` parses by its purpose: who calls ``pipeline.clean`` asks for the stages in their own process. ``formats`` looks
+#: at the table of readers and calls none.
+OWN_PROCESS = {"pipeline.api", "pipeline.formats"}
 
 
 def modules(package):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import InvariantError, Reason, Rejection, SnapshotError
+from pipeline.errors import InvariantError, Reason, Rejection
 from pipeline.read.limits import Skipped
 from pipeline.schema import INPUTS, QUARANTINE, sort_rows
 from pipeline.stages.left_out import LEFT_OUT, LeftOut, gathered, left_out_table, quarantined, skipped
@@ -58,6 +58,28 @@ class Outcomes:
 
 
 @dataclass(frozen=True, slots=True)
+class FileChanges:
+    """The raw files against those of the snapshot before: how many, and the first of them by name."""
+
+    new: int = 0
+    changed: int = 0
+    gone: int = 0
+    first_new: tuple[str, ...] = ()
+    first_changed: tuple[str, ...] = ()
+    first_gone: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """In words: "2 new, 1 gone", or "none changed"."""
+        return ", ".join(f"{n:,} {what}" for what, n, _ in self.each()) or "none changed"
+
+    def each(self) -> list[tuple[str, int, tuple[str, ...]]]:
+        """What there is: new, changed or gone, how many, and the first of them."""
+        numbers = (self.new, self.changed, self.gone)
+        first = (self.first_new, self.first_changed, self.first_gone)
+        return [one for one in zip(("new", "changed", "gone"), numbers, first, strict=True) if one[1]]
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """What a run came to."""
 
@@ -68,8 +90,11 @@ class RunReport:
     left_out: pa.Table  # LEFT_OUT: quarantined or skipped
     cpu_seconds: float  # of the child processes
     peak_mb: float  # of the largest child process
-    changes: tuple[int, int, int] = (0, 0, 0)  # raw files new, changed and gone since the snapshot before
     notices: tuple[str, ...] = ()  # what people should know beside the counts, a sentence each, said once
+    changes: FileChanges | None = None  # None where the snapshot before cannot tell
+    started: datetime | None = None
+    run_cpu_seconds: float = 0.0  # of the process that runs all
+    run_peak_mb: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +106,22 @@ class FailedRun:
     seconds: Mapping[str, float]  # wall clock, by stage; it failed in the last
     shards: Mapping[str, tuple[int, int]]  # by stage: done, and how many there are
     left_out: pa.Table  # LEFT_OUT: quarantined or skipped so far
+
+
+def file_changes(before: Snapshot | None, now: Snapshot) -> FileChanges:
+    """Which raw files are new, changed (by their hash) or gone. Raises SnapshotError."""
+    columns = ["path", "raw_sha256"]
+    new = now.table("inputs", columns)
+    old = new.slice(0, 0) if before is None else before.table("inputs", columns)
+    paths, known = new["path"].combine_chunks(), old["path"].combine_chunks()
+    at = pc.index_in(paths, value_set=known)
+    before_it = pc.fill_null(old["raw_sha256"].combine_chunks().take(at), "")
+    differs = pc.and_(pc.is_valid(at), pc.not_equal(pc.fill_null(new["raw_sha256"].combine_chunks(), ""), before_it))
+    found = [paths.filter(pc.is_null(at)), paths.filter(differs)]
+    found.append(known.filter(pc.invert(pc.is_in(known, value_set=paths))))
+    n_new, n_changed, n_gone = map(len, found)
+    new_names, changed_names, gone_names = (tuple(one.slice(0, _MOST_NAMED).to_pylist()) for one in found)
+    return FileChanges(n_new, n_changed, n_gone, new_names, changed_names, gone_names)
 
 
 def name_of(one: LeftOut) -> str:
@@ -178,24 +219,6 @@ def _named(paths: Sequence[str]) -> str:
     shown = ", ".join(printable(path) for path in paths[:_MOST_NAMED])
     more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
     return f"{len(paths)} {'file' if len(paths) == 1 else 'files'} ({shown}{more}):"
-
-
-def files_changed(inputs: Sequence[RawInput], before: Snapshot | None) -> tuple[int, int, int]:
-    """How many raw files are new, changed in their bytes, and gone since a snapshot.
-
-    All are new without one, and without one whose list of files can be read.
-    """
-    if before is None:
-        return len(inputs), 0, 0
-    try:
-        table = before.table("inputs", ["path", "raw_sha256"])
-    except SnapshotError:
-        return len(inputs), 0, 0
-    table = table.filter(pc.is_valid(table["raw_sha256"]))
-    known = dict(zip(table["path"].to_pylist(), table["raw_sha256"].to_pylist(), strict=True))
-    new = sum(one.path not in known for one in inputs)
-    changed = sum(known.get(one.path, one.sha256) != one.sha256 for one in inputs)
-    return new, changed, len(known) + new - len(inputs)
 
 
 def with_runs(left_out: pa.Table, changing: Mapping[str, int]) -> pa.Table:

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.errors import OutputError
+from pipeline.safe_path import is_address
 from pipeline.store.files import link_or_copy, sync
 from pipeline.store.marks import SEAL, file_sha256, is_file, is_folder, unsealed
 from pipeline.text.safety import printable
@@ -71,9 +72,10 @@ def in_size(file: Path, part: Part) -> bool:
 
 LATEST, CURRENT, SNAPSHOTS, STATE, LOCK = "LATEST", "current", "snapshots", ".state", ".lock"
 #: In ``STATE``: what only the run under way needs; cleaned and finished records, a folder each; the templates learned;
-#: the raw files as the last run saw them; records that are to be tried again.
+#: the raw files as the last run saw them; records that are to be tried again; what the last run took.
 RUN, PACKS, FINISHED = f"{STATE}/run", f"{STATE}/packs", f"{STATE}/finished"
 LEARNED, INPUTS_KEPT, RETRY = f"{STATE}/learned.kept", f"{STATE}/inputs.kept", f"{STATE}/retry.json"
+LAST_RUN = f"{STATE}/last_run.json"
 MANIFEST = "_manifest.json"
 #: In a snapshot: LATEST has named it, so that it is no leftover of a killed run.
 PUBLISHED = "_published"
@@ -133,6 +135,11 @@ def pointed(out: Path) -> str | None:
 
 def check_path(out: Path) -> Path:
     """The path of an output folder, whole. Raises OutputError for one that readers of Parquet cannot be told."""
+    if is_address(str(out)):
+        raise OutputError(
+            f"{printable(str(out))} is an address, and Winnow publishes into a folder of this machine alone.",
+            mend="Name one; what is published can be copied elsewhere.",
+        )
     out = out.absolute()
     said = str(out)
     if "\0" in said or "\\" in said or any("\ud800" <= sign <= "\udfff" for sign in said):

@@ -55,7 +55,7 @@ _AGAIN = "Run again, which makes it anew, or roll back: `winnow snapshots list` 
 #: What we put into a snapshot, by its place there.
 _FILES = re.compile(
     rf"(?:{'|'.join(DATASETS)})/(?:[0-9a-f]{{32}}\.parquet|[0-9a-f]{{8}}\.tmp)"
-    rf"|_manifest\.json|{re.escape(OURS)}.*|report\.html|{PUBLISHED}|{ONCE_LIVE}"
+    rf"|_manifest\.json|{re.escape(OURS)}.*|report\.html|metrics\.prom|{PUBLISHED}|{ONCE_LIVE}"
 )
 
 

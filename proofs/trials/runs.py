@@ -213,6 +213,6 @@ def tree(out: Path) -> dict[str, str]:
         elif path.is_dir():
             found[name + "/"] = ""
         else:
-            dated = "/runs/" in name or path.name in {"_manifest.json", "report.html"}
+            dated = "/runs/" in name or path.name in {"_manifest.json", "report.html", "metrics.prom"}
             found[name] = "" if dated else hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return found
