@@ -227,7 +227,7 @@ def learn_templates(rows: pa.Table, *, min_documents: int = 4, min_share: float 
     prosaic = np.where(np.isnan(score), tokens >= PROSE, score >= CONTENT_SCORE)
     prosaic &= (tokens < PROSE) | (n_documents < AMPLE)
     needed = np.where(prosaic, max(CONTENT_SHARE, min_share), min_share)
-    recurs = (n_documents >= min_documents) & (share >= needed)
+    recurs = (n_documents >= min_documents + prosaic) & (share >= needed)  # an article posted again, cut each time
     text = ~recurs[lines.line] & (_likely(lines) >= CONTENT_SCORE)
     recurs &= (tokens >= PROSE) | (score < CHAFF_SCORE) | ~amid_text(lines, text)
     learned = np.flatnonzero(in_frame(lines, recurs, n_documents, first))
