@@ -186,6 +186,9 @@ def run_forked(jobs: Mapping[Hashable, Callable[[], Any]], *, at_once: int) -> d
 
 def _write(job: Callable[[], Any], file: Path) -> None:
     file.write_bytes(pickle.dumps(job()))
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)  # what libraries do at the exit of a process is their parent's
 
 
 def judged(pages: Sequence[Page], vocabulary: Vocabulary, folds: Sequence[Sequence[Weights]]) -> list[Floats]:
