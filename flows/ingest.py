@@ -12,6 +12,7 @@ if __name__ == "__main__":
 
     command()  # never returns; it leaves the raw folder before it imports this module anew, and with it Prefect
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,18 @@ from pipeline.workers.task import Task, TaskResult
 SILENT = Form()
 #: Quarantined records, and reasons with their counts, that are lines of the log.
 MAX_LOGGED = 20
+
+
+class _Told(logging.Filter):
+    """An error that a user can mend was told as the run's end: the engine need not log it with its traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is something else."""
+        return not (record.exc_info and isinstance(record.exc_info[1], WinnowError))
+
+
+for _name in ("prefect.flow_runs", "prefect.engine"):
+    logging.getLogger(_name).addFilter(_Told())
 
 
 @prefect_task(persist_result=False, cache_policy=NO_CACHE)
