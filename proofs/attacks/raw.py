@@ -145,7 +145,7 @@ def alike_by_size_and_time(ground: Ground) -> str:
     for file in raw.iterdir():
         file.touch()
     done = command("winnow", "run", raw, ground.folder / "out", cwd=ground.folder)
-    return unlike(done, 0, "nothing new")
+    return unlike(done, 0, "Nothing new")
 
 
 def appended_on_every_run(ground: Ground) -> str:

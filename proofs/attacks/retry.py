@@ -64,9 +64,11 @@ def asked_for(ground: Ground) -> str:
     wrong = unlike(command("winnow", "run", raw, out, cwd=ground.folder), 0)
     for words in retry:
         wrong = wrong or unlike(command("winnow", *words, cwd=ground.folder), 2, "winnow: ")
-    wrong = wrong or unlike(command("winnow", "retry", out, "--reason", "empty", cwd=ground.folder), 0, "1 records")
-    wrong = wrong or unlike(command("winnow", "run", raw, out, cwd=ground.folder), 0, "published")
-    return wrong or unlike(command("winnow", "run", raw, out, cwd=ground.folder), 0, "nothing new")
+    wrong = wrong or unlike(
+        command("winnow", "retry", out, "--reason", "empty", cwd=ground.folder), 0, "1 record again"
+    )
+    wrong = wrong or unlike(command("winnow", "run", raw, out, cwd=ground.folder), 0, "Published")
+    return wrong or unlike(command("winnow", "run", raw, out, cwd=ground.folder), 0, "Nothing new")
 
 
 def _stories(raw: Path, n: int) -> None:
