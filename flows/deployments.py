@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 from typing import Any
@@ -58,7 +59,7 @@ def _end_with_parent() -> None:
     """Whoever began us holds the other end of standard input: when it closes, it is gone or wants us gone."""
     while sys.stdin.buffer.read(1):
         pass
-    os.kill(os.getpid(), 15)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

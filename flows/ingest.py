@@ -126,7 +126,7 @@ def _ingest(raw: str, out: str, settings: Form, *, full: bool, strict: bool) -> 
     _tell(report, logger, real_out)
     if strict and report.counts["quarantined"]:
         raise StrictError(f"{report.counts['quarantined']} records are in quarantine and the run is strict.")
-    return ended(_came_of(report), dict(report.counts))  # type: ignore[no-any-return]
+    return ended(_came_of(report), dict(report.counts))  # type: ignore[no-any-return]  # a state, as above
 
 
 def _came_of(report: RunReport) -> str:

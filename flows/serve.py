@@ -27,7 +27,7 @@ from typing import Any
 
 import click
 
-from flows.server import HOST, PrivateServer, as_client, begun, bound, new_secret
+from flows.server import HOST, PrivateServer, as_client, begun, bound, end, new_secret
 from flows.start import Given, configured, exit_codes, given
 from pipeline.cli_kit import PATH, Argument, Command, settings_options
 from pipeline.errors import WinnowError
@@ -98,12 +98,11 @@ def serve(
         with _locked_home(this.out) as home:
             _limit_runs(this, values)
             schedule = {"cron": cron, "every": every.total_seconds() if every else None, "timezone": timezone}
-            with _stopping() as stopped:
-                if api_url:
-                    configured()
-                    _keep_going(None, _runner(this, schedule), stopped)
-                else:
-                    _with_server(this, schedule, port, home, stopped)
+            if api_url:
+                configured()
+                _keep_going(None, _runner(this, schedule))
+            else:
+                _with_server(this, schedule, port, home)
 
 
 def _check_schedule(cron: str | None, timezone: str) -> None:
@@ -119,7 +118,7 @@ def _check_schedule(cron: str | None, timezone: str) -> None:
         ) from None
 
 
-def _with_server(this: Given, schedule: dict[str, Any], port: int, home: Path, stopped: Callable[[], bool]) -> None:
+def _with_server(this: Given, schedule: dict[str, Any], port: int, home: Path) -> None:
     secret, is_new = _secret(home)
     with _listener(port) as listener:
         server = Kept("The Prefect server", lambda: begun(listener, secret, home=home).process)
@@ -132,9 +131,9 @@ def _with_server(this: Given, schedule: dict[str, Any], port: int, home: Path, s
             shown = f"password {password}" if is_new else f"the password is in {printable(str(home / 'secret'))}"
             click.echo(f"Prefect's UI: {address}  (user {user}, {shown})")
             os.environ |= {**as_client(own.url, secret), "PREFECT_UI_URL": address}
-            _keep_going(server, _runner(this, schedule), stopped)
+            _keep_going(server, _runner(this, schedule))
         finally:
-            server.end(5)
+            end(server.process, 5)
 
 
 @dataclass(slots=True)
@@ -156,40 +155,28 @@ class Kept:
         if self._due is not None and now >= self._due:
             self.process, self._due = self.start(), None
         if self._due is None and (code := self.process.poll()) is not None:
-            self._ends = [end for end in self._ends if end > now - 3600] + [now]
-            if len(self._ends) > MAX_ENDS or (code == 2 and len(self._ends) == 1):
+            self._ends = [at for at in self._ends if at > now - 3600] + [now]
+            if len(self._ends) > MAX_ENDS:
                 raise WinnowError(f"{self.name} ended ({code}) and does not stay.", mend="What it said stands above.")
             click.echo(f"{self.name} ended ({code}); it is started again.", err=True)
             self._due = now + AGAIN_SECONDS
 
-    def end(self, seconds: float) -> None:
-        """Ask it to end, and kill it, with all that it started, when it has not in so many seconds."""
-        if self.process.stdin:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
-        with contextlib.suppress(ProcessLookupError):
-            self.process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(seconds)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
 
-
-def _keep_going(
-    server: Kept | None, start_runner: Callable[[], subprocess.Popen[bytes]], stopped: Callable[[], bool]
-) -> None:
+def _keep_going(server: Kept | None, start_runner: Callable[[], subprocess.Popen[bytes]]) -> None:
     """Carry out runs until somebody stops it; then no process is left. Raises WinnowError."""
-    runner = Kept("What carries out the runs", start_runner)
-    try:
-        while not stopped():
-            time.sleep(TICK)
-            for one in filter(None, (server, runner)):
-                one.look()
-    finally:
-        click.echo("Stopping; a run under way is cancelled, and what is published stays.", err=True)
-        runner.end(END_SECONDS)
-        _end_children(except_for={server.process.pid} if server else set())
+    with _stopping() as stopped:
+        runner = Kept("What carries out the runs", start_runner)
+        try:
+            while not stopped():
+                time.sleep(TICK)
+                for one in filter(None, (server, runner)):
+                    one.look()
+        finally:
+            click.echo("Stopping; a run under way is cancelled, and what is published stays.", err=True)
+            try:
+                end(runner.process, END_SECONDS)
+            finally:
+                _end_children(except_for={server.process.pid} if server else set())
 
 
 def _runner(this: Given, schedule: dict[str, Any]) -> Callable[[], subprocess.Popen[bytes]]:
@@ -208,7 +195,7 @@ def _stopping() -> Iterator[Callable[[], bool]]:
 
     def note(number: int, frame: FrameType | None) -> None:
         came.append(number)
-        if len(came) > 2:
+        if len(came) > 1:  # whoever asks twice does not want to wait
             sys.exit(130)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
@@ -286,8 +273,8 @@ def _secret(home: Path) -> tuple[str, bool]:
             return said, False
     secret = new_secret()
     file.unlink(missing_ok=True)
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:  # noqa: PTH123
-        opened.write(f"{secret}\n")
+    file.touch(0o600, exist_ok=False)
+    file.write_text(f"{secret}\n", "utf-8")
     return secret, True
 
 

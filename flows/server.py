@@ -19,6 +19,7 @@ import hmac
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -68,17 +69,6 @@ class PrivateServer:
         """Of the API."""
         return f"http://{HOST}:{self.port}/api"
 
-    def end(self) -> None:
-        """Have the process end, and wait for that."""
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
-        self.process.terminate()
-        try:
-            self.process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
     def wait(self) -> None:
         """Return when the server answers. Raises WinnowError when it ended, or does not answer in START_SECONDS."""
         import httpx
@@ -102,7 +92,22 @@ def private_server() -> Iterator[PrivateServer]:
     try:
         yield server
     finally:
-        server.end()
+        end(server.process, END_SECONDS)
+
+
+def end(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Ask a process that leads a session to end, and kill it, with all of its session, when it has not in so long."""
+    if process.stdin:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+    process.terminate()
+    try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+    finally:  # whoever does not want to wait for the end has it now
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def bound(port: int) -> socket.socket:

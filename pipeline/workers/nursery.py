@@ -389,25 +389,49 @@ class _Nurseries:
 
     def forget(self) -> None:
         """Know of none: those that this process has are those of the process it was forked from."""
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._room = 0  # tasks at once; 0 where whoever runs them sees to that
         self._idle: list[Nursery] = []
         self._busy: dict[Path, Nursery] = {}
         self._stopped: set[Path] = set()
 
     @contextlib.contextmanager
     def borrowed(self, task: Task) -> Iterator[Nursery]:
-        """A nursery for this task: the last one that came back, which is warm, or a new one. Raises StoppedError."""
-        with self._lock:
+        """A nursery for this task: the last one that came back, which is warm, or a new one.
+
+        Waits while there are as many at work as there is room for. Raises StoppedError.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: task.folder in self._stopped or not self._is_full())
             if task.folder in self._stopped:
                 raise StoppedError("The run was stopped.")
             nursery = self._busy[task.folder] = self._idle.pop() if self._idle else Nursery()
         try:
             yield nursery
         finally:
-            with self._lock:
+            with self._changed:
                 del self._busy[task.folder]
                 if not nursery.closed:
                     self._idle.append(nursery)
+                self._changed.notify_all()
+
+    def _is_full(self) -> bool:
+        return bool(self._room) and len(self._busy) >= self._room
+
+    @contextlib.contextmanager
+    def room(self, n: int) -> Iterator[None]:
+        """Let so many more tasks be at work at once, however many threads ask; the idle nurseries end on leaving."""
+        self._widen(n)
+        try:
+            yield
+        finally:
+            self._widen(-n)
+            self._close_idle()
+
+    def _widen(self, n: int) -> None:
+        with self._changed:
+            self._room += n
+            self._changed.notify_all()
 
     @contextlib.contextmanager
     def stoppable(self, tasks: Sequence[Task]) -> Iterator[Callable[[], None]]:
@@ -415,21 +439,21 @@ class _Nurseries:
         folders = {task.folder for task in tasks}
 
         def stop() -> None:
-            with self._lock:
+            with self._changed:
                 self._stopped |= folders
                 at_work = [nursery for folder, nursery in self._busy.items() if folder in folders]
+                self._changed.notify_all()
             for nursery in at_work:
                 nursery.close()
 
         try:
             yield stop
         finally:
-            with self._lock:
+            with self._changed:
                 self._stopped -= folders
 
-    def close_idle(self) -> None:
-        """End those that wait for a task."""
-        with self._lock:
+    def _close_idle(self) -> None:
+        with self._changed:
             idle, self._idle = self._idle, []
         for nursery in idle:
             nursery.close()
@@ -465,12 +489,10 @@ def _find_room(n_workers: int) -> None:
 
 @contextlib.contextmanager
 def room_for(n_workers: int) -> Iterator[None]:
-    """For a run with so many tasks at once in this process: its nurseries end on leaving.
+    """For a run with so many tasks at once in this process, and no more: its nurseries end on leaving.
 
     Raises WorkerError when the machine has not the processes for them.
     """
     _find_room(n_workers)
-    try:
+    with HERE.room(n_workers):
         yield
-    finally:
-        HERE.close_idle()

@@ -195,6 +195,19 @@ def test_one_command_serves_survives_a_killed_server_and_leaves_nothing_behind(s
         assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
 
 
+def test_serving_can_be_stopped_while_its_server_starts(server, tmp_path):
+    (tmp_path / "raw").mkdir()
+    own = {name: value for name, value in server.items() if name != "PREFECT_API_URL"}
+    own |= {"XDG_STATE_HOME": str(tmp_path / "state"), "PREFECT_HOME": str(tmp_path)}
+    with served(own, tmp_path) as (process, said):
+        until(lambda: "Starting the Prefect server" in said.read_text() and descendants(process.pid), said)
+        family = descendants(process.pid)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130, said.read_text()
+        assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+    assert "Traceback" not in said.read_text()
+
+
 def descendants(pid):
     """The processes that a process and those it began have begun, with their words."""
     found = {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -104,7 +105,10 @@ def held(tmp_path_factory):
 
 def listening(pid):
     """Addresses that a process listens on, as the kernel writes them: hexadecimal, a port behind the colon."""
-    links = [one.readlink() for one in Path(f"/proc/{pid}/fd").iterdir()]
+    links = []
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            links.append(one.readlink())
     inodes = {str(one)[8:-1] for one in links if str(one).startswith("socket:")}
     rows = [
         row.split() for table in ("tcp", "tcp6") for row in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()

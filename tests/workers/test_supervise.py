@@ -1,6 +1,8 @@
+import contextlib
 import os
 import random
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -180,8 +182,8 @@ def own(monkeypatch):
     """The nurseries of this process are poisoned ones."""
     monkeypatch.setattr(pipeline.workers.nursery, "WORKER", POISON)
     monkeypatch.setattr(pipeline.workers.nursery.Nursery.__init__, "__defaults__", (POISON,))
-    yield HERE
-    HERE.close_idle()
+    with HERE.room(4):
+        yield HERE
 
 
 def task(folder, *names, seconds=600):
@@ -217,3 +219,36 @@ def test_a_fork_has_no_nursery_of_the_process_it_came_from(own, tmp_path):
         with HERE.borrowed(task(tmp_path / "b")) as another:
             os._exit(int(another is nursery))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_no_more_tasks_are_at_work_than_there_is_room_for_however_many_threads_ask(monkeypatch, tmp_path):
+    """A flow's task runner may have any number of threads: each child may use all of memory_mb."""
+    monkeypatch.setattr(pipeline.workers.nursery.Nursery.__init__, "__defaults__", (POISON,))
+    at_work, most, lock = 0, 0, threading.Lock()
+
+    def work(number):
+        nonlocal at_work, most
+        with HERE.borrowed(task(tmp_path / str(number))):
+            with lock:
+                at_work += 1
+                most = max(most, at_work)
+            time.sleep(0.02)
+            with lock:
+                at_work -= 1
+
+    with HERE.room(2), ThreadPoolExecutor(16) as threads:
+        list(threads.map(work, range(40)))
+    assert most == 2
+
+
+def test_a_task_that_waits_for_room_is_stopped_too(own, tmp_path):
+    tasks = [task(tmp_path / name) for name in "abcde"]
+    with contextlib.ExitStack() as held, ThreadPoolExecutor(1) as threads, HERE.stoppable(tasks) as stop:
+        for one in tasks[:4]:
+            held.enter_context(HERE.borrowed(one))
+        waiting = threads.submit(run_task, tasks[4])
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.2)
+        stop()
+        with pytest.raises(StoppedError):
+            waiting.result(timeout=30)
