@@ -9,8 +9,9 @@ WinnowError                what the user can mend; one clear sentence and the me
 ├── SnapshotError          no such snapshot or dataset, or a damaged manifest
 └── InvariantError         the counts of a run do not add up: nothing was published
 
-What is wrong with a record is no error: it is a ``Rejection``, a row of the quarantine dataset.
-Anything else that is raised is a bug.
+What does not become a document is no error but a ``LeftOut``: a ``Rejection`` (a row of the quarantine dataset) when it
+should have become one, a ``Skipped`` (named in ``inputs.skipped``) when it is none on purpose. Anything else that is
+raised is a bug.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import version
+from typing import ClassVar
 
 
 class WinnowError(Exception):
@@ -83,15 +85,32 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
-    """A file (member None) or record that goes to quarantine."""
+class LeftOut:
+    """A file (member None) or record that did not become a document, from the reader to the dataset."""
 
-    path: str
+    outcome: ClassVar[str]
+    path: str  # as in RawInput; a folder ends in "/"
     member: str | None
-    stage: str  # "read", "decode", "extract", "label", ...
-    reason: Reason
-    message: str  # a sentence for people; no control characters
+    stage: str  # "scan", "read", "extract", "finish", ...
+    reason: str
+    message: str  # for people; no control characters
     attempts: int = 1
+    n_records: int = 1  # that it stands for, the one it names included
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection(LeftOut):
+    """What should have become a document and goes to quarantine: one of the closed list of reasons, and a sentence."""
+
+    outcome: ClassVar[str] = "quarantine"
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped(LeftOut):
+    """What is no document on purpose; the reason in a word or two: "hidden", "unsupported type"."""
+
+    outcome: ClassVar[str] = "skipped"
 
 
 # The version of Winnow, as installed.

@@ -31,9 +31,9 @@ from pipeline.report import print_left_out
 from pipeline.safe_path import is_address
 from pipeline.settings import Settings
 from pipeline.sites.effect import Tried, scratch_folder, try_files
-from pipeline.stages.left_out import LEFT_OUT, gathered
 from pipeline.stages.outcomes import left_out_by_scan, left_out_in
 from pipeline.store.files import chunk_names
+from pipeline.store.left_out import LEFT_OUT, gathered
 from pipeline.store.snapshots import Snapshot
 from pipeline.text.safety import printable
 from pipeline.types import KEPT_LABELS, Label, RawInput, document_id

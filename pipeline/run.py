@@ -30,7 +30,6 @@ from pipeline.schema import DATASETS
 from pipeline.settings import Settings
 from pipeline.stages.dedup import deduplicate, verdict_fingerprints
 from pipeline.stages.learn import Learned, learn, load_learned, save_learned
-from pipeline.stages.left_out import LEFT_OUT, gathered
 from pipeline.stages.outcomes import (
     FailedRun,
     FileChanges,
@@ -77,6 +76,7 @@ from pipeline.store.fingerprint import (
     fingerprint,
 )
 from pipeline.store.layout import SNAPSHOTS, STATE, check_path
+from pipeline.store.left_out import LEFT_OUT, gathered
 from pipeline.store.memory import Memory, recall
 from pipeline.store.snapshots import Snapshot, drop_old, live_or_salvaged, publish, same_schema, tidy
 from pipeline.store.state import FinishedPack, Pack, drop_others, forget, seal, sites_in, take_packs

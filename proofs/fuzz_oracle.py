@@ -25,9 +25,9 @@ from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipeline.boilerplate.rules import RuleSet, load_rules
-from pipeline.errors import Reason, Rejection
+from pipeline.errors import Reason, Rejection, Skipped
 from pipeline.extract import extract
-from pipeline.read import Skipped, read_file
+from pipeline.read import read_file
 from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish_record
 from pipeline.stages.finished import finished_tables
 from pipeline.text.decode import decode

@@ -37,8 +37,8 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import zstandard
 
-from pipeline.errors import Rejection
-from pipeline.read import Skipped, read_file
+from pipeline.errors import Rejection, Skipped
+from pipeline.read import read_file
 from pipeline.text.decode import decode
 from pipeline.text.safety import printable
 from pipeline.types import Record

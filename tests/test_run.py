@@ -362,7 +362,12 @@ def test_the_state_is_proven_and_what_is_lost_of_it_is_named(raw, tmp_path):
     out = tmp_path / "out"
     do(raw, out)
     assert check_state(out) == 4
-    for name in ("packs/*/pack.json", "packs/*/contents.json", "packs/*/*.records.parquet", "finished/*/given_up.json"):
+    for name in (
+        "packs/*/pack.json",
+        "packs/*/contents.json",
+        "packs/*/*.records.parquet",
+        "finished/*/given_up.parquet",
+    ):
         (file,) = (out / ".state").glob(name)
         content = file.read_bytes()
         file.unlink()

@@ -19,7 +19,7 @@ from pipeline.read.apart import apart
 from pipeline.read.archives import Entry, Members, is_tar, read_tar, read_zip
 from pipeline.read.feed import is_feed, read_feed
 from pipeline.read.json import is_json, read_json, read_json_text, read_jsonl
-from pipeline.read.limits import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
+from pipeline.read.limits import DEFAULT_LIMITS, Origin, Outcome, ReadFailure, ReadLimits, reject, skip
 from pipeline.read.mail import is_mail, is_mbox, read_mail, read_mbox
 from pipeline.read.packed import (
     BZIP2,
@@ -238,7 +238,7 @@ def _read_stream(stream: Stream, origin: Origin, limits: ReadLimits, nest: _Nest
         return
     known = READERS[found]
     if not known.unpack and not known.entries and (kind := apart(peeked.head)):
-        yield Skipped(origin.path, None, f"no document: {kind}")
+        yield skip(origin.path, None, f"no document: {kind}")
         return
     flags = origin.flags
     if (suffix or known.unpack) and _BY_SUFFIX.get(suffix) != found:
@@ -268,7 +268,7 @@ def _read_entries(entries: Iterator[Entry], origin: Origin, limits: ReadLimits, 
     for entry in entries:
         member = members.name(entry.name)
         if reason := next(filter(None, map(passed_over, entry.name.split("/"))), None):
-            yield Skipped(origin.path, member, reason)
+            yield skip(origin.path, member, reason)
             continue
         last: Outcome | None = None
         try:
@@ -293,7 +293,7 @@ def _no_format(head: bytes, origin: Origin) -> Outcome:
     if packed := packed_kind(head):
         what = f"It is a {packed}, which nothing here opens. Unpack it, or pack it again as .zip or .tar.gz."
         return reject(origin.path, None, Reason.UNSUPPORTED_TYPE, what)
-    return Skipped(origin.path, None, f"unsupported type: {kind or suffix or 'no text'}")
+    return skip(origin.path, None, f"unsupported type: {kind or suffix or 'no text'}")
 
 
 def _suffix(name: str) -> str:

@@ -19,7 +19,7 @@ from typing import Final
 
 from pipeline.errors import Reason
 from pipeline.read.apart import xml_root
-from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
+from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, reject, skip
 from pipeline.read.sniff import as_text, content_failure
 from pipeline.read.stream import Stream, check_size
 from pipeline.read.transcode import Utf8Stream
@@ -75,7 +75,7 @@ def read_feed(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Ou
     if failure := content_failure(text.sample.encode("utf-8", "replace")):
         raise failure
     if not is_feed(text.sample[:_HEAD_CHARS].encode("utf-8", "replace")):
-        yield Skipped(origin.path, None, f"unsupported type: {PurePosixPath(origin.name).suffix.lower() or 'XML'}")
+        yield skip(origin.path, None, f"unsupported type: {PurePosixPath(origin.name).suffix.lower() or 'XML'}")
         return
     number, n_items = 0, 0
     try:
@@ -90,7 +90,7 @@ def read_feed(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Ou
         yield reject(origin.path, str(number + 1), failure.reason, message)
         return
     if not n_items:
-        yield Skipped(origin.path, None, "no document: feed without items")
+        yield skip(origin.path, None, "no document: feed without items")
 
 
 class _Cutter:
@@ -231,7 +231,7 @@ def _outcome(item: bytes, member: str, origin: Origin, text: Utf8Stream) -> Outc
     elements = list(_elements(source))
     chosen = _fullest(elements)
     if chosen is None:
-        return Skipped(origin.path, member, "feed item without a text: its title alone")
+        return skip(origin.path, member, "feed item without a text: its title alone")
     content, media_type = _content_of(chosen)
     return Record(
         path=origin.path,

@@ -15,7 +15,7 @@ from typing import Final
 
 from pipeline.errors import Reason
 from pipeline.read.fields import Found, Number, documents_in, missing_text, record_of, says_origin
-from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
+from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, reject, skip
 from pipeline.read.sniff import as_text, content_failure
 from pipeline.read.stream import CutStream, StoredStream, Stream, check_size, read_whole
 from pipeline.read.transcode import Utf8Stream
@@ -204,7 +204,7 @@ def _outcomes(
         source, encoding, flags = _decoded_line(line, taken_from)
         value = parse_json(source, limits)
         if _is_bulk_action(value):
-            yield Skipped(origin.path, member, "no document: Elasticsearch action")
+            yield skip(origin.path, member, "no document: Elasticsearch action")
             return
         found = documents_in(value, limits)
         if not found:
@@ -259,7 +259,7 @@ def read_json(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Ou
     Raises ReadFailure for what is wrong with the file.
     """
     if kind := _kind_by_name(origin.name):
-        yield Skipped(origin.path, None, f"no document: {kind}")
+        yield skip(origin.path, None, f"no document: {kind}")
         return
     content, flags = read_whole(stream, limits=limits)
     origin = replace(origin, flags=(*origin.flags, *flags))
@@ -275,7 +275,7 @@ def read_json(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Ou
         yield from read_jsonl(StoredStream(BytesIO(content)), origin, limits)
         return
     if kind := _kind_by_fields(value):
-        yield Skipped(origin.path, None, f"no document: {kind}")
+        yield skip(origin.path, None, f"no document: {kind}")
         return
     found = documents_in(value, limits)
     if not found:
@@ -318,7 +318,7 @@ def _without_documents(value: object, origin: Origin, limits: ReadLimits) -> Out
     if records or (limits.text_field and isinstance(value, (dict, list)) and value):
         failure = missing_text(records[0] if records else value, limits)
         return reject(origin.path, None, failure.reason, failure.message)
-    return Skipped(origin.path, None, "JSON without a text field")
+    return skip(origin.path, None, "JSON without a text field")
 
 
 def _kind_by_name(name: str) -> str | None:

@@ -9,21 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from pipeline.errors import Reason, Rejection
+from pipeline.errors import Reason, Rejection, Skipped
 from pipeline.text.safety import printable as printable
 from pipeline.types import Record
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 MESSAGE_CHARS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """What is deliberately not a document, with the reason: "hidden", "unsupported type: .docx"."""
-
-    path: str  # as in RawInput; a folder ends in "/"
-    member: str | None
-    reason: str
 
 
 Outcome: TypeAlias = Record | Rejection | Skipped
@@ -78,3 +69,8 @@ class ReadFailure(Exception):
 def reject(path: str, member: str | None, reason: Reason, message: str, *, stage: str = "read") -> Rejection:
     """Return the Rejection with its message made safe to print."""
     return Rejection(path, member, stage, reason, printable(message, limit=MESSAGE_CHARS))
+
+
+def skip(path: str, member: str | None, message: str, *, stage: str = "read") -> Skipped:
+    """Return the Skipped of a message like "unsupported type: .docx": what stands before the colon is the reason."""
+    return Skipped(path, member, stage, message.partition(":")[0], message, attempts=0)

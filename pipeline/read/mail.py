@@ -19,7 +19,7 @@ from html import escape
 from typing import Final
 
 from pipeline.errors import Reason
-from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
+from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, reject, skip
 from pipeline.read.sniff import as_text, content_failure, has_markup
 from pipeline.read.stream import CutStream, ForeignTail, Stream, check_size, read_whole, too_large
 from pipeline.text.charset import decode_as, known
@@ -236,7 +236,7 @@ def _message(content: bytes, member: str | None, origin: Origin, limits: ReadLim
     _gather(whole, tree, limits, depth=limits.max_mime_depth)
     if not tree.texts:
         kinds = ", ".join(dict.fromkeys(tree.others)) or "nothing"
-        return Skipped(origin.path, member, f"mail without a text: {printable(kinds, limit=80)}")
+        return skip(origin.path, member, f"mail without a text: {printable(kinds, limit=80)}")
     text, charset, media_type = _joined(tree.texts)
     if failure := content_failure(text):
         raise failure

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self, TypeAlias
 
-from pipeline.errors import RawFolderError, Reason, Rejection
-from pipeline.read.limits import DEFAULT_LIMITS, MIB, ReadFailure, Skipped, reject
+from pipeline.errors import RawFolderError, Reason, Rejection, Skipped
+from pipeline.read.limits import DEFAULT_LIMITS, MIB, ReadFailure, reject, skip
 from pipeline.text.safety import printable
 from pipeline.types import RawInput
 
@@ -362,7 +362,7 @@ def _walk(
             reason = passed_over(path.rstrip("/").rpartition("/")[2])
             if reason:
                 n_found += 1
-                yield Skipped(path, None, reason)
+                yield skip(path, None, reason, stage="scan")
             elif is_folder:
                 try:
                     stack += _listing(folder, path)
@@ -416,7 +416,7 @@ def _scanned(
         failure = unreadable(error)
         return reject(path, None, failure.reason, failure.message, stage="scan")
     if stat.S_ISLNK(seen.st_mode):  # what it points to is read where it lies, if that is in the raw folder
-        return Skipped(path, None, "symbolic link")
+        return skip(path, None, "symbolic link", stage="scan")
     if not stat.S_ISREG(seen.st_mode):
         return reject(path, None, Reason.NOT_A_REGULAR_FILE, not_regular(seen.st_mode), stage="scan")
     if seen.st_size > max_file_bytes:

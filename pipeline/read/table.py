@@ -35,7 +35,7 @@ from pipeline.read.fields import (
     record_of,
     says_origin,
 )
-from pipeline.read.limits import MIB, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
+from pipeline.read.limits import MIB, Origin, Outcome, ReadFailure, ReadLimits, reject, skip
 from pipeline.read.sniff import content_failure
 from pipeline.read.stream import Meter, Peeked, Seekable, Stream, check_size, seekable, too_large
 from pipeline.read.transcode import Utf8Stream
@@ -393,7 +393,7 @@ def _without_text(row: Row, origin: Origin, limits: ReadLimits) -> Outcome:
     if says_origin(row) or limits.text_field:
         failure = missing_text(row, limits)
         return reject(origin.path, None, failure.reason, failure.message)
-    return Skipped(origin.path, None, f"table without a text column: {names_in(row)}")
+    return skip(origin.path, None, f"table without a text column: {names_in(row)}")
 
 
 def _filled(names: Sequence[str], row: Sequence[str], delimiter: str, chosen: str) -> tuple[Row, bool]:

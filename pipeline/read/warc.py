@@ -11,9 +11,9 @@ from typing import Final
 from warcio.bufferedreaders import ChunkedDataReader
 from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
 
-from pipeline.errors import Reason
+from pipeline.errors import Reason, Skipped
 from pipeline.read.apart import apart_at
-from pipeline.read.limits import KIB, MIB, Origin, Outcome, ReadFailure, ReadLimits, Skipped, reject
+from pipeline.read.limits import KIB, MIB, Origin, Outcome, ReadFailure, ReadLimits, reject, skip
 from pipeline.read.packed import ArrowStream
 from pipeline.read.sniff import HEAD_BYTES, content_failure, has_markup, is_binary, not_text
 from pipeline.read.stream import (
@@ -314,25 +314,25 @@ def _outcome(frame: Frame, origin: Origin, limits: ReadLimits) -> Record | Skipp
     scheme = found[0].lower() if (found := _SCHEME.match(url)) else ""
     if scheme in _NO_DOCUMENTS or (is_response and not is_http):
         what = _NO_DOCUMENTS.get(scheme) or f"response of {scheme[:40] or 'no address'}"
-        return Skipped(origin.path, member, f"no document: {what}")
+        return skip(origin.path, member, f"no document: {what}")
     url = _TEXT_OF_PAGE.sub("", url)
     body = BytesIO(frame.block)
     head = _http_head(body) if is_http else frame.headers
     if is_http and not (status := _status(head)).startswith("2"):
-        return Skipped(origin.path, member, f"HTTP status {status}")
+        return skip(origin.path, member, f"HTTP status {status}")
     content_type = head.get_header("Content-Type") or ""
     named = content_type.split(";")[0].strip().lower()
     media_type = MEDIA_TYPES.get(named)
     if media_type is None and named not in UNKNOWN_TYPES:
-        return Skipped(origin.path, member, f"unsupported type: {named[:80]}")
+        return skip(origin.path, member, f"unsupported type: {named[:80]}")
     if frame.failure:
         raise frame.failure
     content, flags = _decoded(body, head, limits) if is_http else (body.read(), ())
     other = not_text(content) or ("no text" if media_type is None and is_binary(content) else None)
     if other:
-        return Skipped(origin.path, member, f"unsupported type: {other}")
+        return skip(origin.path, member, f"unsupported type: {other}")
     if media_type != "text/html" and (kind := apart_at(url, content[:HEAD_BYTES])):
-        return Skipped(origin.path, member, f"no document: {kind}")
+        return skip(origin.path, member, f"no document: {kind}")
     if failure := content_failure(content):
         raise failure
     if frame.headers.get_header("WARC-Truncated"):

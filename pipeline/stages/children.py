@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from pipeline.boilerplate.rules import load_rules
 from pipeline.boilerplate.templates import TemplateIndex, index_templates, match_templates
-from pipeline.errors import Reason, Rejection
-from pipeline.read import ReadLimits, Skipped, read_file
+from pipeline.errors import LeftOut, Reason, Rejection, Skipped
+from pipeline.read import ReadLimits, read_file
 from pipeline.read.scan import RawFolder, scan
 from pipeline.recipe import Cleaned, Contentless, Finished, clean_record, finish_record
 from pipeline.schema import DATASETS
@@ -38,10 +38,10 @@ from pipeline.stages.cleaned import (
     take_chunk,
 )
 from pipeline.stages.finished import finished_tables
-from pipeline.stages.left_out import LEFT_OUT, SLICE, LeftOut, bounded, left_out_table, quarantined, skipped
 from pipeline.stages.publish import assemble_parts, said_of_shard
 from pipeline.stages.tasks import AssembleTask, CleanTask, FinishTask
 from pipeline.store.files import beside, block_bounds, chunk_file, chunk_name, chunk_names, write_table
+from pipeline.store.left_out import LEFT_OUT, SLICE, bounded, left_out_table
 from pipeline.types import Place, RawInput, Record
 from pipeline.workers.journal import READING, SKIPPING, WORKING, Journal, Span
 
@@ -75,14 +75,12 @@ class _Chunk:
     def all_left_out(self) -> pa.Table:
         return bounded(pa.concat_tables([self.bounded, left_out_table(self.left_out)]))
 
-    def take(self, result: Cleaned | Finished | Contentless | Rejection | Skipped, raw_sha256: str) -> None:
-        if isinstance(result, Rejection):
-            self.leave_out(quarantined(result))
-        elif isinstance(result, Skipped):
-            self.leave_out(skipped(result, "read"))
+    def take(self, result: Cleaned | Finished | Contentless | LeftOut, raw_sha256: str) -> None:
+        if isinstance(result, LeftOut):
+            self.leave_out(result)
         else:
             if isinstance(result, Contentless):
-                self.leave_out(quarantined(result.rejection))
+                self.leave_out(result.rejection)
             self.done.append((result, raw_sha256))
             cleaned = result if isinstance(result, Cleaned) else result.cleaned
             self.chars += sum(len(block.text) + BLOCK_CHARS for block in cleaned.extracted.blocks)

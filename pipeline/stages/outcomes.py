@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -14,11 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import InvariantError, Reason, Rejection
-from pipeline.read.limits import Skipped
+from pipeline.errors import InvariantError, LeftOut, Reason, Rejection, Skipped
 from pipeline.schema import INPUTS, QUARANTINE, sort_rows
-from pipeline.stages.left_out import LEFT_OUT, LeftOut, gathered, left_out_table, quarantined, skipped
 from pipeline.store.files import chunk_names
+from pipeline.store.left_out import LEFT_OUT, gathered, left_out_rows, left_out_table
 from pipeline.store.memory import Memory
 from pipeline.store.snapshots import Snapshot
 from pipeline.text.safety import printable
@@ -131,8 +130,8 @@ def name_of(one: LeftOut) -> str:
 
 def shown(left_out: pa.Table, limit: int, outcome: str = "quarantine") -> list[LeftOut]:
     """The first rows of LEFT_OUT with this outcome, for people: their messages are safe to print."""
-    rows = left_out.filter(pc.equal(left_out["outcome"], outcome)).slice(0, limit).to_pylist()
-    return [LeftOut(**{**row, "message": printable(row["message"], limit=MESSAGE_CHARS)}) for row in rows]
+    rows = left_out_rows(left_out.filter(pc.equal(left_out["outcome"], outcome)).slice(0, limit))
+    return [replace(row, message=printable(row.message, limit=MESSAGE_CHARS)) for row in rows]
 
 
 def by_reason(left_out: pa.Table) -> list[tuple[str, str, int]]:
@@ -163,18 +162,14 @@ def left_out_in(folder: Path, live: Collection[str] | None = None) -> pa.Table:
     def tables() -> Iterable[pa.Table]:
         for chunk in chunk_names(folder, "left_out"):
             yield of_live(pq.read_table(chunk))
-        yield of_live(left_out_table(map(quarantined, given_up_in(folder))))
+        yield of_live(given_up_in(folder))
 
     return gathered(tables())
 
 
 def left_out_by_scan(scanned: Iterable[RawInput | Rejection | Skipped]) -> pa.Table:
     """What the scan quarantined or skipped."""
-    return left_out_table(
-        quarantined(one) if isinstance(one, Rejection) else skipped(one, "scan")
-        for one in scanned
-        if not isinstance(one, RawInput)
-    )
+    return left_out_table(one for one in scanned if not isinstance(one, RawInput))
 
 
 def stop_if_broken(left_out: pa.Table, n_read: int) -> None:

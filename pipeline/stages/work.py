@@ -170,13 +170,13 @@ def drop_doubtful(work: Work) -> None:
     for root, name in ((work.packs, "packs"), (work.finished, "finished")):
         for folder in results_in(root):
             live = folder.name in state.get(name, ()) and (name != "packs" or sealed(folder))
-            if not live and proven(folder) and any(given_up_in(folder)):
+            if not live and proven(folder) and given_up_in(folder).num_rows:
                 remove_ours(folder, RESULTS)
 
 
 def given_up_names(folder: Path) -> list[tuple[str, str | None]]:
     """Path and member of what a finished task gave up: its result depends on chance in nothing else."""
-    return sorted(((one.path, one.member) for one in given_up_in(folder)), key=str)
+    return sorted(((row["path"], row["member"]) for row in given_up_in(folder).to_pylist()), key=str)
 
 
 def clean_tasks(work: Work, inputs: Sequence[RawInput], depends_on: Dependencies) -> list[CleanTask]:

@@ -8,16 +8,17 @@ Start-up is charged to nobody: a ``Nursery`` has everything imported before it f
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import Reason, Rejection, WinnowError
-from pipeline.store.files import RESULTS, chunk_place, damaged_files, disk_errors, note_contents, proven, write_text
+from pipeline.store.files import RESULTS, chunk_place, damaged_files, disk_errors, note_contents, proven, write_table
+from pipeline.store.left_out import left_out_table
 from pipeline.store.marks import make_marked, remove_ours, unoccupied
 from pipeline.types import Place
 from pipeline.workers.journal import ERROR_FILE, WORKING, Noted, Span
@@ -29,7 +30,7 @@ from pipeline.workers.task import Limits, Task, TaskResult
 MAX_LOST = 3
 #: Records of a shard that are given up before any is read, until a page of our own tells whether they are to blame.
 SUSPICIOUS = 20
-GIVEN_UP = "given_up.json"
+GIVEN_UP = "given_up.parquet"
 #: Failed shards that are named in an error.
 MAX_NAMED = 20
 
@@ -57,7 +58,7 @@ def supervise(task: Task, one: Nursery, on_progress: Callable[[int], None] = lam
         folder, work = unoccupied(folder), unoccupied(folder.with_name(f"{folder.name}.tmp"))
         make_marked(work, "results")
         given_up, ends = _run_spans(task, work, one, on_progress)
-        write_text(json.dumps([asdict(rejection) for rejection in given_up]), work / GIVEN_UP)
+        write_table(left_out_table(given_up), work / GIVEN_UP)
         for leftover in work.glob("journal-*"):
             leftover.unlink()
         note_contents(work)
@@ -86,10 +87,9 @@ def failure(tasks: Sequence[Task], outcomes: Sequence[TaskResult | BaseException
     return first
 
 
-def given_up_in(folder: Path) -> Iterator[Rejection]:
-    """The records that a finished task gave up."""
-    for row in json.loads((folder / GIVEN_UP).read_text("utf-8")):
-        yield Rejection(**{**row, "reason": Reason(row["reason"])})
+def given_up_in(folder: Path) -> pa.Table:
+    """The records that a finished task gave up, as LEFT_OUT."""
+    return pq.read_table(folder / GIVEN_UP)
 
 
 def _run_spans(

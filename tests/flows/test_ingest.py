@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 import pipeline.report
-from pipeline.errors import OutputError, SettingsError
+from pipeline.errors import OutputError, Reason, Rejection, SettingsError
 from pipeline.settings import Settings
-from pipeline.stages.left_out import LeftOut, left_out_table
 from pipeline.stages.outcomes import RunReport
+from pipeline.store.left_out import left_out_table
 from pipeline.store.snapshots import Snapshot, open_snapshot
 
 ARTICLE = "The council met on Monday and agreed on a plan for the river.\n" * 3
@@ -103,10 +103,8 @@ class TestIngest:
 
 def left_out_by_a_hostile_file(n):
     name = "\x1b[2J" + "长" * 10_000
-    rows = [
-        LeftOut(name, f"{at}|`<b>" + name, "quarantine", "read", "broken_json", "\u202e坏" * 5000, 1) for at in range(n)
-    ]
-    return left_out_table([*rows, LeftOut("a.jsonl", "9", "quarantine", "read", "empty", "empty", 1, 399_000)])
+    rows = [Rejection(name, f"{at}|`<b>" + name, "read", Reason.BROKEN_JSON, "\u202e坏" * 5000) for at in range(n)]
+    return left_out_table([*rows, Rejection("a.jsonl", "9", "read", Reason.EMPTY, "empty", n_records=399_000)])
 
 
 def reported(tmp_path, left_out):

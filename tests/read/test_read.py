@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import Reason, Rejection
-from pipeline.read import READERS, ReadLimits, Skipped, detect_format, read_file
+from pipeline.errors import Reason, Rejection, Skipped
+from pipeline.read import READERS, ReadLimits, detect_format, read_file
+from pipeline.read.limits import skip
 from pipeline.read.scan import RawFile, RawFolder, native_path, portable_path
 from pipeline.types import Record
 
@@ -139,7 +140,7 @@ def test_what_is_no_text_by_its_magic_is_skipped_under_no_document_s_name(
         if name == "zip archive" and not suffix:  # one without a name is to be opened; there is none in it
             assert reason_of(tmp_path, path) is Reason.BROKEN_CONTAINER
         else:
-            assert read(tmp_path, path) == [Skipped(path, None, f"unsupported type: {name}")]
+            assert read(tmp_path, path) == [skip(path, None, f"unsupported type: {name}")]
 
 
 @pytest.mark.parametrize(
@@ -180,12 +181,12 @@ def test_what_says_text_and_is_none_by_its_magic_is_rejected(tmp_path: Path, mag
 def test_a_suffix_that_nothing_reads_is_skipped_with_the_suffix_named(tmp_path: Path, name: str, what: str) -> None:
     content = b"some, text"
     write(tmp_path, name, gzip.compress(content) if name.endswith(".gz") else content)
-    assert read(tmp_path, name) == [Skipped(name, None, f"unsupported type: {what}")]
+    assert read(tmp_path, name) == [skip(name, None, f"unsupported type: {what}")]
 
 
 def test_binary_data_without_a_suffix_is_skipped(tmp_path: Path) -> None:
     write(tmp_path, "blob", bytes(range(32)) * 100)
-    assert read(tmp_path, "blob") == [Skipped("blob", None, "unsupported type: no text")]
+    assert read(tmp_path, "blob") == [skip("blob", None, "unsupported type: no text")]
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b" \r\n\t\n", b"\xff\xfe", b"\xef\xbb\xbf\n"])

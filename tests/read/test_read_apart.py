@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from growth import linear, repeated
 
-from pipeline.read import Skipped, read_file
+from pipeline.read import read_file
 from pipeline.read.apart import apart, apart_at, xml_root
+from pipeline.read.limits import skip
 from pipeline.types import Record
 
 ENGLISH = "The signalman wrote a diary for forty years. It says which trains were late, and why."
@@ -44,7 +45,7 @@ DOCUMENTS = [
 @pytest.mark.parametrize("name", ["robots.txt", "a", "a.txt"])
 def test_it_is_skipped_with_what_it_is_under_any_name(tmp_path: Path, kind: str, content: str, name: str) -> None:
     (tmp_path / name).write_text(content, "utf-8")
-    assert list(read_file(tmp_path, name)) == [Skipped(name, None, f"no document: {kind}")]
+    assert list(read_file(tmp_path, name)) == [skip(name, None, f"no document: {kind}")]
 
 
 @pytest.mark.parametrize("content", DOCUMENTS)

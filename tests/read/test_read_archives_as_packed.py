@@ -23,8 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.boilerplate.rules import load_rules
-from pipeline.errors import Reason, Rejection
-from pipeline.read import Skipped, read_file
+from pipeline.errors import Reason, Rejection, Skipped
+from pipeline.read import read_file
 from pipeline.read.archives import entry_name
 from pipeline.read.scan import scan
 from pipeline.recipe import Cleaned, Finished, clean_record, finish_record
@@ -196,7 +196,7 @@ def test_members_are_read_as_the_same_files_are(tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize("name", PACKERS)
 def test_litter_is_skipped_one_by_one_and_by_name(tmp_path: Path, name: str) -> None:
     lay_out({name: PACKERS[name]({**TREE, **LITTER})}, tmp_path)
-    skipped = {one.member: one.reason for one in read_file(tmp_path, name) if isinstance(one, Skipped)}
+    skipped = {one.member: one.message for one in read_file(tmp_path, name) if isinstance(one, Skipped)}
     assert set(skipped) == set(LITTER)
     assert set(skipped.values()) == {"hidden", "temporary"}
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import Reason, Rejection
-from pipeline.read import ReadLimits, Skipped, read_file
+from pipeline.errors import Reason, Rejection, Skipped
+from pipeline.read import ReadLimits, read_file
 from pipeline.types import Record
 
 ENGLISH = "The carbon market opened on Monday.\n\nPrices rose by two per cent.\n"
@@ -52,7 +52,7 @@ def read(folder: Path, content: bytes, name: str = "a.tar", **limits: int) -> di
             found[one.member] = one.content.decode("utf-8", "replace")
         else:
             assert isinstance(one, Rejection | Skipped)
-            found[one.member] = one.reason
+            found[one.member] = one.message if isinstance(one, Skipped) else one.reason
     return found
 
 

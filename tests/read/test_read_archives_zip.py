@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import Reason, Rejection
-from pipeline.read import ReadLimits, Skipped, read_file
+from pipeline.errors import Reason, Rejection, Skipped
+from pipeline.read import ReadLimits, read_file
 from pipeline.text.safety import printable
 from pipeline.types import Record
 
@@ -46,7 +46,7 @@ def read(folder: Path, content: bytes, name: str = "a.zip", **limits: int) -> di
                 assert one.message.endswith(".")
                 found[one.member] = one.reason
             case Skipped():
-                found[one.member] = one.reason
+                found[one.member] = one.message
     return found
 
 

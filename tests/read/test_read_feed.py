@@ -11,8 +11,9 @@ from growth import linear
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import Reason, Rejection
-from pipeline.read import ReadLimits, Skipped, read_file
+from pipeline.errors import Reason, Rejection, Skipped
+from pipeline.read import ReadLimits, read_file
+from pipeline.read.limits import skip
 from pipeline.types import Record
 
 ENGLISH = "The lock keeper opens the gates at six. Barges wait below the weir."
@@ -178,7 +179,7 @@ def test_an_item_without_a_text_is_skipped_and_one_with_a_teaser_is_a_record(tmp
             f"<title>u</title><description>{SIMPLIFIED}</description>",
         ),
     )
-    assert found[0] == Skipped("a.xml", "1", "feed item without a text: its title alone")
+    assert found[0] == skip("a.xml", "1", "feed item without a text: its title alone")
     assert isinstance(found[1], Record)
 
 
@@ -193,7 +194,7 @@ def test_an_item_without_a_text_is_skipped_and_one_with_a_teaser_is_a_record(tmp
     ],
 )
 def test_other_xml_is_skipped_with_what_it_is(tmp_path: Path, content: str, reason: str) -> None:
-    assert read(tmp_path, content) == [Skipped("a.xml", None, reason)]
+    assert read(tmp_path, content) == [skip("a.xml", None, reason)]
 
 
 def test_a_page_about_feeds_is_a_page(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import Reason, Rejection
-from pipeline.read import ReadLimits, Skipped, read_file
+from pipeline.errors import Reason, Rejection, Skipped
+from pipeline.read import ReadLimits, read_file
+from pipeline.read.limits import skip
 from pipeline.types import Record
 
 ENGLISH, CHINESE = "The carbon market opened on Monday.", "全国碳市场周一开市。"
@@ -47,7 +48,7 @@ def test_json_lines_under_this_name_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["{}", "[]", "3", '{"name": "winnow", "files": ["a", "b"]}', "[[1, 2], [3]]"])
 def test_json_that_is_no_document_is_skipped(tmp_path: Path, content: str) -> None:
-    assert read(tmp_path, content) == [Skipped("a.json", None, "JSON without a text field")]
+    assert read(tmp_path, content) == [skip("a.json", None, "JSON without a text field")]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_what_is_no_document_by_name_or_form_is_skipped_with_what_it_is(
     (tmp_path / name).write_text(content)
     (outcome,) = read_file(tmp_path, name)
     assert isinstance(outcome, Skipped)
-    assert outcome.reason.startswith("no document: ")
+    assert outcome.message.startswith("no document: ")
 
 
 def test_a_list_of_pages_without_text_is_one_rejection_with_the_names_that_were_seen(tmp_path: Path) -> None:

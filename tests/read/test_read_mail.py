@@ -12,8 +12,9 @@ from growth import linear
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import Reason, Rejection
-from pipeline.read import ReadLimits, Skipped, detect_format, read_file
+from pipeline.errors import Reason, Rejection, Skipped
+from pipeline.read import ReadLimits, detect_format, read_file
+from pipeline.read.limits import skip
 from pipeline.types import Record
 
 ENGLISH = "The ropewalk closes in May. Its last apprentice has taken the looms to the island."
@@ -111,7 +112,7 @@ def test_pictures_and_attachments_are_no_text(tmp_path: Path) -> None:
     picture = part("iVBORw0KGgo=", "image/png")
     attached = part("secret", "text/plain", more='Content-Disposition: attachment; filename="a.txt"\n')
     assert text_of(one(tmp_path, message("mixed", part(SIMPLIFIED, "text/plain"), picture, attached))) == SIMPLIFIED
-    assert read(tmp_path, message("mixed", picture)) == [Skipped("a.eml", None, "mail without a text: image/png")]
+    assert read(tmp_path, message("mixed", picture)) == [skip("a.eml", None, "mail without a text: image/png")]
 
 
 def test_all_texts_of_a_digest_are_read_once(tmp_path: Path) -> None:

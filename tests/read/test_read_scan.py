@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import RawFolderError, Reason, Rejection
-from pipeline.read import Skipped, read_file
+from pipeline.errors import RawFolderError, Reason, Rejection, Skipped
+from pipeline.read import read_file
 from pipeline.read import scan as rawfile
 from pipeline.read import scan as scanning
+from pipeline.read.limits import skip
 from pipeline.read.scan import RawFolder, hash_file, scan
 from pipeline.types import RawInput, Record
 
@@ -82,7 +83,7 @@ def test_hidden_and_temporary_names_are_skipped_a_folder_as_one(tmp_path: Path) 
     fill(tmp_path, ".hidden.txt", ".git/a", ".git/b/c", "a.txt~", "b.tmp", "c.part", "d/Thumbs.db", "__MACOSX/x.txt")
     fill(tmp_path, "_underscore.txt", "tmp.txt", "part/one.txt", "..%2fetc.txt")
     found = list(scan(tmp_path))
-    assert {(f.path, f.reason) for f in found if isinstance(f, Skipped)} == {
+    assert {(f.path, f.message) for f in found if isinstance(f, Skipped)} == {
         (".hidden.txt", "hidden"),
         (".git/", "hidden"),
         ("a.txt~", "temporary"),
@@ -112,7 +113,7 @@ def test_only_regular_files_are_opened_and_links_are_not_followed(tmp_path: Path
     found = list(scan(raw))
     rejected = {f.path: f.reason for f in found if isinstance(f, Rejection)}
     assert rejected == {"pipe.txt": Reason.NOT_A_REGULAR_FILE, "socket.txt": Reason.NOT_A_REGULAR_FILE}
-    skipped = {f.path: f.reason for f in found if isinstance(f, Skipped)}
+    skipped = {f.path: f.message for f in found if isinstance(f, Skipped)}
     assert skipped == dict.fromkeys(["folder_link", "loop", "link.txt"], "symbolic link")
     assert [f.path for f in found if isinstance(f, RawInput)] == ["real.txt"]
 
@@ -215,4 +216,4 @@ def test_a_raw_folder_without_files_stops_the_run_with_the_mend(tmp_path: Path, 
 
 def test_a_raw_folder_with_nothing_but_skipped_files_is_a_run_without_documents(tmp_path: Path) -> None:
     fill(tmp_path, ".gitkeep")
-    assert list(scan(tmp_path)) == [Skipped(".gitkeep", None, "hidden")]
+    assert list(scan(tmp_path)) == [skip(".gitkeep", None, "hidden", stage="scan")]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import RawFolderError, Reason, Rejection
-from pipeline.read import Skipped, read_file
+from pipeline.errors import RawFolderError, Reason, Rejection, Skipped
+from pipeline.read import read_file
 from pipeline.read import scan as rawfile
 from pipeline.read.scan import RawFolder, hash_file, scan
 from pipeline.types import RawInput, Record

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.read import Skipped, read_file
+from pipeline.errors import Skipped
+from pipeline.read import read_file
 from pipeline.types import Record
 
 PAGE = "<html><body><p>盐场的风车去年换了新叶片。</p></body></html>"

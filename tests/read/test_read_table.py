@@ -16,8 +16,9 @@ from growth import linear
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import Reason, Rejection
-from pipeline.read import ReadLimits, Skipped, read_file
+from pipeline.errors import Reason, Rejection, Skipped
+from pipeline.read import ReadLimits, read_file
+from pipeline.read.limits import skip
 from pipeline.types import Record
 
 ENGLISH = (
@@ -109,7 +110,7 @@ def test_a_blank_text_costs_its_row_alone(tmp_path: Path) -> None:
 
 def test_figures_are_skipped_and_a_list_of_pages_without_text_is_rejected(tmp_path: Path) -> None:
     assert read(tmp_path, "year,value\n2020,1\n2021,2\n") == [
-        Skipped("a.csv", None, "table without a text column: year, value")
+        skip("a.csv", None, "table without a text column: year, value")
     ]
     (outcome,) = read(tmp_path, table(("title", "url"), *((f"t{n}", f"https://example.org/{n}") for n in range(500))))
     assert isinstance(outcome, Rejection)

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from pipeline.errors import Reason, Rejection
-from pipeline.read import ReadLimits, Skipped, read_file
+from pipeline.errors import Reason, Rejection, Skipped
+from pipeline.read import ReadLimits, read_file
+from pipeline.read.limits import skip
 from pipeline.types import Record
 
 PAGE = "<html><body><p>Emissions fell. 排放量下降。</p></body></html>"
@@ -73,7 +74,10 @@ def one(folder: Path, content: bytes, **limits: int) -> Record:
 
 
 def shape(outcomes: list[Record | Rejection | Skipped]) -> list[tuple[str | None, str | None]]:
-    return [(o.member, None if isinstance(o, Record) else o.reason) for o in outcomes]
+    return [
+        (o.member, None if isinstance(o, Record) else o.message if isinstance(o, Skipped) else o.reason)
+        for o in outcomes
+    ]
 
 
 def broken(pattern: bytes, instead: bytes) -> bytes:
@@ -126,7 +130,7 @@ def test_a_file_without_documents_is_empty(tmp_path: Path) -> None:
 @pytest.mark.parametrize("status", ["301 Moved", "404 Not Found", "500", "304 Not Modified"])
 def test_other_statuses_are_skipped(tmp_path: Path, status: str) -> None:
     outcomes = read(tmp_path, response(status=status, Content_Type=HTML))
-    assert outcomes == [Skipped("a.warc", "1", f"HTTP status {status[:3]}")]
+    assert outcomes == [skip("a.warc", "1", f"HTTP status {status[:3]}")]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +159,7 @@ def test_the_media_type_is_what_the_server_says_or_else_what_it_looks_like(
 )
 def test_other_media_types_are_skipped(tmp_path: Path, content_type: str, body: bytes, what: str) -> None:
     outcomes = read(tmp_path, response(body, Content_Type=content_type))
-    assert outcomes == [Skipped("a.warc", "1", f"unsupported type: {what}")]
+    assert outcomes == [skip("a.warc", "1", f"unsupported type: {what}")]
 
 
 def chunked(body: bytes) -> bytes:
@@ -370,7 +374,7 @@ def test_a_body_that_expands_too_much_is_a_bomb(tmp_path: Path, coding: str) -> 
 )
 def test_records_about_no_page_are_skipped_with_what_they_are(tmp_path: Path, kind: str, url: str, reason: str) -> None:
     content = record(kind, url, b"20240305 example.org. IN A 203.0.113.5\n", Content_Type="text/plain")
-    assert read(tmp_path, content) == [Skipped("a.warc", "1", f"no document: {reason}")]
+    assert read(tmp_path, content) == [skip("a.warc", "1", f"no document: {reason}")]
 
 
 @pytest.mark.parametrize(
@@ -388,7 +392,7 @@ def test_what_a_site_serves_beside_its_pages_is_skipped(
     tmp_path: Path, url: str, body: str, what: str, content_type: str
 ) -> None:
     content = response(body.encode(), url=url, Content_Type=content_type)
-    assert read(tmp_path, content) == [Skipped("a.warc", "1", f"no document: {what}")]
+    assert read(tmp_path, content) == [skip("a.warc", "1", f"no document: {what}")]
 
 
 @pytest.mark.parametrize("text", ["The weir is low.", "堰水很低。"])

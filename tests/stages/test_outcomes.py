@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pipeline.errors import Reason
-from pipeline.stages.left_out import LEFT_OUT, LeftOut, gathered, left_out_table
+from pipeline.errors import LeftOut, Reason, Rejection
+from pipeline.read.limits import skip
 from pipeline.stages.outcomes import changing_files, settle, with_runs
+from pipeline.store.left_out import LEFT_OUT, gathered, left_out_table
 from pipeline.store.memory import recall
 from pipeline.types import RawInput
 
 
 def left(path: str, reason: Reason, member: str | None = None) -> LeftOut:
-    return LeftOut(path, member, "quarantine", "read", reason.value, "A sentence.", 1)
+    return Rejection(path, member, "read", reason, "A sentence.")
 
 
 def test_runs_in_a_row_are_counted_by_file_and_forgotten_once_it_is_read() -> None:
@@ -38,9 +39,9 @@ def test_what_is_kept_and_said_of_files_that_change_is_bounded() -> None:
 
 def test_each_member_that_is_skipped_is_counted_and_named_with_its_archive(tmp_path) -> None:
     names = [f"b/._{n}.txt" for n in range(130)]
-    skipped = [LeftOut("a.zip", name, "skipped", "read", "hidden", "hidden", 1) for name in names]
-    skipped.append(LeftOut("a.zip", "e.docx", "skipped", "read", "unsupported type", "unsupported type: .docx", 1))
-    skipped.append(LeftOut(".git/", None, "skipped", "scan", "hidden", "hidden", 0))
+    skipped = [skip("a.zip", name, "hidden") for name in names]
+    skipped.append(skip("a.zip", "e.docx", "unsupported type: .docx"))
+    skipped.append(skip(".git/", None, "hidden", stage="scan"))
     outcomes = settle(
         inputs=[RawInput("a.zip", 1, 1, "0" * 64)],
         left_out=gathered([left_out_table(skipped)]),

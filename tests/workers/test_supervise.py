@@ -14,6 +14,7 @@ from poison_worker import PoisonTask
 import pipeline.workers.nursery
 from pipeline.errors import OutputError, Reason
 from pipeline.store.files import chunk_names
+from pipeline.store.left_out import left_out_rows
 from pipeline.workers.nursery import HERE, Nursery, StoppedError, WorkerError
 from pipeline.workers.supervise import SUSPICIOUS, failure, given_up_in, run_task, supervise
 from pipeline.workers.task import Limits, TaskResult
@@ -40,7 +41,7 @@ def do(names, folder, nursery, *, record_seconds=1, broken=False):
     task = PoisonTask("0001", folder / "result", Limits(1024, record_seconds), tuple(names), broken)
     result = supervise(task, nursery)
     done = [row["name"] for chunk in chunk_names(result.folder, "names") for row in pq.read_table(chunk).to_pylist()]
-    return done, {one.path: one for one in given_up_in(result.folder)}, result
+    return done, {one.path: one for one in left_out_rows(given_up_in(result.folder))}, result
 
 
 def test_a_shard_without_trouble_is_done_whole(nursery, tmp_path):

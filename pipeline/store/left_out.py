@@ -9,21 +9,19 @@ the file as a whole, however often the child died and wherever its chunks were c
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.errors import Rejection
-from pipeline.read.limits import Skipped
+from pipeline.errors import LeftOut, Reason, Rejection, Skipped
 
 #: Records of a file that are quarantined, and that are skipped, that have a row of their own.
 OWN_ROWS = 100
 #: Rows that may wait before they are bounded.
 SLICE = 8192
 
-#: A file or record that did not become a document.
+#: What did not become a document: ``errors.LeftOut`` as columns.
 LEFT_OUT = pa.schema(
     [
         ("path", pa.string()),
@@ -38,35 +36,21 @@ LEFT_OUT = pa.schema(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A row of LEFT_OUT."""
-
-    path: str
-    member: str | None
-    outcome: str
-    stage: str
-    reason: str
-    message: str
-    attempts: int
-    n_records: int = 1
-
-
-def quarantined(one: Rejection) -> LeftOut:
-    """A rejection as what is left out."""
-    return LeftOut(one.path, one.member, "quarantine", one.stage, one.reason.value, one.message, one.attempts)
-
-
-def skipped(one: Skipped, stage: str) -> LeftOut:
-    """What is no document as what is left out; what follows a colon of its reason is for the message alone."""
-    return LeftOut(one.path, one.member, "skipped", stage, one.reason.partition(":")[0], one.reason, 0)
-
-
 def left_out_table(rows: Iterable[LeftOut]) -> pa.Table:
     """The rows as a LEFT_OUT table, in order."""
     rows = list(rows)
     columns = {name: [getattr(one, name) for one in rows] for name in LEFT_OUT.names}
     return pa.table(columns, schema=LEFT_OUT)
+
+
+def left_out_rows(table: pa.Table) -> list[LeftOut]:
+    """The rows of a LEFT_OUT table, in order."""
+    return [
+        Skipped(**row)
+        if row.pop("outcome") == Skipped.outcome
+        else Rejection(**{**row, "reason": Reason(row["reason"])})
+        for row in table.to_pylist()
+    ]
 
 
 def bounded(rows: pa.Table) -> pa.Table:

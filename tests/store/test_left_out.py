@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.errors import Reason, Rejection, Skipped
 from pipeline.read.limits import ReadLimits
 from pipeline.stages import children as stages
-from pipeline.stages import left_out
-from pipeline.stages.left_out import LEFT_OUT, LeftOut, bounded, gathered, left_out_table
 from pipeline.stages.outcomes import by_reason, left_out_in, n_left_out
 from pipeline.stages.tasks import CleanTask
+from pipeline.store import left_out
+from pipeline.store.files import write_table
+from pipeline.store.left_out import LEFT_OUT, bounded, gathered, left_out_table
 from pipeline.types import RawInput
 from pipeline.workers.journal import Span
 from pipeline.workers.task import Limits
@@ -50,12 +52,12 @@ def plain(rows):
 
 
 one_row = st.builds(
-    LeftOut,
+    lambda kind, *rest: kind(*rest),
+    st.sampled_from([Rejection, Skipped]),
     st.sampled_from(["a.jsonl", "目录/乙.jsonl"]),
     st.one_of(st.none(), st.integers(1, 999).map(str)),
-    st.sampled_from(["quarantine", "skipped"]),
     st.sampled_from(["read", "finish"]),
-    st.sampled_from(["broken_json", "empty"]),
+    st.sampled_from([Reason.BROKEN_JSON, Reason.EMPTY]),
     st.sampled_from(["坏行", "a bad line"]),
     st.just(1),
 )
@@ -107,7 +109,7 @@ def test_what_a_child_leaves_out_does_not_depend_on_where_it_died_or_its_chunks_
         monkeypatch.setattr(stages, "CHUNK_RECORDS", chunk_records)
         for start, stop in zip([(0, 0), *cuts], [*cuts, None], strict=True):
             stages.clean_shard(task, folder, Span(start, stop), Silent())
-        (folder / "given_up.json").write_text("[]")
+        write_table(LEFT_OUT.empty_table(), folder / "given_up.parquet")
         return left_out_in(folder)
 
     whole = done("whole", [], 256)
