@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from pipeline.errors import Reason
 from pipeline.read.limits import Origin, ReadFailure, ReadLimits
@@ -88,6 +88,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _FILLING = re.compile(r"[\s_\-.]+")
 
 Object: TypeAlias = Mapping[str, object]
+T = TypeVar("T")
 
 
 class Number(str):
@@ -332,16 +333,28 @@ def _text_of(value: Object, field: str | None) -> tuple[str, str]:
         if not chosen.strip():
             raise ReadFailure(Reason.EMPTY, f"Its text field, {printable(field, limit=40)}, is blank.")
         return field, chosen
-    named = {key_of(name): (name, text) for name, one in value.items() if (text := _named_text(name, one)) is not None}
-    filled = [named[key] for key in TEXT_NAMES if key in named and named[key][1].strip()]
+    named = [(name, text) for name, one in value.items() if (text := _named_text(name, one)) is not None]
+    by_key = _by_key((name, text) for name, text in named if text.strip())
+    filled = [by_key[key] for key in TEXT_NAMES if key in by_key]
     if filled:
         longest = max(filled, key=lambda one: len(one[1]))
         is_short = len(filled[0][1]) < _SHORT and len(longest[1]) > _FAR_LONGER * len(filled[0][1])
         return longest if is_short else filled[0]
     if other := _longest(value) or _teaser(value):
         return other
-    name = next((named[key][0] for key in TEXT_NAMES if key in named), "")
+    blank = _by_key(named)
+    name = next((blank[key][0] for key in TEXT_NAMES if key in blank), "")
     raise ReadFailure(Reason.EMPTY, f"Its text field, {printable(name, limit=40)}, is blank.")
+
+
+def _by_key(fields: Iterable[tuple[str, T]]) -> dict[str, tuple[str, T]]:
+    """Fields by their keys: of those that come to the same key the one that is spelt like it, else the first."""
+    found: dict[str, tuple[str, T]] = {}
+    for name, one in fields:
+        key = key_of(name)
+        if key not in found or name == key:
+            found[key] = (name, one)
+    return found
 
 
 def _named_text(name: str, value: object) -> str | None:
@@ -360,7 +373,7 @@ def _longest(value: Object) -> tuple[str, str] | None:
 
 
 def _teaser(value: Object) -> tuple[str, str] | None:
-    found = {key_of(name): (name, text) for name, one in value.items() if (text := _teaser_text(name, one))}
+    found = _by_key((name, text) for name, one in value.items() if (text := _teaser_text(name, one)))
     return next((found[key] for key in TEASER_NAMES if key in found), None)
 
 
@@ -370,10 +383,9 @@ def _teaser_text(name: str, value: object) -> str | None:
 
 
 def _keyed(layer: Object, *, but: Object) -> Object:
-    """The fields of an object that say something of the document, by their keys; the first of equal ones."""
-    return {
-        key: one for name, one in reversed(list(layer.items())) if (key := key_of(name)) in _SAYING and one is not but
-    }
+    """The fields of an object that say something of the document, by their keys."""
+    saying = ((name, one) for name, one in layer.items() if key_of(name) in _SAYING and one is not but)
+    return {key: one for key, (_, one) in _by_key(saying).items()}
 
 
 def _named(layers: Sequence[Object], field: str) -> str | None:

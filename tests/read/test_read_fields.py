@@ -57,6 +57,20 @@ def test_the_text_is_found_by_its_name_in_any_spelling(name: str, text: str) -> 
 
 
 @pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize(
+    "twins", [{"TEXT": "a twin", "te xt": "孪生"}, {"text ": "a twin"}, {"Text_": "孪生", "title": "T"}]
+)
+def test_of_names_that_are_spelt_alike_the_plain_one_is_meant_and_else_the_first_that_is_filled(
+    text: str, twins: dict[str, str]
+) -> None:
+    for value in ({**twins, "text": text}, {"text": text, **twins}):
+        assert only(value).content.decode() == text
+    assert only({"TEXT": text, **twins, "text": " "}).content.decode() == twins.get("TEXT", text)
+    titled = only({"Title": "a twin", "title": "标题", "TITLE": "another", "text": text})
+    assert titled.title == "标题"
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_a_name_that_nobody_knows_is_told_by_what_it_holds(text: str) -> None:
     value = {"nid": "7", "kopf": "短标题", "blurbx": text, "other": "no sentence", "url": "https://example.org/a"}
     record = only(value)
