@@ -20,7 +20,7 @@ from pipeline.store.snapshots import open_snapshot
 from proofs.attacks.kit import Attack, Ground, story
 
 PATIENCE = 240
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 #: Modules that our processes, Prefect's and Python's own start import, by name.
 MODULES = (

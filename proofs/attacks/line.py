@@ -123,7 +123,7 @@ def _names(ground: Ground) -> str:
         if not list(Path("/").glob(shown.lstrip("/"))):
             return f"the glob of {name!r} finds nothing: {shown!r}"
     rows = [(2, ["run", odd, "out\udce9"]), (2, ["run", odd, "o2", "--rules", "r\udce9"]), (2, ["check", "out\udce9"])]
-    rows += [(0, ["explain", odd / "0.txt", "--out", "out\udce9"])]
+    rows += [(2, ["explain", odd / "0.txt", "--out", "out\udce9"])]
     return _table(rows, ground.folder)
 
 

@@ -22,7 +22,7 @@ from proofs.attacks.kit import Attack, Ground, story
 PATIENCE = 240
 #: Seconds in which what a killed run has started is gone.
 GONE = 30
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 INGEST = (sys.executable, "-P", "-m", "flows.ingest")
 WRONG = "Basic " + base64.b64encode(b"winnow:guessed").decode()
 
