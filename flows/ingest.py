@@ -14,6 +14,8 @@ if __name__ == "__main__":
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
-from flows.artifacts import publish_artifacts, publish_failure
+from flows.artifacts import key_of, publish_artifacts, publish_failure
 from flows.start import Given, StrictError
 from flows.watch import Logger, Stages, server_may_go
 from pipeline.drift import Drift, drifts, figures
@@ -36,7 +38,7 @@ from pipeline.run import run
 from pipeline.safe_path import inside
 from pipeline.settings import Form, load_roots, load_settings, surroundings, within_roots
 from pipeline.stages.outcomes import RunReport, by_reason, name_of, shown
-from pipeline.store.snapshots import open_snapshot
+from pipeline.store.snapshots import Snapshot, open_snapshot
 from pipeline.text.safety import printable
 from pipeline.workers.machine import fitted
 from pipeline.workers.nursery import HERE, room_for
@@ -121,8 +123,9 @@ def _ingest(raw: str, out: str, settings: Form, *, full: bool, strict: bool) -> 
     given = load_settings(passed, raw=real_raw)
     if told := str(surroundings(passed, raw=real_raw)):
         logger.info("%s", told)
-    with room_for(fitted(given).workers), Stages(logger) as stages:
-        report = run(real_raw, real_out, settings=given, runner=_run_all, full=full, on_stage=stages.begin)
+    with room_for(fitted(given).workers), Stages(logger, key_of(real_out)("progress")) as stages:
+        runner = partial(_run_all, stages)
+        report = run(real_raw, real_out, settings=given, runner=runner, full=full, on_stage=stages.begin)
     _tell(report, logger, real_out)
     if strict and report.counts["quarantined"]:
         raise StrictError(f"{report.counts['quarantined']} records are in quarantine and the run is strict.")
@@ -175,13 +178,16 @@ def _submitted(task: Task, n: int) -> PrefectFuture[TaskResult]:
     return future
 
 
-def _run_all(tasks: Sequence[Task]) -> list[TaskResult]:
+def _run_all(stages: Stages, tasks: Sequence[Task]) -> list[TaskResult]:
     """The results of the tasks of a stage, once all of them have ended; when one fails, the others end soon."""
+    stages.expect(tasks)
     with HERE.stoppable(tasks) as stop:
         futures = [_submitted(task, len(tasks)) for task in tasks]
         try:
             for future in as_completed(futures):
-                if not isinstance(future.result(raise_on_failure=False), TaskResult):
+                if isinstance(future.result(raise_on_failure=False), TaskResult):
+                    stages.advance()
+                else:
                     stop()
         except BaseException:  # the flow was cancelled
             stop()
@@ -196,9 +202,10 @@ def _run_all(tasks: Sequence[Task]) -> list[TaskResult]:
 def _tell(report: RunReport, logger: Logger, out: Path) -> None:
     if report.published:
         write_report(report, report.snapshot.path)
-    jumps = _drifts(report, out)
+    before = _before(report, out)
+    jumps = _drifts(before, report.snapshot)
     with server_may_go():
-        publish_artifacts(report, out, jumps)
+        publish_artifacts(report, out, jumps, before)
     for jump in jumps[:MAX_LOGGED]:
         logger.warning("drift: %s: %s from %s to %s", printable(jump.subject), jump.what, jump.before, jump.after)
     for sentence in report.notices:
@@ -211,15 +218,19 @@ def _tell(report: RunReport, logger: Logger, out: Path) -> None:
     logger.info("%s snapshot %s: %s", what, report.snapshot.name, dict(report.counts))
 
 
-def _drifts(report: RunReport, out: Path) -> list[Drift]:
-    """What jumped since the snapshot before, where there is one that can be read."""
+def _before(report: RunReport, out: Path) -> Snapshot | None:
+    """The snapshot before the one that the run published, where there is one that can be read."""
     parent = report.snapshot.manifest.get("parent")
-    if not report.published or not parent:
-        return []
-    try:
-        return drifts(figures(open_snapshot(out, parent)), figures(report.snapshot))
-    except SnapshotError:
-        return []
+    with suppress(SnapshotError):
+        return open_snapshot(out, parent) if report.published and parent else None
+    return None
+
+
+def _drifts(before: Snapshot | None, now: Snapshot) -> list[Drift]:
+    """What jumped from one snapshot to the next, where both can be read."""
+    with suppress(SnapshotError):
+        return drifts(figures(before), figures(now)) if before else []
+    return []
 
 
 def run_once(this: Given, *, full: bool, strict: bool) -> None:

@@ -41,13 +41,22 @@ class TestIngest:
         (tmp_path / "raw" / "empty.txt").write_text("")
         counts = ingest(str(tmp_path / "raw"), str(tmp_path / "out"), Settings(workers=1))
         assert counts["documents"] == 1
+        (tmp_path / "raw" / "b.txt").write_text("市政府周一召开会议，通过了河道整治方案，明年开工。", "utf-8")
+        counts = ingest(str(tmp_path / "raw"), str(tmp_path / "out"), Settings(workers=1))
+        assert counts["documents"] == 2
         assert counts["quarantined"] == 1
         snapshot = open_snapshot(tmp_path / "out")
         assert (snapshot.path / "report.html").exists()
         with get_client(sync_client=True) as client:
-            keys = {artifact.key.rpartition("-out-")[0] for artifact in client.read_artifacts()}
+            artifacts = client.read_artifacts()
             names = {run.name for run in client.read_task_runs()}
+            called = {run.name for run in client.read_flow_runs()}
+        told = {(one.key.rpartition("-out-")[0], one.data) for one in artifacts if isinstance(one.data, str | int)}
+        keys = {one.key.rpartition("-out-")[0] for one in artifacts}
         assert {f"winnow-{what}" for what in ("summary", "quarantine", "skipped", "decided-by")} <= keys
+        assert any(key == "winnow-summary" and "| documents | 2 | 1 | +1 |" in data for key, data in told)
+        assert ("winnow-progress", 100) in told
+        assert {"ingest raw to out, 2 to read", "ingest raw to out, 1 to read"} <= called
         assert {"clean 0001 of 1", "finish 0001 of 1", "assemble 0001 of 1"} <= names
 
     def test_a_flow_waits_for_all_its_tasks_names_the_shard_that_failed_and_leaves_a_page(

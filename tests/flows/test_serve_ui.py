@@ -19,6 +19,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 #: A machine without a network or a graphics card; as root, in a container.
 WORDS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 WORDS += ["--disable-component-update", "--disable-sync"]
+HOSTILE = "[a](javascript:alert(1)) <b>_b_<i> `c`.jsonl"
 PAGE = """<title>Story {n}</title><ul><li><a href=/>Home</a><li><a href=/n>新闻</a></ul><h1>Story {n} of the river</h1>
 <p>The council met on Monday and agreed on plan {n} for the river, officials said in the evening.</p>
 <p>全国碳排放权交易市场今日开市，第 {n} 号交易成交量超过四百万吨，有关负责人出席并讲话。</p>"""
@@ -49,7 +50,7 @@ def test_a_run_with_one_setting_changed_is_started_from_the_form_and_its_artifac
     site.mkdir(parents=True)
     for n in range(4):
         (site / f"{n}.html").write_text(PAGE.format(n=n), "utf-8")
-    (site / "broken.jsonl").write_text('{"text": "<script>alert(1)</script>', "utf-8")
+    (site / HOSTILE).write_text('{"text": "<script>alert(1)</script>', "utf-8")
     own = {name: value for name, value in server.items() if name != "PREFECT_API_URL"}
     own |= {"XDG_STATE_HOME": str(tmp_path / "state"), "PREFECT_HOME": str(tmp_path), "PREFECT_UI_ENABLED": "true"}
     with started(["-m", "pipeline", "serve", "raw", "out", "--port", "0"], own, tmp_path, "serve") as (process, said):
@@ -94,6 +95,8 @@ def test_a_run_with_one_setting_changed_is_started_from_the_form_and_its_artifac
             page.goto(f"{address}/artifacts/artifact/{one['id']}")
             page.get_by_text(words).first.wait_for()
             pictured(page, artifact)
+        assert HOSTILE in page.inner_text("table")
+        assert page.locator("table a, table b, table em, table code").count() == 0
         outside = [url for url in asked if not url.startswith((address, "data:", "blob:"))]
         assert outside == []
     manifest = open_snapshot(tmp_path / "out").manifest
