@@ -25,18 +25,18 @@ def publish_artifacts(
 ) -> None:
     """Attach the run's artifacts, those of its output folder, beside the snapshot ``before``.
 
-    Strings out of raw files act in none: the UI shows a table's cells as they are, and Markdown is escaped.
+    Strings out of raw files act in none.
     """
     key = key_of(out)
     create_markdown_artifact(_summary(report, before), key=key("summary"), description="What became of the records")
     for outcome, what in (("quarantine", "in quarantine"), ("skipped", "skipped")):
         rows = [
             {
-                "record": printable(name_of(one)),
+                "record": _text(name_of(one)),
                 "records": f"{one.n_records:,}",
                 "stage": one.stage,
-                "reason": printable(one.reason),
-                "message": printable(one.message),
+                "reason": one.reason,
+                "message": _text(one.message),
             }
             for one in shown(report.left_out, MAX_ROWS, outcome)
         ]
@@ -44,14 +44,14 @@ def publish_artifacts(
         empty = [{"record": "none", "records": "0", "stage": "", "reason": "", "message": ""}]
         create_table_artifact(_fitting(rows) or empty, key=key(outcome), description=said)
     jumped = [
-        {"site or rule": printable(one.subject), "what": one.what, "before": one.before, "after": one.after}
+        {"site or rule": _text(one.subject), "what": one.what, "before": one.before, "after": one.after}
         for one in jumps
     ]
     none = [{"site or rule": "none", "what": "", "before": "", "after": ""}]
     said = f"{len(jumped)} jumps since the last snapshot" if report.published else "nothing new"
     create_table_artifact(_fitting(jumped) or none, key=key("drift"), description=said)
     decided = [
-        {"decided by": printable(by), "label": label, "blocks": f"{n:,}"}
+        {"decided by": _text(by), "label": label, "blocks": f"{n:,}"}
         for by, label, n in decided_by(report, MAX_ROWS)
     ]
     create_table_artifact(_fitting(decided), key=key("decided-by"), description="What decided how many blocks")
@@ -98,3 +98,8 @@ def _cell(text: str) -> str:
     for sign in "&<>|`*_[]":
         safe = safe.replace(sign, f"&#{ord(sign)};")
     return safe
+
+
+def _text(text: str) -> str:
+    """A string out of a raw file as a cell of a table, which the UI reads as Markdown without entities."""
+    return re.sub(r"([\\`*_\[\]<>~])", r"\\\1", printable(text))

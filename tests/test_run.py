@@ -24,6 +24,7 @@ from pipeline.store.check import check_folder, check_snapshot, check_state
 from pipeline.store.layout import staged_part
 from pipeline.store.marks import sealed
 from pipeline.store.snapshots import latest_or_none
+from pipeline.workers.nursery import HERE
 from pipeline.workers.supervise import WorkerError
 
 ROOT = Path(__file__).parent.parent
@@ -396,7 +397,7 @@ def test_parts_are_zstd_and_sorted(raw, tmp_path):
 
 
 @pytest.fixture
-def broken(tmp_path, monkeypatch):
+def broken(tmp_path, monkeypatch, cold):
     """Breaks a function of the stages, in children only, on all records but those of the warm-up."""
 
     def break_(function, how):
@@ -444,6 +445,7 @@ def test_what_a_broken_installation_made_is_not_kept(tmp_path, broken, monkeypat
     page = (out / "failed.html").read_text("utf-8")
     assert ("a_module_that_is_missing" if how == MISSING else "this parser has changed") in page
     monkeypatch.delenv("PYTHONPATH")
+    HERE.close_idle()
     report = do(raw, out)
     assert (report.counts["quarantined"], report.counts["documents"] + report.counts["duplicates"]) == (0, n_files)
     assert not (out / "failed.html").exists()

@@ -420,13 +420,14 @@ class _Nurseries:
 
     @contextlib.contextmanager
     def room(self, n: int) -> Iterator[None]:
-        """Let so many more tasks be at work at once, however many threads ask; the idle nurseries end on leaving."""
+        """Let so many more tasks be at work at once, however many threads ask; idle nurseries end when the last leaves."""
         self._widen(n)
         try:
             yield
         finally:
             self._widen(-n)
-            self._close_idle()
+            if not self._room:
+                self.close_idle()
 
     def _widen(self, n: int) -> None:
         with self._changed:
@@ -452,7 +453,8 @@ class _Nurseries:
             with self._changed:
                 self._stopped -= folders
 
-    def _close_idle(self) -> None:
+    def close_idle(self) -> None:
+        """End the nurseries that wait for a task."""
         with self._changed:
             idle, self._idle = self._idle, []
         for nursery in idle:
@@ -489,7 +491,7 @@ def _find_room(n_workers: int) -> None:
 
 @contextlib.contextmanager
 def room_for(n_workers: int) -> Iterator[None]:
-    """For a run with so many tasks at once in this process, and no more: its nurseries end on leaving.
+    """For a run with so many tasks at once in this process, and no more: nurseries end when no run is left.
 
     Raises WorkerError when the machine has not the processes for them.
     """
