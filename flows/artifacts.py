@@ -51,8 +51,7 @@ def publish_artifacts(
     said = f"{len(jumped)} jumps since the last snapshot" if report.published else "nothing new"
     create_table_artifact(_fitting(jumped) or none, key=key("drift"), description=said)
     decided = [
-        {"decided by": _text(by), "label": label, "blocks": f"{n:,}"}
-        for by, label, n in decided_by(report, MAX_ROWS)
+        {"decided by": _text(by), "label": label, "blocks": f"{n:,}"} for by, label, n in decided_by(report, MAX_ROWS)
     ]
     create_table_artifact(_fitting(decided), key=key("decided-by"), description="What decided how many blocks")
 
