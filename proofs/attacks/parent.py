@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+from pipeline.store.layout import LEARNED
 from pipeline.store.snapshots import open_snapshot
 from proofs.attacks.kit import Attack, Ground, story
 
@@ -65,8 +66,8 @@ def _watch(pid: int, folder: Path | None, done: threading.Event, seen: dict[str,
             seen["mb"] = max(
                 [seen["mb"], *(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))]
             )
-        for file in folder.glob(".state/*/*.tmp/journal-*") if folder else ():
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # folders come and go while they are looked through
+            for file in folder.glob(".state/*/*.tmp/journal-*") if folder else ():
                 seen["journal"] = max(seen["journal"], file.stat().st_size)
 
 
@@ -162,7 +163,7 @@ def a_site_a_record(ground: Ground) -> str:
     if problem := run_on({"x.jsonl.gz": content}, ground, counts={"quarantined": 0, "skipped": 0}):
         return problem
     state = ground.folder / "out" / ".state"
-    notes = [*state.glob("packs/*/pack.json"), state / "learned.json"]
+    notes = [*state.glob("packs/*/pack.json"), ground.folder / "out" / LEARNED]
     longest = max(file.stat().st_size for file in notes)
     return f"a note of {longest:,} bytes in the state" if longest > 100_000 else ""
 
