@@ -28,7 +28,7 @@ from typing import Any
 import click
 
 from flows.server import HOST, Operated, PrivateServer, as_client, begun, bound, end, new_secret
-from flows.start import Given, configured, exit_codes, given
+from flows.start import Given, configured, exit_codes, given, server_may_be_lost
 from pipeline.cli_kit import PATH, Argument, Command, settings_options
 from pipeline.errors import WinnowError
 from pipeline.metrics import METRICS
@@ -133,10 +133,10 @@ def _with_server(this: Given, schedule: dict[str, Any], port: int, home: Path) -
             own.wait()
             address = f"http://{HOST}:{own.port}"
             user, _, password = secret.partition(":")
-            shown = f"password {password}" if is_new else f"the password is in {printable(str(home / 'secret'))}"
+            shown = f"password {password}" if is_new else f"the password is in {printable(str(home / SECRET))}"
             click.echo(f"Prefect's UI: {address}  (user {user}, {shown})")
             os.environ |= {**as_client(own.url, secret), "PREFECT_UI_URL": address}
-            _crash_left(own)
+            _crash_left()
             (home / ADDRESS).write_text(f"{own.url}\n", "utf-8")
             _keep_going(server, _runner(this, schedule))
         finally:
@@ -144,29 +144,23 @@ def _with_server(this: Given, schedule: dict[str, Any], port: int, home: Path) -
             end(server.process, 5)
 
 
-def _crash_left(server: PrivateServer) -> None:
+def _crash_left() -> None:
     """Mark the runs as crashed that an earlier serving left, by a power cut say: nobody carries them out any more.
 
     Otherwise they would hold the one place of their deployment, and nothing would run. Prefect does not see it where the
     server was away longer than a run may be silent: it forgets whom it waited for.
     """
-    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter
+    from prefect.context import refresh_global_settings_context
+    from prefect.states import Crashed
 
-    begun_by_us = {
-        "state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}},
-        "deployment_id": {"is_null_": False},
-    }
-    state = {"type": "CRASHED", "message": "serving ended without it, and its process is gone."}
-    known = httpx.BasicAuth(*server.secret.split(":"))
-    try:
-        with httpx.Client(base_url=server.url, auth=known, timeout=60, trust_env=False) as client:
-            for run in client.post("/flow_runs/filter", json={"flow_runs": begun_by_us}).raise_for_status().json():
-                client.post(f"/flow_runs/{run['id']}/set_state", json={"state": state}).raise_for_status()
-                click.echo(f"The run {printable(run['name'])} was left by an earlier serving; it is crashed.", err=True)
-    except httpx.HTTPError as error:
-        raise WinnowError(
-            f"The Prefect server does not tell which runs were left: {error}.", mend="Start again."
-        ) from None
+    refresh_global_settings_context()  # Prefect was imported before the server was there
+    wanted = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}, "deployment_id": {"is_null_": False}}
+    with server_may_be_lost(), get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(wanted)):
+            client.set_flow_run_state(run.id, Crashed(message="serving ended without it, and its process is gone."))
+            click.echo(f"The run {printable(run.name)} was left by an earlier serving; it is crashed.", err=True)
 
 
 @dataclass(slots=True)

@@ -73,9 +73,12 @@ def test_whatever_goes_wrong_is_told(receiver, tmp_path):
         knows = tuple(secret.read_text().strip().split(":"))
 
         def ask(path, body=None):
-            method = "GET" if body is None else "POST"
-            answer = httpx.request(method, f"{address}/api{path}", json=body, auth=knows, trust_env=False, timeout=60)
-            return answer.raise_for_status().json()
+            def answered():
+                method, url = "GET" if body is None else "POST", f"{address}/api{path}"
+                answer = httpx.request(method, url, json=body, auth=knows, trust_env=False, timeout=60)
+                return None if answer.status_code == 503 else answer  # its database is busy
+
+            return until(answered, said).raise_for_status().json()
 
         def told(alert, words):
             """The message of this alert that says these words; Prefect may send one twice."""
