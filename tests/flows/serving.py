@@ -46,7 +46,16 @@ def answers(environment):
 
 
 def ask(environment, method, path, body):
-    answer = httpx.request(method, f"{environment['PREFECT_API_URL']}{path}", json=body, trust_env=False, timeout=60)
+    return asked(method, f"{environment['PREFECT_API_URL']}{path}", body)
+
+
+def asked(method, url, body, auth=None):
+    """What a Prefect server answers; while its database is busy, it says 503, and its own clients ask again too."""
+    for _ in range(20):
+        answer = httpx.request(method, url, json=body, auth=auth, trust_env=False, timeout=60)
+        if answer.status_code != 503:
+            break
+        time.sleep(1)
     return answer.raise_for_status().json() if answer.content else None
 
 

@@ -10,9 +10,8 @@ import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-import httpx
 import pytest
-from serving import descendants, started, until
+from serving import asked, descendants, started, until
 
 from flows.server import as_client
 from pipeline.errors import WinnowError
@@ -73,12 +72,7 @@ def test_whatever_goes_wrong_is_told(receiver, tmp_path):
         knows = tuple(secret.read_text().strip().split(":"))
 
         def ask(path, body=None):
-            def answered():
-                method, url = "GET" if body is None else "POST", f"{address}/api{path}"
-                answer = httpx.request(method, url, json=body, auth=knows, trust_env=False, timeout=60)
-                return None if answer.status_code == 503 else answer  # its database is busy
-
-            return until(answered, said).raise_for_status().json()
+            return asked("GET" if body is None else "POST", f"{address}/api{path}", body, knows)
 
         def told(alert, words):
             """The message of this alert that says these words; Prefect may send one twice."""
