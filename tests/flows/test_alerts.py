@@ -122,8 +122,10 @@ def test_whatever_goes_wrong_is_told(receiver, tmp_path):
         run("check", out="/etc")
         failed = until(lambda: told("failed", "does not lie in a folder that is allowed"), said)
         assert re.search(rf"into /etc failed: .* See {address}/runs/flow-run/", failed["text"])
-        late = until(lambda: told("late", ""), said)
-        assert re.match(r"The scheduled run nobody into /data/out was due at 20\S+ and has not begun", late["text"])
+        late = until(
+            lambda: told("late", "scheduled run nobody into /data/out"), said
+        )  # on a busy machine check is, too
+        assert re.search(r" was due at 20\S+ and has not begun", late["text"])
         silent = until(lambda: told("failed", "no sign of life for 35 seconds"), said)
         assert f"into {tmp_path / 'out'} crashed: it gave no sign" in silent["text"]
         assert ask(f"/flow_runs/{lost}")["state_type"] == "CRASHED"
