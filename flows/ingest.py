@@ -29,6 +29,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
 from flows.artifacts import key_of, publish_artifacts, publish_failure
+from flows.automations import announce
 from flows.start import Given, StrictError
 from flows.watch import Logger, Stages, server_may_go
 from pipeline.drift import Drift, drifts, figures
@@ -206,6 +207,7 @@ def _tell(report: RunReport, logger: Logger, out: Path) -> None:
     jumps = _drifts(before, report.snapshot)
     with server_may_go():
         publish_artifacts(report, out, jumps, before)
+        announce(report, jumps, out)
     for jump in jumps[:MAX_LOGGED]:
         logger.warning("drift: %s: %s from %s to %s", printable(jump.subject), jump.what, jump.before, jump.after)
     for sentence in report.notices:

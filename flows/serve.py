@@ -2,7 +2,7 @@
 
 It keeps two processes going: a Prefect server (``flows.server``), unless one runs elsewhere, and what carries the runs out
 (``flows.deployments``). What it keeps lies in a folder of the user's own, one for each output folder: the server's
-database, the secret, and a lock that a second serve on the same output meets.
+database, the secret, while it runs the address, and a lock that a second serve on the same output meets.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from typing import Any
 
 import click
 
-from flows.server import HOST, PrivateServer, as_client, begun, bound, end, new_secret
-from flows.start import Given, configured, exit_codes, given
+from flows.server import HOST, Operated, PrivateServer, as_client, begun, bound, end, new_secret
+from flows.start import Given, configured, exit_codes, given, server_may_be_lost
 from pipeline.cli_kit import PATH, Argument, Command, settings_options
 from pipeline.errors import WinnowError
+from pipeline.metrics import METRICS
 from pipeline.settings import ENV_PREFIX
 from pipeline.store.fingerprint import fingerprint
+from pipeline.store.layout import CURRENT
 from pipeline.text.safety import printable
 
 DEFAULT_PORT = 4200
@@ -42,6 +44,8 @@ END_SECONDS = 60
 TICK, AGAIN_SECONDS = 0.5, 5
 #: A process that ended so often within an hour is not started again.
 MAX_ENDS = 10
+#: Files of what serving an output keeps.
+SECRET, ADDRESS, LOCK = "secret", "address", "lock"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2), Linux
 
@@ -121,19 +125,42 @@ def _check_schedule(cron: str | None, timezone: str) -> None:
 def _with_server(this: Given, schedule: dict[str, Any], port: int, home: Path) -> None:
     secret, is_new = _secret(home)
     with _listener(port) as listener:
-        server = Kept("The Prefect server", lambda: begun(listener, secret, home=home).process)
+        operated = Operated(home, this.out / CURRENT / METRICS)
+        server = Kept("The Prefect server", lambda: begun(listener, secret, operated).process)
         own = PrivateServer(listener.getsockname()[1], secret, server.process)
         click.echo("Starting the Prefect server, which takes some seconds.", err=True)
         try:
             own.wait()
             address = f"http://{HOST}:{own.port}"
             user, _, password = secret.partition(":")
-            shown = f"password {password}" if is_new else f"the password is in {printable(str(home / 'secret'))}"
+            shown = f"password {password}" if is_new else f"the password is in {printable(str(home / SECRET))}"
             click.echo(f"Prefect's UI: {address}  (user {user}, {shown})")
             os.environ |= {**as_client(own.url, secret), "PREFECT_UI_URL": address}
+            _crash_left()
+            (home / ADDRESS).write_text(f"{own.url}\n", "utf-8")
             _keep_going(server, _runner(this, schedule))
         finally:
+            (home / ADDRESS).unlink(missing_ok=True)
             end(server.process, 5)
+
+
+def _crash_left() -> None:
+    """Mark the runs as crashed that an earlier serving left, by a power cut say: nobody carries them out any more.
+
+    Otherwise they would hold the one place of their deployment, and nothing would run. Prefect does not see it where the
+    server was away longer than a run may be silent: it forgets whom it waited for.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter
+    from prefect.context import refresh_global_settings_context
+    from prefect.states import Crashed
+
+    refresh_global_settings_context()  # Prefect was imported before the server was there
+    wanted = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}, "deployment_id": {"is_null_": False}}
+    with server_may_be_lost(), get_client(sync_client=True) as client:
+        for run in client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(wanted)):
+            client.set_flow_run_state(run.id, Crashed(message="serving ended without it, and its process is gone."))
+            click.echo(f"The run {printable(run.name)} was left by an earlier serving; it is crashed.", err=True)
 
 
 @dataclass(slots=True)
@@ -233,6 +260,7 @@ def _limit_runs(this: Given, values: dict[str, Any]) -> None:
     """Tell the runs, which are processes that begin with our environment, what they may use."""
     roots = this.roots or tuple(one for one in (this.raw, this.out, this.settings.rules) if one)
     os.environ["WINNOW_ROOTS"] = json.dumps([str(one) for one in roots])
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")  # seconds: a run that is lost is soon known
     for name, value in values.items():
         if value is not None:
             os.environ[ENV_PREFIX + name.upper()] = str(getattr(this.settings, name))
@@ -240,16 +268,37 @@ def _limit_runs(this: Given, values: dict[str, Any]) -> None:
         os.environ["WINNOW_RULES"] = str(this.settings.rules)
 
 
+def _home(out: Path) -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(state).expanduser() / "winnow" / fingerprint(os.path.realpath(out))
+
+
+def served(out: Path) -> tuple[str, str]:
+    """The address of the API and the secret of the server that serves this output now. Raises WinnowError.
+
+    Only while somebody holds the lock is it ours that listens there, and the secret goes to nobody else.
+    """
+    home = _home(out)
+    with contextlib.suppress(OSError), (home / LOCK).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return (home / ADDRESS).read_text("utf-8").strip(), (home / SECRET).read_text("utf-8").strip()
+    raise WinnowError(
+        f"{printable(str(out))} is not being served with a server of its own.",
+        mend="Start `winnow serve RAW OUT` first, or name the Prefect server with --api-url.",
+    )
+
+
 @contextlib.contextmanager
 def _locked_home(out: Path) -> Iterator[Path]:
     """The folder for what serving this output keeps, locked while it is served. Raises WinnowError."""
-    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    home = Path(state).expanduser() / "winnow" / fingerprint(str(out))
+    home = _home(out)
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         home.chmod(0o700)
         (home / "output").write_text(f"{out}\n", "utf-8", "surrogateescape")
-        lock = (home / "lock").open("w")
+        lock = (home / LOCK).open("w")
     except OSError as error:
         raise WinnowError(
             f"{printable(str(home))} cannot be written: {error.strerror}.", mend="Set XDG_STATE_HOME to another folder."
@@ -267,7 +316,7 @@ def _locked_home(out: Path) -> Iterator[Path]:
 
 def _secret(home: Path) -> tuple[str, bool]:
     """The user and password of this output's server, and whether they are new."""
-    file = home / "secret"
+    file = home / SECRET
     with contextlib.suppress(OSError):
         if (said := file.read_text("utf-8").strip()).startswith("winnow:") and len(said) > len("winnow:"):
             return said, False

@@ -8,7 +8,8 @@
 It listens on a port of 127.0.0.1 alone, on a socket that is bound here, so that nobody can be there first. The secret
 goes to it through a pipe: it is in no argument or log. The pipe's end is the end of the
 server, however the process that holds it ends. ``Guard`` stands before Prefect's application and lets nothing pass, web
-sockets included, without the secret, for another host's name or from a web page.
+sockets included, without the secret, for another host's name or from a web page. Behind it, where an operator serves,
+``Metrics`` answers ``/metrics`` for Prometheus.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ OPERATORS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "0",
     "DO_NOT_TRACK": "1",
 }
+#: Unless the environment says otherwise: a run that has not begun so many seconds after it was due is late, and told of.
+LATE = {"PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "60"}
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -128,13 +131,24 @@ def new_secret() -> str:
     return f"winnow:{secrets.token_urlsafe(32)}"
 
 
-def begun(listener: socket.socket, secret: str, *, home: Path | None = None) -> PrivateServer:
-    """Begin to start a server on this socket; with ``home``, the folder of its database, one with schedules and the UI."""
+@dataclass(frozen=True, slots=True)
+class Operated:
+    """What a server with schedules, the UI and metrics is given."""
+
+    home: Path  # the folder of its database
+    metrics: Path  # the file that /metrics answers with
+
+
+def begun(listener: socket.socket, secret: str, operated: Operated | None = None) -> PrivateServer:
+    """Begin to start a server on this socket; with ``operated`` one for its operator, else one for a run."""
     environment = dict(os.environ)
-    if home is not None:
+    words: list[str] = []
+    home: Path | None = None
+    if operated is not None:
+        home, words = operated.home, [OPERATED, str(operated.metrics)]
         environment["PREFECT_HOME"] = str(home)
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "flows.server", str(listener.fileno()), *([] if home is None else [OPERATED])],
+        [sys.executable, "-P", "-m", "flows.server", str(listener.fileno()), *words],
         stdin=subprocess.PIPE,
         pass_fds=[listener.fileno()],
         env=environment,
@@ -210,6 +224,33 @@ class Guard:
         return 200 if len(given) == 1 and hmac.compare_digest(given[0], _basic(self.secret).encode()) else 401
 
 
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """An ASGI application before another: it answers ``GET /metrics`` with what a file holds, and hands on the rest."""
+
+    app: App
+    file: Path
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer 200 with the file, 503 while there is none, 405 to what would change something."""
+        if scope["type"] != "http" or scope["path"] != "/metrics":
+            await self.app(scope, receive, send)
+            return
+        status, body = (200, self._read()) if scope["method"] in {"GET", "HEAD"} else (405, b"")
+        if body is None:
+            status, body = 503, b"# No run has published yet.\n"
+        kind = b"text/plain; version=0.0.4; charset=utf-8"
+        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    def _read(self) -> bytes | None:
+        try:
+            return self.file.read_bytes()
+        except OSError:
+            return None
+
+
 def main() -> None:
     """The child: serve on the socket whose number is the argument, until standard input ends."""
     listener = socket.socket(fileno=int(sys.argv[1]))
@@ -219,11 +260,15 @@ def main() -> None:
     os.umask(0o077)
     port = listener.getsockname()[1]
     own = f"http://{HOST}:{port}"
-    os.environ |= {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": own, **(OPERATORS if OPERATED in sys.argv else FOR_ONE_RUN)}
+    metrics = Path(sys.argv[3]) if OPERATED in sys.argv else None
+    os.environ |= {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": own}
+    os.environ |= FOR_ONE_RUN if metrics is None else {**OPERATORS, "PREFECT_UI_URL": own}  # of links in messages
+    os.environ |= {name: value for name, value in LATE.items() if name not in os.environ}
     import uvicorn
     from prefect.server.api.server import create_app
 
-    guard = Guard(create_app(), port, secret)
+    app: App = create_app()
+    guard = Guard(app if metrics is None else Metrics(app, metrics), port, secret)
     config = uvicorn.Config(guard, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     threading.Thread(target=_end_with, args=(sys.stdin.buffer, server), daemon=True).start()

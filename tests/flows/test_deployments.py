@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_serve import answers, ask, server, started, until
+from serving import ask, started, until
+from test_serve import server
 
 from pipeline.store.snapshots import open_snapshot
 
-__all__ = ["answers", "server"]  # the server is a fixture
+__all__ = ["server"]  # a fixture
 ROOT = Path(__file__).parents[2]
 
 SCRIPT = """

@@ -132,6 +132,7 @@ def test_log_artifacts_and_report_are_bounded_whatever_a_file_is_called_and_hold
     for module in (flows.artifacts, pipeline.report):
         monkeypatch.setattr(module, "decided_by", lambda *_: [("template:" + "x" * 250, "content", 7)] * 100)
     monkeypatch.setattr(flows.artifacts, "create_markdown_artifact", lambda *_, **__: None)
+    monkeypatch.setattr(flows.ingest, "announce", lambda *_: None)
     monkeypatch.setattr(
         flows.artifacts,
         "create_table_artifact",

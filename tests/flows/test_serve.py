@@ -1,6 +1,5 @@
 """Commands that are started in the raw folder take nothing from it; served runs run, and keep to the allowed folders."""
 
-import contextlib
 import os
 import re
 import signal
@@ -12,11 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from serving import PATIENCE, answers, ask, descendants, started, until
 from trap import lay
 
 from pipeline.store.snapshots import open_snapshot
-
-PATIENCE = 240  # seconds, on a machine that is busy; some 25 are usual
 
 
 @pytest.fixture(scope="module")
@@ -40,43 +38,6 @@ def server(tmp_path_factory):
     with started(command, environment, tmp_path_factory.getbasetemp(), "server") as (process, said):
         until(lambda: process.poll() is not None or answers(environment), said)
         yield environment
-
-
-@contextlib.contextmanager
-def started(words, environment, folder, name):
-    """A command in a folder, ended with all it started on leaving, and the file with what it says."""
-    said = Path(environment["PREFECT_HOME"]) / f"{name}.log"
-    with said.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-P", *words],
-            env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
-        )  # fmt: skip
-    try:
-        yield process, said
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def until(true, said):
-    """What ``true`` returns when it is true. Fails with what was said when that takes too long."""
-    end = time.monotonic() + PATIENCE
-    while not (found := true()):
-        assert time.monotonic() < end, said.read_text("utf-8", "replace")[-3000:]
-        time.sleep(1)
-    return found
-
-
-def answers(environment):
-    with contextlib.suppress(httpx.HTTPError):
-        return httpx.get(f"{environment['PREFECT_API_URL']}/health", trust_env=False).status_code == 200
-    return False
-
-
-def ask(environment, method, path, body):
-    answer = httpx.request(method, f"{environment['PREFECT_API_URL']}{path}", json=body, trust_env=False, timeout=60)
-    return answer.raise_for_status().json() if answer.content else None
 
 
 def test_a_scheduled_run_of_a_served_deployment_publishes_and_one_that_names_other_folders_is_refused(server, tmp_path):
@@ -166,16 +127,23 @@ def test_one_command_serves_survives_a_killed_server_and_leaves_nothing_behind(s
         address = until(lambda: re.search(r"http://127.0.0.1:\d+", said.read_text()), said)[0]
         (secret,) = (tmp_path / "state").rglob("secret")
         assert (secret.stat().st_mode & 0o777, said.read_text().count(secret.read_text().strip()[7:])) == (0o600, 1)
-        for path in ("/", "/api/health", "/api/admin/settings", "/docs", "/ui-settings", "/v2/"):
+        for path in ("/", "/api/health", "/api/admin/settings", "/docs", "/ui-settings", "/v2/", "/metrics"):
             assert httpx.get(f"{address}{path}", trust_env=False).status_code == 401
         knows = tuple(secret.read_text().strip().split(":"))
         with httpx.Client(base_url=address, auth=knows, trust_env=False, timeout=60) as client:
             assert "<html" in client.get("/").text
+            assert client.get("/metrics").status_code in {200, 503}  # nothing is published yet, or just now
+            assert client.post("/metrics").status_code == 405
             for hostile in ({"host": "attacker.example"}, {"origin": "https://attacker.example"}):
                 assert client.get("/api/health", headers=hostile).status_code == 403
         latest = tmp_path / "out" / "LATEST"
         until(lambda: process.poll() is not None or latest.exists(), said)
         assert open_snapshot(tmp_path / "out").table("documents", ["path"])["path"].to_pylist() == ["page.txt"]
+        until(lambda: (tmp_path / "out" / "snapshots" / "000001" / "metrics.prom").exists(), said)
+        scraped = httpx.get(f"{address}/metrics", auth=knows, trust_env=False)
+        assert scraped.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert re.search(r'^winnow_snapshot_info\{.*snapshot="00000\d"\} 1$', scraped.text, re.M)
+        assert "winnow_last_run_end_timestamp_seconds " in scraped.text
 
         refused = subprocess.run(
             [sys.executable, "-P", "-m", "pipeline", "serve", "raw", "out"], env=own, cwd=tmp_path, capture_output=True
@@ -206,16 +174,6 @@ def test_serving_can_be_stopped_while_its_server_starts(server, tmp_path):
         assert process.wait(30) == 130, said.read_text()
         assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
     assert "Traceback" not in said.read_text()
-
-
-def descendants(pid):
-    """The processes that a process and those it began have begun, with their words."""
-    found = {}
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        with contextlib.suppress(FileNotFoundError):
-            words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
-            found |= {int(child): words, **descendants(int(child))}
-    return found
 
 
 @pytest.mark.parametrize(

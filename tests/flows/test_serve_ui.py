@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from test_serve import server, started, until
+from serving import started, until
+from test_serve import server
 
 from pipeline.store.snapshots import open_snapshot
 
