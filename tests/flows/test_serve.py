@@ -1,5 +1,6 @@
 """Commands that are started in the raw folder take nothing from it; served runs run, and keep to the allowed folders."""
 
+import json
 import os
 import re
 import signal
@@ -65,6 +66,50 @@ def test_a_scheduled_run_of_a_served_deployment_publishes_and_one_that_names_oth
         time.sleep(3)  # in which the engine would say more
     assert "Traceback" not in said.read_text()
     assert list((tmp_path / "marks").iterdir()) == []
+
+
+def test_a_run_that_is_cancelled_leaves_what_is_published_and_no_process_and_the_next_one_completes(server, tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "page.txt").write_text("The council met on Monday and agreed on a plan.", "utf-8")
+    words = ["-m", "pipeline", "serve", "raw", "out", "--api-url", server["PREFECT_API_URL"]]
+    with started(words, server, tmp_path, "cancelled") as (process, said):
+
+        def at_work():
+            assert process.poll() is None, said.read_text()
+            return [pid for pid, words in descendants(process.pid).items() if "pipeline.stages.child" in words]
+
+        def deployment():
+            assert process.poll() is None, said.read_text()
+            found = ask(server, "POST", "/deployments/filter", {"deployments": {"name": {"any_": ["rebuild"]}}})
+            return next((one for one in found if one["parameters"]["raw"] == str(tmp_path / "raw")), None)
+
+        which = until(deployment, said)["id"]
+
+        def begun():
+            return ask(server, "POST", f"/deployments/{which}/create_flow_run", {"state": {"type": "SCHEDULED"}})["id"]
+
+        def ended(run, *how):
+            assert process.poll() is None, said.read_text()
+            return ask(server, "GET", f"/flow_runs/{run}", None)["state_type"] in how
+
+        latest = tmp_path / "out" / "LATEST"
+        first = begun()
+        until(lambda: ended(first, "COMPLETED"), said)
+        lines = (
+            json.dumps({"text": f"会议{n}次讨论了方案。 Meeting {n} agreed on a plan. " * 400}) for n in range(3000)
+        )
+        (tmp_path / "raw" / "many.jsonl").write_text("\n".join(lines), "utf-8")
+        second = begun()
+        until(lambda: ended(second, "RUNNING") and at_work(), said)
+        state = {"state": {"type": "CANCELLING"}, "force": True}
+        ask(server, "POST", f"/flow_runs/{second}/set_state", state)
+        until(lambda: ended(second, "CANCELLED"), said)
+        until(lambda: not at_work(), said)
+        assert latest.read_text().strip() == "000001"
+        (tmp_path / "raw" / "many.jsonl").unlink()
+        third = begun()
+        until(lambda: ended(third, "COMPLETED"), said)
+        assert latest.read_text().strip() == "000002"
 
 
 def test_the_ingest_command_started_in_the_raw_folder_takes_nothing_from_it(server, tmp_path):
