@@ -511,7 +511,8 @@ def read_arrow(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[O
         names = _columns(schema, limits)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _broken("Arrow", error) from None
-    yield from _rows_of((batch.select(names) for batch in batches), schema, origin, limits)
+    wanted = [at for at, name in enumerate(schema.names) if name in names]  # by place: two may have one name
+    yield from _rows_of((batch.select(wanted) for batch in batches), schema, origin, limits)
 
 
 def _source(stream: Stream, limits: ReadLimits) -> pa.PythonFile:
@@ -592,8 +593,9 @@ def _text_column_of(rows: Sequence[Row], limits: ReadLimits) -> str | None:
 
 def _plain_rows(batch: pa.RecordBatch) -> list[Row]:
     """Return the rows of a batch as plain objects: times as ISO 8601 has them, bytes as text. Raises ValueError."""
-    columns = {name: _plain_column(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    names = batch.schema.names
+    names = names if len(set(names)) == len(names) else _names(names)
+    return [dict(zip(names, row, strict=True)) for row in zip(*map(_plain_column, batch.columns), strict=True)]
 
 
 def _plain_column(column: pa.Array) -> list[object]:
