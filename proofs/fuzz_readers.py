@@ -2,10 +2,11 @@
 
     python -m proofs.fuzz_readers --minutes 10 [--seed N] [--only FORMAT] [--case SEED]
 
-A file holds a few documents, each with a sentence that is found nowhere else. Whole: each is in one record, once, and
-there are as many records as documents. Damaged, by bytes changed, cut out and put in: reading raises nothing, ends in
-time, gives members that are all different, no sentence twice, and no sentence that still stands in the file is in no
-record unless something is rejected, skipped or flagged. Prints cases and findings a format; exit code 1 if there are any.
+A file holds a few documents, each with a sentence that is found nowhere else. Whole: each is in one record, once, there
+are as many records as documents, and none is flagged but for the file's name. Damaged, by bytes changed, cut out and
+put in: reading raises nothing, ends in time, gives members that are all different, no sentence twice, and no sentence
+that still stands in the file is in no record unless something is rejected, skipped or flagged, or the charset said to
+be a guess. Prints cases and findings a format; exit code 1 if there are any.
 A new format is a function of documents and a random source, and a line in ``FORMATS``.
 """
 
@@ -352,6 +353,9 @@ def check(made: Sequence[Document], file: File, *, is_whole: bool) -> Iterator[t
         told = not is_whole and (said or any(record.flags or _is_doubted(record, file) for record in records))
         if stands and not n_found and not told:
             yield "lost", one.core
+    flags = {flag for record in records for flag in record.flags} - {"suffix_mismatch"}
+    if is_whole and flags:
+        yield "flagged", f"{flags}"
     if is_whole and len(records) != len(made):
         yield "count", f"{len(records)} records of {len(made)} documents; {said[:2]}"
 
