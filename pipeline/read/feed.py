@@ -293,14 +293,18 @@ def _is_torn(elements: Sequence[_Element], source: str) -> bool:
 
 
 def _elements(source: str) -> Iterator[_Element]:
-    """Yield the children of an item, and text between them. One that is never closed ends where the next known one
-    begins.
+    """Yield the children of an item, and text between them or the end of one that has no beginning. One that is never
+    closed ends where the next known one begins.
     """
     pieces = list(_pieces(source))
     closes: dict[str, list[int]] = {}
+    n_open: Counter[str] = Counter()
     for number, piece in enumerate(pieces):
         if piece.closes:
             closes.setdefault(piece.name, []).append(number)
+            n_open[piece.name] -= 1
+        elif not piece.is_empty:
+            n_open[piece.name] += 1
     at, n_fields = 1, 0  # the first is the item's own tag
     between = at  # the first piece of what is in no child
     while at < len(pieces) and n_fields < _MOST_FIELDS:
@@ -309,7 +313,7 @@ def _elements(source: str) -> Iterator[_Element]:
         if not piece.name or piece.closes:
             continue
         n_fields += 1
-        yield from _stray(source, pieces, between, at - 1)
+        yield from _stray(source, pieces, between, at - 1, n_open)
         between = at
         if piece.is_empty:
             yield _Element(_known(piece.name), piece.attributes, "", tag=piece.name)
@@ -322,18 +326,22 @@ def _elements(source: str) -> Iterator[_Element]:
         yield _Element(_known(piece.name), piece.attributes, value, is_closed, piece.name)
         at = end
         between = end + is_closed
-    yield from _stray(source, pieces, between, len(pieces))
+    yield from _stray(source, pieces, between, len(pieces), n_open)
 
 
-def _stray(source: str, pieces: Sequence[_Piece], first: int, end: int) -> Iterator[_Element]:
-    """Yield the text from before one piece to before another, if there is some; tags between have no part in it."""
+def _stray(
+    source: str, pieces: Sequence[_Piece], first: int, end: int, n_open: Mapping[str, int]
+) -> Iterator[_Element]:
+    """Yield the text from before one piece to before another, tags left out, if there is some or one of them closes
+    what none opens.
+    """
     if 0 < first <= len(pieces):
         parts = (
             f"{pieces[at].literal or ''} {source[pieces[at].end : pieces[at + 1].start if at + 1 < len(pieces) else None]}"
             for at in range(first - 1, end)
         )
         text = "".join(parts).removeprefix(pieces[first - 1].literal or "")
-        if text.strip():
+        if text.strip() or any(n_open[one.name] < 0 for one in pieces[first:end] if one.closes):
             yield _Element("", {}, unescape(text))
 
 

@@ -278,6 +278,16 @@ def test_text_between_the_elements_of_an_item_is_flagged(tmp_path: Path, text: s
 
 
 @pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
+def test_an_item_with_an_end_that_nothing_begins_is_flagged(tmp_path: Path, text: str) -> None:
+    (record,) = records(
+        tmp_path, rss(f"<content:encoded>{LONG}</content:encoded></link><description>{text}</description>")
+    )
+    assert (record.content.decode(), record.flags) == (LONG, ("unclosed_markup",))
+    (record,) = records(tmp_path, rss(f"<x><x>1</x></x><description>{text}</p></description><y/>"))
+    assert record.flags == ()
+
+
+@pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
 def test_a_comment_that_nothing_closes_before_an_item_hides_none(tmp_path: Path, text: str) -> None:
     item = f"<item><title>i</title><description>{text}</description></item>\n"
     content = f"<rss><channel><title>F</title>{item}{' ' * 500}<!-- {item}{item}</channel></rss>"
