@@ -167,6 +167,14 @@ def test_a_quote_that_nothing_closes_does_not_take_the_rest_of_the_file(tmp_path
     assert found[-1] == f"{SIMPLIFIED}29"
 
 
+@pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
+def test_a_row_with_something_behind_a_quote_is_flagged(tmp_path: Path, text: str) -> None:
+    rows = (f'1,a,"{text}"', f'2,b,"{text} cut', f'3,c,"{text}"', f'4,d,"{text}\n{text} ""so"""')
+    found = read(tmp_path, "id,title,text\n" + "\n".join(rows) + "\n")
+    assert [one.flags for one in found if isinstance(one, Record)] == [(), ("ragged_row",), ()]
+    assert all(text in one for one in texts(found))
+
+
 def test_a_row_that_is_too_large_costs_itself_alone(tmp_path: Path) -> None:
     content = table(("id", "text"), ("1", ENGLISH), ("2", "word " * 100_000), ("3", SIMPLIFIED))
     found = read(tmp_path, content, max_record_bytes=100_000)
