@@ -20,7 +20,7 @@ from typing import Final
 
 from pipeline.errors import Reason
 from pipeline.read.apart import xml_root
-from pipeline.read.fields import reads_as_text
+from pipeline.read.fields import is_no_code, reads_as_text, stands_in
 from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, reject, skip
 from pipeline.read.sniff import as_text, content_failure
 from pipeline.read.stream import Stream, check_size
@@ -279,15 +279,20 @@ def _outcome(item: bytes, member: str, origin: Origin, text: Utf8Stream) -> Outc
         title=_words(elements, TITLE_NAMES),
         author=_author(elements),
         source=_words(elements, SOURCE_NAMES),
-        flags=(*origin.flags, *(("unclosed_markup",) if _is_torn(elements, source) else ())),
+        flags=(*origin.flags, *(("unclosed_markup",) if _is_torn(elements, chosen, source) else ())),
         taken_from=text.taken_from,
     )
 
 
-def _is_torn(elements: Sequence[_Element], source: str) -> bool:
+def _is_torn(elements: Sequence[_Element], chosen: _Element, source: str) -> bool:
     """Whether an item may have something of another in it, or lack something of its own."""
     names = [one.name for one in elements]
-    is_open = any(not one.is_closed and one.name in TEXT_NAMES for one in elements)
+    is_open = any(not one.is_closed and (one.name in TEXT_NAMES or reads_as_text(one.words)) for one in elements)
+    if any(one.name in URL_NAMES and is_no_code(one.words) for one in elements):
+        return True
+    titles = [words for one in elements if one.name in TITLE_NAMES and reads_as_text(words := one.words)]
+    if not all(stands_in(words, chosen.words) for words in titles):
+        return True
     is_double = any(names.count(name) > 1 for name in ("title", *TEXT_NAMES))
     return is_open or is_double or "" in names or _SWALLOWED.search(source) is not None
 

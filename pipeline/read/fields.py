@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from pipeline.errors import Reason
 from pipeline.read.limits import Origin, ReadFailure, ReadLimits
 from pipeline.read.sniff import starts_with_markup
-from pipeline.text.prose import holds_sentence
+from pipeline.text.prose import PROSE_TOKENS, holds_sentence
 from pipeline.text.safety import clean_url, printable
 from pipeline.text.tokens import count_tokens
 from pipeline.types import Record
@@ -313,6 +313,7 @@ _TEXT_KEYS, _TEASER_KEYS = frozenset(TEXT_NAMES), frozenset(TEASER_NAMES)
 _ORIGIN: Final = frozenset((*TITLE_NAMES, *URL_NAMES, *PUBLISHED_NAMES))
 _NAMED: Final = frozenset((*TITLE_NAMES, *URL_NAMES))  # an envelope has at most a time, of its own making
 _ID_NAMES: Final = ("id", "guid")
+_CODES: Final = frozenset((*URL_NAMES, *_ID_NAMES))
 _INNER_KEYS: Final = frozenset(_INNER)
 _SAYING: Final = frozenset((*_ORIGIN, *AUTHOR_NAMES, *SOURCE_NAMES, *_ID_NAMES))
 _NO_TEXT: Final = frozenset((*_ORIGIN, *AUTHOR_NAMES, *SOURCE_NAMES)) | ASIDE
@@ -418,14 +419,16 @@ def _holds_another(value: Object, text: str, field: str | None) -> bool:
 
     Under a name of a text, or in an object within that is none of ``ASIDE``. Where no text belongs, in a title, an
     address or an id, also one that holds the other: a row's cells may be out of place. Under a name that nobody knows
-    only beside a text that is short, and far longer than it.
+    only beside a text that is short, and far longer than it. An address or an id with a sentence is a piece of a text.
     """
     named = frozenset((_base_of(field),)) if field else _TEXT_KEYS
     others = _held_in(value, named, text)
     if not field and len(text) < _SHORT and (longest := _longest(value)) and len(longest[1]) > _FAR_LONGER * len(text):
         return True
+    if any(map(is_no_code, _strings_in(value, _CODES, 0))):
+        return True
     return bool(others and not are_forms(text, others)) or any(
-        not _is_mostly_in(_letters(one), _letters(text)) for one in _held_in(value, _SAYING - named, text)
+        not stands_in(one, text) for one in _held_in(value, _SAYING - named, text)
     )
 
 
@@ -458,6 +461,21 @@ def are_forms(text: str, others: Iterable[str]) -> bool:
     """
     letters = _letters(text)
     return all(_is_mostly_in(*sorted((_letters(one), letters), key=len)) for one in others)
+
+
+def stands_in(one: str, text: str) -> bool:
+    """Whether most of one text is in another one, in whatever form."""
+    return _is_mostly_in(_letters(one), _letters(text))
+
+
+def is_no_code(text: str) -> bool:
+    """Whether what should be an address or an id is running text.
+
+    >>> is_no_code("https://example.org/a?b=1"), is_no_code("7 渡船只在工作日停靠磨坊。星期天看守人自己摆渡")
+    (False, True)
+    """
+    words = _TAGS.sub(" ", text[:_LOOKED_AT])
+    return holds_sentence(words) and count_tokens(words) >= PROSE_TOKENS
 
 
 def _letters(text: str) -> str:

@@ -287,6 +287,17 @@ def test_an_item_with_an_end_that_nothing_begins_is_flagged(tmp_path: Path, text
     assert record.flags == ()
 
 
+@pytest.mark.parametrize("text", [LONG, LONG_SIMPLIFIED, LONG_TRADITIONAL])
+@pytest.mark.parametrize(
+    "torn", ["<link>http://e.org</lin k><x>{}</x></link>", "<con=tent type='html'>{}", "<title>{}</title>"]
+)
+def test_a_text_in_an_element_that_has_none_is_flagged(tmp_path: Path, torn: str, text: str) -> None:
+    (record,) = records(tmp_path, rss(f"{torn.format(text)}<description>{ENGLISH}</description>"))
+    assert (record.content.decode(), record.flags) == (ENGLISH, ("unclosed_markup",))
+    (record,) = records(tmp_path, rss(f"<title>{text}</title><description>{text} #1</description>"))
+    assert record.flags == ()
+
+
 @pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
 def test_a_comment_that_nothing_closes_before_an_item_hides_none(tmp_path: Path, text: str) -> None:
     item = f"<item><title>i</title><description>{text}</description></item>\n"

@@ -100,6 +100,7 @@ LETTERS = {
         lambda one, other: {"text": one, "text#2": other},
         lambda one, other: {"text": one, "title": other},
         lambda one, other: {"text": one, "id": f"7 {one} {other}"},
+        lambda one, other: {"text": one, "url": f"ht {other[: len(other) * 2 // 3]}"},
         lambda one, other: {"text": one[:9], "b<ody": other},
     ],
 )
