@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import unescape
@@ -19,6 +20,7 @@ from typing import Final
 
 from pipeline.errors import Reason
 from pipeline.read.apart import xml_root
+from pipeline.read.fields import is_no_code, reads_as_text, stands_in
 from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, reject, skip
 from pipeline.read.sniff import as_text, content_failure
 from pipeline.read.stream import Stream, check_size
@@ -51,6 +53,9 @@ _PIECE: Final = re.compile(
 )
 _PIECE_ENDS: Final = {"<![cdata[": "]]>", "<!--": "-->", "<?": "?>"}
 _ATTRIBUTE: Final = re.compile(r"([A-Za-z_][\w.:-]{0,80})\s{0,20}=\s{0,20}(?:\"([^\"<]*)\"|'([^'<]*)')")
+#: Elements with text that no channel or feed has of its own; text that is in none is one of them.
+_OF_ITEMS: Final = frozenset({"content:encoded", "content", "fulltext", "yandex:full-text", "body", ""})
+_ROOT_TAG: Final = re.compile(r"</?(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|channel)(?=[\s>/])[^<>]{0,4000}>", re.IGNORECASE)
 _PREFIXES: Final = frozenset("content dc dcterms media itunes feedburner yandex wp rdf".split())  # others say nothing
 _ANY_TAG: Final = re.compile(r"<[a-z/!][^<>]{0,2000}>", re.IGNORECASE)
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z]\w{1,30});", re.IGNORECASE)
@@ -60,6 +65,7 @@ _SWALLOWED: Final = re.compile(r"</(?:item|entry)>\s{0,200}<(?!/)", re.IGNORECAS
 _BLANK_LINE: Final = re.compile(r"\n[ \t\r]*\n\s*")
 _NAME_IN_BRACKETS: Final = re.compile(r"[^\s()]{1,100}@[^\s()]{1,100}\s{0,9}\(([^()]{1,100})\)\s*\Z")
 _FAR_LONGER = 2  # a text so many times longer than one before it in the table is the fuller one
+_MOST_OUTSIDE = 1 << 20  # bytes in no item that are looked at
 _HEAD_CHARS = 4_000  # that tell a feed
 _MOST_FIELDS = 1_000  # elements of an item that are looked at
 
@@ -101,6 +107,7 @@ class _Cutter:
         self.ahead = bytearray()
         self.start: int | None = None  # of the item that is open
         self.is_over = False  # it is too large, and its beginning was dropped
+        self.outside = bytearray()  # what is in no item, as far as ``_MOST_OUTSIDE``
         self.failure: ReadFailure | None = None
         self._most = limits.max_record_bytes
         self._at = 0  # what was looked at
@@ -124,6 +131,12 @@ class _Cutter:
             if end not in self._open_for_ever:
                 self._pass_section(found.start(), end)
 
+    def leave(self, end: int) -> None:
+        """Note what lies ahead as far as ``end`` as being in no item, and drop it."""
+        self.outside += self.ahead[: min(end, max(_MOST_OUTSIDE - len(self.outside), 0))]
+        del self.ahead[:end]
+        self._at -= end
+
     def take(self, end: int) -> bytes:
         """Cut the open item off at ``end``, and return it."""
         item = bytes(self.ahead[self.start or 0 : end])
@@ -134,18 +147,18 @@ class _Cutter:
 
     def _pass_section(self, start: int, end: bytes) -> None:
         """Step over a section or comment. One that never ends is none."""
-        behind = self._at
+        behind = self._at - start  # from the section's beginning, which moves when what is before it is dropped
         self._section = start
         while (place := self.ahead.find(end, self._at)) < 0:
             self._at = max(self._at, len(self.ahead) - len(end) + 1)
             before = len(self.ahead)
             if not self._fill():
                 self._open_for_ever.add(end)
-                self._at = min(behind, len(self.ahead))
+                self._at = min(self._section + behind, len(self.ahead))
                 self._section = None
                 return
             if len(self.ahead) < before:  # what was dropped is not looked at again
-                behind = self._at
+                behind = self._at - self._section
         self._at = place + len(end)
         self._section = None
 
@@ -170,8 +183,7 @@ class _Cutter:
             del self.ahead[keep : self._at]
             self._at = keep
         elif self.start is None and keep:
-            del self.ahead[:keep]
-            self._at -= keep
+            self.leave(keep)
             self._section = None if self._section is None else 0
 
 
@@ -194,12 +206,34 @@ def _items(stream: Stream, limits: ReadLimits) -> Iterator[tuple[int, bytes | Re
             number += 1
             yield number, ReadFailure(Reason.BROKEN_CONTAINER, "Its beginning is not there. Fetch the feed again.")
         if not closes:
-            cutter.start, cutter.is_over, stored = start, False, stream.consumed
+            cutter.leave(start)
+            cutter.start, cutter.is_over, stored = 0, False, stream.consumed
     if cutter.start is not None:
+        number += 1
         item = cutter.take(len(cutter.ahead))
-        yield number + 1, _whole(item, len(item), stream.consumed - stored, limits, is_over=cutter.is_over)
+        yield number, _whole(item, len(item), stream.consumed - stored, limits, is_over=cutter.is_over)
+    cutter.leave(len(cutter.ahead))
+    if number and _holds_item(cutter.outside.decode("utf-8", "replace")):
+        what = "A text is in no item: where one begins or ends is damaged. Fetch the feed again."
+        yield number + 1, ReadFailure(Reason.BROKEN_CONTAINER, what)
     if cutter.failure:
         raise cutter.failure
+
+
+def _holds_item(outside: str) -> bool:
+    """Whether what is in no item holds the text of one: a text that no channel has, or a second one.
+
+    A channel has a title and a description (RSS 2.0), a feed a title (RFC 4287 4.1.1); another one in an image or a
+    field for a search is inside of that.
+    """
+    elements = list(_elements(f"<x>{_ROOT_TAG.sub('', outside)}"))
+    names = Counter(one.tag for one in elements)
+    has_two = names["title"] > 1
+    return any(
+        (one.tag in _OF_ITEMS or (one.tag in TEXT_NAMES and (has_two or names[one.tag] > 1)))
+        and reads_as_text(one.words)
+        for one in elements
+    )
 
 
 def _whole(item: bytes, size: int, stored: int, limits: ReadLimits, *, is_over: bool) -> bytes | ReadFailure:
@@ -212,12 +246,13 @@ def _whole(item: bytes, size: int, stored: int, limits: ReadLimits, *, is_over: 
 
 @dataclass(frozen=True, slots=True)
 class _Element:
-    """A child of an item."""
+    """A child of an item, or (without a name) text that is in none."""
 
     name: str  # lower case, with a prefix that says something
     attributes: Mapping[str, str]
     value: str  # its text, entities and sections undone; mark-up, when it holds elements
     is_closed: bool = True
+    tag: str = ""  # its name as it is, in lower case
 
     @property
     def words(self) -> str:
@@ -244,41 +279,75 @@ def _outcome(item: bytes, member: str, origin: Origin, text: Utf8Stream) -> Outc
         title=_words(elements, TITLE_NAMES),
         author=_author(elements),
         source=_words(elements, SOURCE_NAMES),
-        flags=(*origin.flags, *(("unclosed_markup",) if _is_torn(elements, source) else ())),
+        flags=(*origin.flags, *(("unclosed_markup",) if _is_torn(elements, chosen, source) else ())),
         taken_from=text.taken_from,
     )
 
 
-def _is_torn(elements: Sequence[_Element], source: str) -> bool:
+def _is_torn(elements: Sequence[_Element], chosen: _Element, source: str) -> bool:
     """Whether an item may have something of another in it, or lack something of its own."""
     names = [one.name for one in elements]
-    is_open = any(not one.is_closed and one.name in TEXT_NAMES for one in elements)
+    is_open = any(not one.is_closed and (one.name in TEXT_NAMES or reads_as_text(one.words)) for one in elements)
+    if any(one.name in URL_NAMES and is_no_code(one.words) for one in elements):
+        return True
+    titles = [words for one in elements if one.name in TITLE_NAMES and reads_as_text(words := one.words)]
+    if not all(stands_in(words, chosen.words) for words in titles):
+        return True
     is_double = any(names.count(name) > 1 for name in ("title", *TEXT_NAMES))
-    return is_open or is_double or _SWALLOWED.search(source) is not None
+    return is_open or is_double or "" in names or _SWALLOWED.search(source) is not None
 
 
 def _elements(source: str) -> Iterator[_Element]:
-    """Yield the children of an item. One that is never closed ends where the next known one begins."""
+    """Yield the children of an item, and text between them or the end of one that has no beginning. One that is never
+    closed ends where the next known one begins.
+    """
     pieces = list(_pieces(source))
     closes: dict[str, list[int]] = {}
+    n_open: Counter[str] = Counter()
     for number, piece in enumerate(pieces):
         if piece.closes:
             closes.setdefault(piece.name, []).append(number)
+            n_open[piece.name] -= 1
+        elif not piece.is_empty:
+            n_open[piece.name] += 1
     at, n_fields = 1, 0  # the first is the item's own tag
+    between = at  # the first piece of what is in no child
     while at < len(pieces) and n_fields < _MOST_FIELDS:
         piece = pieces[at]
         at += 1
         if not piece.name or piece.closes:
             continue
         n_fields += 1
+        yield from _stray(source, pieces, between, at - 1, n_open)
+        between = at
         if piece.is_empty:
-            yield _Element(_known(piece.name), piece.attributes, "")
+            yield _Element(_known(piece.name), piece.attributes, "", tag=piece.name)
             continue
         ends = closes.get(piece.name, [])
         place = bisect_left(ends, at)
         end = ends[place] if place < len(ends) else _next_known(pieces, at)
-        yield _Element(_known(piece.name), piece.attributes, _value(source, pieces, at - 1, end), place < len(ends))
+        is_closed = place < len(ends)
+        value = _value(source, pieces, at - 1, end)
+        yield _Element(_known(piece.name), piece.attributes, value, is_closed, piece.name)
         at = end
+        between = end + is_closed
+    yield from _stray(source, pieces, between, len(pieces), n_open)
+
+
+def _stray(
+    source: str, pieces: Sequence[_Piece], first: int, end: int, n_open: Mapping[str, int]
+) -> Iterator[_Element]:
+    """Yield the text from before one piece to before another, tags left out, if there is some or one of them closes
+    what none opens.
+    """
+    if 0 < first <= len(pieces):
+        parts = (
+            f"{pieces[at].literal or ''} {source[pieces[at].end : pieces[at + 1].start if at + 1 < len(pieces) else None]}"
+            for at in range(first - 1, end)
+        )
+        text = "".join(parts).removeprefix(pieces[first - 1].literal or "")
+        if text.strip() or any(n_open[one.name] < 0 for one in pieces[first:end] if one.closes):
+            yield _Element("", {}, unescape(text))
 
 
 def _next_known(pieces: Sequence[_Piece], at: int) -> int:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
+from html import unescape
 from typing import Final, TypeAlias, TypeVar
 
 from pipeline.errors import Reason
 from pipeline.read.limits import Origin, ReadFailure, ReadLimits
 from pipeline.read.sniff import starts_with_markup
-from pipeline.text.prose import holds_sentence
+from pipeline.text.prose import PROSE_TOKENS, holds_sentence
 from pipeline.text.safety import clean_url, printable
 from pipeline.text.tokens import count_tokens
 from pipeline.types import Record
@@ -80,12 +81,17 @@ _LOOKED_AT = 4_000  # characters of a text that say whether it is mark-up or pro
 _MIN_TAGS = 3
 _SHORT, _FAR_LONGER = 200, 5  # a text so short yields to another so many times longer
 _HELD_TOKENS = 40  # of a string that is taken for the text by what it holds
+_MAX_HELD = 5  # strings of an object that are looked at for that, the longest
 _MAX_UNFOLD = 6  # objects and lists around the documents
 _MAX_SEEN = 12  # field names in a message
+_PROBE, _PROBES = 16, 40  # letters and digits of a text that are looked for in another one, and how often
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _FILLING = re.compile(r"[\s_\-.]+")
+_AGAIN = re.compile(r"#\d+\Z")  # behind the name of a second field of one name
+_TAGS = re.compile(r"<[^<>]{0,2000}>")
+_NO_LETTER = re.compile(r"[\W_]+")
 
 Object: TypeAlias = Mapping[str, object]
 T = TypeVar("T")
@@ -119,6 +125,46 @@ def key_of(name: str) -> str:
     ('publishtime', '发布时间')
     """
     return _FILLING.sub("", name[:200]).casefold()
+
+
+@lru_cache(maxsize=4096)
+def _base_of(name: str) -> str:
+    """The key of a field's name, whichever of several of that name it is.
+
+    >>> _base_of("Full Text#2")
+    'fulltext'
+    """
+    return key_of(_AGAIN.sub("", name))
+
+
+def object_of(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON by its names and values (``object_pairs_hook``), nothing of it lost.
+
+    RFC 8259 4: names should be unique, and it cannot be foreseen what software makes of one that is there again. Here
+    the last value that is not empty has it; others that are different have "name#2" and so on.
+
+    >>> object_of([("text", "清河"), ("text", "水厂"), ("text", "")])
+    {'text#2': '清河', 'text': '水厂'}
+    """
+    made = dict(pairs)
+    if len(made) == len(pairs):
+        return made
+    chosen: dict[str, int] = {}
+    for at, (name, one) in enumerate(pairs):
+        if one or name not in chosen:
+            chosen[name] = at
+    numbers = dict.fromkeys(made, 1)
+    whole: dict[str, object] = {}
+    for at, (name, one) in enumerate(pairs):
+        if at == chosen[name]:
+            whole[name] = one
+        elif one and one != pairs[chosen[name]][1]:
+            again = name
+            while again in made or again in whole:
+                numbers[name] += 1
+                again = f"{name}#{numbers[name]}"
+            whole[again] = one
+    return whole
 
 
 def documents_in(value: object, limits: ReadLimits) -> list[Found | object]:
@@ -186,7 +232,9 @@ def _as_json(text: str) -> object:
     ):
         return None
     try:
-        value: object = json.loads(text, strict=False, parse_int=Number, parse_float=Number)
+        value: object = json.loads(
+            text, strict=False, parse_int=Number, parse_float=Number, object_pairs_hook=object_of
+        )
     except (ValueError, RecursionError):
         return None
     return value
@@ -198,6 +246,11 @@ def record_of(found: Found, member: str | None, origin: Origin, limits: ReadLimi
     clean = _SURROGATE.sub("\ufffd", text)
     known = [_keyed(layer, but=found.value) for layer in found.layers]
     key = key_of(name.rpartition(".")[2])
+    flags = (
+        *origin.flags,
+        *(() if clean == text else ("lone_surrogates",)),
+        *(("two_texts",) if _holds_another(found.value, text, limits.text_field) else ()),
+    )
     media_type = "text/html" if "html" in key or is_markup(clean) else "text/plain"
     if media_type == "text/plain" and key in {"markdown", "md"}:
         media_type = "text/markdown"
@@ -212,7 +265,7 @@ def record_of(found: Found, member: str | None, origin: Origin, limits: ReadLimi
         title=_first(known, TITLE_NAMES),
         author=_first(known, AUTHOR_NAMES),
         source=_source_of(known),
-        flags=origin.flags if clean == text else (*origin.flags, "lone_surrogates"),
+        flags=flags,
     )
 
 
@@ -261,6 +314,8 @@ _TEXT_KEYS, _TEASER_KEYS = frozenset(TEXT_NAMES), frozenset(TEASER_NAMES)
 _ORIGIN: Final = frozenset((*TITLE_NAMES, *URL_NAMES, *PUBLISHED_NAMES))
 _NAMED: Final = frozenset((*TITLE_NAMES, *URL_NAMES))  # an envelope has at most a time, of its own making
 _ID_NAMES: Final = ("id", "guid")
+_CODES: Final = frozenset((*URL_NAMES, *_ID_NAMES))
+_INNER_KEYS: Final = frozenset(_INNER)
 _SAYING: Final = frozenset((*_ORIGIN, *AUTHOR_NAMES, *SOURCE_NAMES, *_ID_NAMES))
 _NO_TEXT: Final = frozenset((*_ORIGIN, *AUTHOR_NAMES, *SOURCE_NAMES)) | ASIDE
 
@@ -281,7 +336,7 @@ def _unfolded(
         elif depth:
             about = (value, *beside, *about) if not _NAMED.isdisjoint(map(key_of, value)) else about
             for name, one in value.items():
-                if isinstance(one, (Mapping, list)) and one and key_of(name) not in ASIDE:
+                if isinstance(one, (Mapping, list)) and one and _base_of(name) not in ASIDE:
                     yield from _unfolded(one, about, listed, depth - 1, test)
 
 
@@ -366,10 +421,83 @@ def _longest(value: Object) -> tuple[str, str] | None:
     held = [
         (name, text)
         for name, one in value.items()
-        if key_of(name) not in _NO_TEXT and isinstance(one, (str, list)) and (text := text_in(one, 1))
+        if _base_of(name) not in _NO_TEXT and isinstance(one, (str, list)) and (text := text_in(one, 1))
     ]
     held.sort(key=lambda one: -len(one[1]))
-    return next((one for one in held[:5] if reads_as_text(one[1])), None)
+    return next((one for one in held[:_MAX_HELD] if reads_as_text(one[1])), None)
+
+
+def _holds_another(value: Object, text: str, field: str | None) -> bool:
+    """Whether an object holds a text that is neither the one that was taken from it nor another form of that.
+
+    Under a name of a text, or in an object within that is none of ``ASIDE``. Where no text belongs, in a title, an
+    address or an id, also one that holds the other: a row's cells may be out of place. Under a name that nobody knows
+    only beside a text that is short, and far longer than it. An address or an id with a sentence is a piece of a text.
+    """
+    named = frozenset((_base_of(field),)) if field else _TEXT_KEYS
+    others = _held_in(value, named, text)
+    if not field and len(text) < _SHORT and (longest := _longest(value)) and len(longest[1]) > _FAR_LONGER * len(text):
+        return True
+    if any(map(is_no_code, _strings_in(value, _CODES, 0))):
+        return True
+    return bool(others and not are_forms(text, others)) or any(
+        not stands_in(one, text) for one in _held_in(value, _SAYING - named, text)
+    )
+
+
+def _held_in(value: Object, names: Set[str], text: str) -> list[str]:
+    """The longest strings under names that read as a text and are not this one."""
+    others = {one for one in _strings_in(value, names, 3) if len(one) >= _HELD_TOKENS and one != text}
+    return [one for one in sorted(others, key=len)[-_MAX_HELD:] if reads_as_text(one)]
+
+
+def _strings_in(value: object, wanted: Set[str], depth: int) -> Iterator[str]:
+    """Yield the strings under names that are wanted, in an object and in those in it; those of a list as one."""
+    each: Iterable[tuple[bool, object]] = ()
+    if isinstance(value, Mapping):
+        each = ((_base_of(name) in wanted, one) for name, one in value.items() if _base_of(name) not in ASIDE)
+    elif isinstance(value, list):
+        each = ((False, one) for one in value)
+    for is_wanted, one in each:
+        if type(one) is str:
+            if is_wanted:
+                yield one
+        elif is_wanted and isinstance(one, list):
+            yield "\n".join(part for part in one if type(part) is str)
+        if depth and isinstance(one, (Mapping, list)):
+            yield from _strings_in(one, wanted | _INNER_KEYS if is_wanted else wanted, depth - 1)
+
+
+def are_forms(text: str, others: Iterable[str]) -> bool:
+    """Whether all others are the same text in another form, as a page and what is in it: most of the shorter of the
+    two stands in the longer one.
+    """
+    letters = _letters(text)
+    return all(_is_mostly_in(*sorted((_letters(one), letters), key=len)) for one in others)
+
+
+def stands_in(one: str, text: str) -> bool:
+    """Whether most of one text is in another one, in whatever form."""
+    return _is_mostly_in(_letters(one), _letters(text))
+
+
+def is_no_code(text: str) -> bool:
+    """Whether what should be an address or an id is running text.
+
+    >>> is_no_code("https://example.org/a?b=1"), is_no_code("7 渡船只在工作日停靠磨坊。星期天看守人自己摆渡")
+    (False, True)
+    """
+    words = _TAGS.sub(" ", text[:_LOOKED_AT])
+    return holds_sentence(words) and count_tokens(words) >= PROSE_TOKENS
+
+
+def _letters(text: str) -> str:
+    return _NO_LETTER.sub("", unescape(_TAGS.sub(" ", text))).casefold()
+
+
+def _is_mostly_in(one: str, other: str) -> bool:
+    probes = range(0, max(len(one) - _PROBE, 0) + 1, max(len(one) // _PROBES, 1))
+    return 2 * sum(one[at : at + _PROBE] in other for at in probes) >= len(probes)
 
 
 def _teaser(value: Object) -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from pipeline.errors import Reason
-from pipeline.read.fields import Found, Number, documents_in, missing_text, record_of, says_origin
+from pipeline.read.fields import Found, Number, documents_in, missing_text, object_of, record_of, says_origin
 from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, reject, skip
 from pipeline.read.sniff import as_text, content_failure
 from pipeline.read.stream import CutStream, StoredStream, Stream, check_size, read_whole
@@ -68,7 +68,9 @@ def parse_json(source: str, limits: ReadLimits) -> object:
     length (kept as written, so that no conversion can fail).
     """
     try:
-        value: object = json.loads(source, strict=False, parse_int=Number, parse_float=Number)
+        value: object = json.loads(
+            source, strict=False, parse_int=Number, parse_float=Number, object_pairs_hook=object_of
+        )
     except RecursionError:
         raise _too_deep(limits) from None
     except json.JSONDecodeError as error:

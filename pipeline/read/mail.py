@@ -19,6 +19,7 @@ from html import escape
 from typing import Final
 
 from pipeline.errors import Reason
+from pipeline.read.fields import are_forms, reads_as_text
 from pipeline.read.limits import Origin, Outcome, ReadFailure, ReadLimits, reject, skip
 from pipeline.read.sniff import as_text, content_failure, has_markup
 from pipeline.read.stream import CutStream, ForeignTail, Stream, check_size, read_whole, too_large
@@ -47,6 +48,8 @@ _SURE: Final = frozenset(
 _WITH: Final = frozenset("from date subject content-type to".split())
 _MORE: Final = frozenset("date subject to message-id newsgroups organization lines sender reply-to cc path".split())
 _FIELD = re.compile(r"([!-9;-~]{1,70}):(?:[ \t](.*))?\Z", re.DOTALL)
+_CLOSE_FIELD = re.compile(r"([!-9;-~]{1,70}):(?!//)(.*)\Z", re.DOTALL)  # RFC 5322 2.2 asks for no space
+_KIND = re.compile(r"\s*([a-z0-9][\w!#$&^.+-]{0,126}/[a-z0-9][\w!#$&^.+-]{0,126})", re.IGNORECASE | re.ASCII)
 _FIRST_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]{0,20}[!-9;-~]{1,70}:[ \t]")
 _FROM_LINE = re.compile(rb"From [^\r\n]{1,200}\d{4}[^\r\n]{0,20}\r?\n(?=[!-9;-~]{1,70}:|\r?\n)")
 _NEXT_MESSAGE = re.compile(rb"\n\r?\n(?=From [^\r\n]{1,200}\d{4}[^\r\n]{0,20}\r?\n[!-9;-~]{1,70}:)")
@@ -54,6 +57,11 @@ _LONGEST_MATCH = 400  # bytes that _NEXT_MESSAGE may look at
 _QUOTED_FROM = re.compile(rb"(?m)^>(>*From )")
 _PARAGRAPH_END = re.compile(r"\r?\n[ \t]*\r?\n")
 _WORD_GAP = re.compile(r"(\?=)\s+(=\?)")
+_PART_FIELD = re.compile(rb"(?mi)^content-type:")
+#: Fields of a few words each: what reads as text in one of them is a piece of the body, by damage.
+_TERSE: Final = ("from", "date", "mime-version", "content-transfer-encoding")
+#: Fields of messages. A part that has two of them is two messages, and what was between them is not there.
+_OF_MESSAGES: Final = frozenset({"from", "to", "date", "subject"})
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 _FRAMESET = re.compile(rb"<frameset[\s>]", re.IGNORECASE)
 
@@ -177,9 +185,17 @@ class _Header:
 
     @property
     def kind(self) -> str:
-        """The media type, in lower case; "text/plain" when none is said (RFC 2045 5.2)."""
-        said = self.get("content-type").partition(";")[0].strip().lower()
-        return said if "/" in said else "text/plain"
+        """The media type, in lower case, without what RFC 6838 4.2 has no place for in it; "text/plain" when none is
+        said (RFC 2045 5.2).
+        """
+        said = _KIND.match(self.get("content-type"))
+        return said[1].lower() if said else "text/plain"
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether a piece of the body is in one of its fields."""
+        said = self.get("content-type").partition(";")[0]  # a name of a file may be behind it
+        return any(map(reads_as_text, (said, *map(self.get, _TERSE))))
 
     @property
     def is_attached(self) -> bool:
@@ -198,6 +214,7 @@ class _Part:
 
     header: _Header
     body: bytes
+    is_torn: bool = False  # nothing is between its header and its body, or a piece of the one in the other
 
     @property
     def kind(self) -> str:
@@ -261,6 +278,7 @@ def _gather(part: _Part, tree: _Tree, limits: ReadLimits, *, depth: int) -> None
     """Take note of the texts of a part: the best of alternatives, the root of related ones, each of others."""
     if depth < 0:
         raise ReadFailure(Reason.TOO_DEEP, f"Its parts are nested more than {limits.max_mime_depth} deep. Flatten it.")
+    tree.flags += ["truncated"] if part.is_torn else []
     boundary = part.header.param("boundary") if part.kind.startswith("multipart/") else None
     if boundary and boundary.strip():
         pieces, noticed = _pieces(part.body, boundary)
@@ -269,7 +287,10 @@ def _gather(part: _Part, tree: _Tree, limits: ReadLimits, *, depth: int) -> None
         if tree.n_parts > limits.max_mime_parts:
             raise ReadFailure(Reason.TOO_LARGE, f"It has more than {limits.max_mime_parts:,} parts. Split it.")
         parts = [_part(piece) for piece in pieces]
+        is_torn = any(one.is_torn or len(_OF_MESSAGES & one.header.fields.keys()) > 1 for one in parts)
+        tree.flags += ["truncated"] if is_torn else []
         chosen = _chosen(part, parts)
+        tree.flags += ["two_texts"] if part.kind == "multipart/alternative" and _differ(parts, chosen) else []
         tree.others.extend(one.kind for number, one in enumerate(parts) if number not in chosen)
         for number in chosen:
             _gather(parts[number], tree, limits, depth=depth - 1)
@@ -280,6 +301,7 @@ def _gather(part: _Part, tree: _Tree, limits: ReadLimits, *, depth: int) -> None
     elif part.kind in MEDIA_TYPES:
         tree.texts.append(part)
     elif part.kind.startswith("multipart/"):  # without a boundary: as it stands
+        tree.flags.append("truncated")
         tree.texts.append(_Part(_Header({}), part.body))
     else:
         tree.others.append(part.kind)
@@ -302,7 +324,19 @@ def _chosen(whole: _Part, parts: Sequence[_Part]) -> Sequence[int]:
     return range(len(parts))
 
 
+def _differ(parts: Sequence[_Part], chosen: Sequence[int]) -> bool:
+    """Whether alternatives of the kind of the one that was chosen are other texts, as where one was cut in two."""
+    kinds = {MEDIA_TYPES.get(parts[number].kind) for number in chosen} - {None}
+    rivals = [one for number, one in enumerate(parts) if number not in chosen and MEDIA_TYPES.get(one.kind) in kinds]
+    return bool(rivals) and not are_forms(_text_of(parts[chosen[0]]), map(_text_of, rivals[:_MAX_RIVALS]))
+
+
+def _text_of(part: _Part) -> str:
+    return decode(part.content, http_charset=part.charset, media_type=part.kind).text
+
+
 _UNWANTED: Final = 3
+_MAX_RIVALS = 5
 
 
 def _rank(part: _Part) -> int:
@@ -315,18 +349,22 @@ def _rank(part: _Part) -> int:
 
 
 def _pieces(body: bytes, boundary: str) -> tuple[list[bytes], str | None]:
-    """Return the parts between the lines of a boundary (RFC 2046 5.1.1), and what was noticed: that the last line was
-    not there, or that more than a footer is behind it.
+    """Return the parts between the lines of a boundary (RFC 2046 5.1.1), and what was noticed: that the first or last
+    line was not there, or that more than a footer is behind it.
     """
-    mark = re.escape(b"--" + boundary.encode("latin-1", "replace"))
+    mark = b"--" + boundary.encode("latin-1", "replace")
     pieces: list[bytes] = []
     start: int | None = None
-    for line in re.finditer(rb"(?m)^" + mark + rb"(--)?[ \t]*\r?$", body):
+    noticed: str | None = None
+    for line in re.finditer(rb"(?m)^" + re.escape(mark) + rb"(--)?[ \t]*\r?$", body):
         if start is not None:
             pieces.append(body[start : line.start()].removesuffix(b"\n").removesuffix(b"\r"))
+        elif _PART_FIELD.search(body, 0, line.start()):
+            noticed = "truncated"
         start = None if line[1] else min(line.end() + 1, len(body))
         if line[1]:
-            return pieces, "trailing_garbage" if len(body[line.end() :].strip()) > _FOOTER_BYTES else None
+            rest = body[line.end() :].strip()
+            return pieces, "trailing_garbage" if len(rest) > _FOOTER_BYTES or b"\n" + mark in b"\n" + rest else noticed
     if start is not None:
         pieces.append(body[start:])
     return pieces or [b"\n" + body], "truncated"
@@ -335,22 +373,25 @@ def _pieces(body: bytes, boundary: str) -> tuple[list[bytes], str | None]:
 def _part(content: bytes) -> _Part:
     """Return a message or part as its header fields and its body; the first line that is no field begins the body."""
     fields: dict[str, str] = {}
-    name, at = "", 0
+    name, at, is_torn = "", 0, False
     while at < len(content):
         end = content.find(b"\n", at) + 1 or len(content)
         line = content[at:end].rstrip(b"\r\n")
-        if not line.strip():
-            return _Part(_Header(fields), content[end:])
         value = line[: _VALUE_CHARS + 1].decode("utf-8", "surrogateescape")
+        if not line.strip():
+            at = end
+            break
         if line[:1] in (b" ", b"\t") and name:
             fields[name] = f"{fields[name]} {value.strip()}"[:_VALUE_CHARS]
-        elif found := _FIELD.match(value):
+        elif found := _FIELD.match(value) or (_CLOSE_FIELD.match(value) if fields else None):
             name = found[1].lower()
             fields.setdefault(name, found[2] or "")
         elif not line.startswith((b"From ", b">From ")) or fields:
+            is_torn = bool(fields)
             break
         at = end
-    return _Part(_Header(fields), content[at:])
+    header = _Header(fields)
+    return _Part(header, content[at:], is_torn or header.is_torn)
 
 
 def _joined(parts: Sequence[_Part]) -> tuple[bytes, str | None, str]:
@@ -358,7 +399,7 @@ def _joined(parts: Sequence[_Part]) -> tuple[bytes, str | None, str]:
     kinds = {MEDIA_TYPES[part.kind] for part in parts}
     if len(parts) == 1:
         return parts[0].content, parts[0].charset, kinds.pop()
-    texts = [decode(part.content, http_charset=part.charset, media_type=part.kind).text for part in parts]
+    texts = [_text_of(part) for part in parts]
     if "text/html" in kinds:
         texts = [
             text if MEDIA_TYPES[part.kind] == "text/html" else _as_html(text)

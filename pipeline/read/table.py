@@ -69,9 +69,9 @@ def read_csv(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Out
     dialect = _dialect_of(text.sample, origin.name)
     rows = _rows(lines, dialect)
     first = list(islice(rows, _SAMPLE_ROWS))
-    cells = [row for _, row in first if not isinstance(row, ReadFailure)]
+    cells = [row for _, row, _ in first if not isinstance(row, ReadFailure)]
     if not cells:
-        yield from (_row_failure(number, row, origin) for number, row in first if isinstance(row, ReadFailure))
+        yield from (_row_failure(number, row, origin) for number, row, _ in first if isinstance(row, ReadFailure))
         return
     has_header = _is_header(cells)
     names = _names(cells[0]) if has_header else _guessed_names(cells)
@@ -83,7 +83,7 @@ def read_csv(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Out
     limits = replace(limits, text_field=chosen) if chosen else limits
     skipped = has_header
     at = 0
-    for number, row in _chained(first, rows):
+    for number, row, is_clean in _chained(first, rows):
         if skipped and not isinstance(row, ReadFailure):
             skipped = False
             continue
@@ -93,9 +93,8 @@ def read_csv(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[Out
             if number == 0:
                 return
         else:
-            yield from _documents(
-                _filled(names, row, dialect.delimiter, chosen), str(at), origin, limits, text.taken_from
-            )
+            filled, is_whole = _filled(names, row, dialect.delimiter, chosen)
+            yield from _documents((filled, is_whole and is_clean), str(at), origin, limits, text.taken_from)
 
 
 def _chained(first: list[Any], rest: Iterator[Any]) -> Iterator[Any]:
@@ -199,8 +198,9 @@ def _split(text: str) -> list[str]:
     return [line for line in re.split(r"(?<=\n)", text) if line]
 
 
-def _rows(lines: _Lines, dialect: _Dialect) -> Iterator[tuple[int, list[str] | ReadFailure]]:
-    """Yield each row that is not blank, from 1; a failure with the number 0 stands for all that follow.
+def _rows(lines: _Lines, dialect: _Dialect) -> Iterator[tuple[int, list[str] | ReadFailure, bool]]:
+    """Yield each row that is not blank, from 1, and whether its quotes are closed and nothing is behind one (RFC 4180
+    2.5); a failure with the number 0 stands for all that follow.
 
     A quote that nothing closes would take all that follows into its row: its lines are then read one by one, unless
     the last row alone was cut off.
@@ -216,20 +216,20 @@ def _rows(lines: _Lines, dialect: _Dialect) -> Iterator[tuple[int, list[str] | R
             number += 1
             failure = error if isinstance(error, ReadFailure) else ReadFailure(Reason.BROKEN_CONTAINER, f"{error}.")
             if row := _without_returns(lines.taken, dialect, error):
-                yield number, row
+                yield number, row, False
             elif len(lines.taken) > 1:
                 singly = len(lines.taken)
                 lines.again(lines.taken)
                 number -= 1
             else:
-                yield number, failure
+                yield number, failure, False
             continue
         if row is None:
             break
         if (
             lines.at_end
             and len(lines.taken) > 1
-            and _was_open(lines.taken, dialect)
+            and "end of data" in _fault(lines.taken, dialect)
             and _are_rows(lines.taken, dialect)
         ):
             singly = len(lines.taken)
@@ -238,9 +238,9 @@ def _rows(lines: _Lines, dialect: _Dialect) -> Iterator[tuple[int, list[str] | R
             continue
         if any(cell.strip() for cell in row):
             number += 1
-            yield number, row
+            yield number, row, not _fault(lines.taken, dialect)
     if lines.failure:
-        yield 0, lines.failure
+        yield 0, lines.failure, False
 
 
 def _without_returns(taken: Sequence[str], dialect: _Dialect, error: Exception) -> list[str] | None:
@@ -255,13 +255,15 @@ def _single(line: str, dialect: _Dialect) -> list[str]:
     return next(dialect.read([line.rstrip("\r\n").replace("\r", " ")]), [])
 
 
-def _was_open(taken: Sequence[str], dialect: _Dialect) -> bool:
-    """Whether the row that these lines make ends inside of a quote."""
+def _fault(taken: Sequence[str], dialect: _Dialect) -> str:
+    """What csv has to say of the quotes in the row that these lines make; "" for nothing."""
+    if not any('"' in line for line in taken):
+        return ""
     try:
         list(dialect.read(taken, strict=True))
     except csv.Error as error:
-        return "end of data" in str(error)
-    return False
+        return str(error)
+    return ""
 
 
 def _are_rows(taken: Sequence[str], dialect: _Dialect) -> bool:
@@ -511,7 +513,8 @@ def read_arrow(stream: Stream, origin: Origin, limits: ReadLimits) -> Iterator[O
         names = _columns(schema, limits)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _broken("Arrow", error) from None
-    yield from _rows_of((batch.select(names) for batch in batches), schema, origin, limits)
+    wanted = [at for at, name in enumerate(schema.names) if name in names]  # by place: two may have one name
+    yield from _rows_of((batch.select(wanted) for batch in batches), schema, origin, limits)
 
 
 def _source(stream: Stream, limits: ReadLimits) -> pa.PythonFile:
@@ -592,8 +595,9 @@ def _text_column_of(rows: Sequence[Row], limits: ReadLimits) -> str | None:
 
 def _plain_rows(batch: pa.RecordBatch) -> list[Row]:
     """Return the rows of a batch as plain objects: times as ISO 8601 has them, bytes as text. Raises ValueError."""
-    columns = {name: _plain_column(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    names = batch.schema.names
+    names = names if len(set(names)) == len(names) else _names(names)
+    return [dict(zip(names, row, strict=True)) for row in zip(*map(_plain_column, batch.columns), strict=True)]
 
 
 def _plain_column(column: pa.Array) -> list[object]:

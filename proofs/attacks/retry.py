@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from pipeline.store.snapshots import open_snapshot
+from pipeline.workers.journal import Follower
 from proofs.attacks.kit import Attack, Ground, command, story, unlike
 
 KIND = "retry"
@@ -86,11 +87,11 @@ def _is(out: Path, expected: dict[str, str]) -> str:
 def _children_on(pid: int, out: Path, path: str) -> list[int]:
     """The children of a run's nurseries, when the record that they are on is of this file."""
     journals = sorted((out / ".state").glob("packs/*.tmp/journal-*"), key=lambda one: int(one.name.split("-")[1]))
-    try:
-        last = journals[-1].read_text().splitlines()[-1] if journals else ""
-    except (OSError, IndexError):
+    if not journals:
         return []
-    return [child for one in _children(pid) for child in _children(one)] if f'"{path}"' in last else []
+    last = Follower(journals[-1], (0, 0))
+    last.look()
+    return [child for one in _children(pid) for child in _children(one)] if last.last.path == path else []
 
 
 def _children(pid: int) -> list[int]:

@@ -62,8 +62,12 @@ def asked(method, url, body, auth=None):
 def descendants(pid):
     """The processes that a process and those it began have begun, with their words."""
     found = {}
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        with contextlib.suppress(FileNotFoundError):
+    children = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            children += thread.read_text().split()
+    for child in children:
+        with contextlib.suppress(OSError):
             words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
             found |= {int(child): words, **descendants(int(child))}
     return found

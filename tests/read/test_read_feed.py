@@ -230,6 +230,81 @@ def test_an_item_whose_beginning_is_lost_is_said(tmp_path: Path) -> None:
     assert [getattr(one, "reason", None) for one in found] == [Reason.BROKEN_CONTAINER, None]
 
 
+LONG = (
+    f"{ENGLISH} The clerk counts them from his window, and enters each in a book with a red cover that he shows to nobody. "
+    "On Mondays he counts them again."
+)
+LONG_SIMPLIFIED = f"{SIMPLIFIED}书记员从窗口数驳船，一条一条记在红皮的本子上，从来不给别人看。星期一他再数一遍。"
+LONG_TRADITIONAL = f"{TRADITIONAL}書記員從窗口數駁船，一條一條記在紅皮的本子上，從來不給別人看。星期一他再數一遍。"
+
+
+@pytest.mark.parametrize("text", [LONG, LONG_SIMPLIFIED, LONG_TRADITIONAL])
+@pytest.mark.parametrize(
+    "torn",
+    [
+        "<-item><title>t</title><content:encoded><![CDATA[<p>{}</p>]]></content:encoded></-item>",
+        "<-item><title>t</title><description>{}</description></-item>",
+        "{}",
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_text_that_is_in_no_item_is_said(tmp_path: Path, torn: str, text: str, is_first: bool) -> None:
+    item = f"<item><title>i</title><description>{ENGLISH}</description></item>"
+    items = [torn.format(text), item] if is_first else [item, torn.format(text)]
+    record, rejection = read(tmp_path, f"<rss><channel><title>F</title>{''.join(items)}</channel></rss>")
+    assert isinstance(record, Record)
+    assert isinstance(rejection, Rejection)
+    assert (record.member, rejection.member, rejection.reason) == ("1", "2", Reason.BROKEN_CONTAINER)
+
+
+def test_what_a_channel_says_of_itself_is_no_item(tmp_path: Path) -> None:
+    said = f"<title>F</title><description>{LONG}</description><itunes:summary>{LONG}</itunes:summary>"
+    more = f"<g:description>{LONG}</g:description><image><title>F</title><description>{LONG}</description></image>"
+    item = f"<item><title>i</title><description>{ENGLISH}</description></item>"
+    for content in (f"{said}{more}{item}<!-- {LONG} -->", f"{item}{said}{more}"):
+        assert texts(records(tmp_path, f"<rss><channel>{content}</channel></rss>")) == [ENGLISH]
+    rdf = f"<channel rdf:about='u'>{said}</channel>{item}<textinput><title>S</title><description>{LONG}</description></textinput>"
+    assert texts(records(tmp_path, f"<rdf:RDF>{rdf}</rdf:RDF>")) == [ENGLISH]
+
+
+@pytest.mark.parametrize("text", [LONG, LONG_SIMPLIFIED, LONG_TRADITIONAL])
+def test_text_between_the_elements_of_an_item_is_flagged(tmp_path: Path, text: str) -> None:
+    (record,) = records(tmp_path, rss(f"<description>{ENGLISH}</description></itemded>{text}</content:encoded>"))
+    assert (record.content.decode(), record.flags) == (ENGLISH, ("unclosed_markup",))
+    (record,) = records(
+        tmp_path, rss(f"\n<title>t</title> <!-- c -->\n<description>{ENGLISH}</description>\n<link/>\n")
+    )
+    assert record.flags == ()
+
+
+@pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
+def test_an_item_with_an_end_that_nothing_begins_is_flagged(tmp_path: Path, text: str) -> None:
+    (record,) = records(
+        tmp_path, rss(f"<content:encoded>{LONG}</content:encoded></link><description>{text}</description>")
+    )
+    assert (record.content.decode(), record.flags) == (LONG, ("unclosed_markup",))
+    (record,) = records(tmp_path, rss(f"<x><x>1</x></x><description>{text}</p></description><y/>"))
+    assert record.flags == ()
+
+
+@pytest.mark.parametrize("text", [LONG, LONG_SIMPLIFIED, LONG_TRADITIONAL])
+@pytest.mark.parametrize(
+    "torn", ["<link>http://e.org</lin k><x>{}</x></link>", "<con=tent type='html'>{}", "<title>{}</title>"]
+)
+def test_a_text_in_an_element_that_has_none_is_flagged(tmp_path: Path, torn: str, text: str) -> None:
+    (record,) = records(tmp_path, rss(f"{torn.format(text)}<description>{ENGLISH}</description>"))
+    assert (record.content.decode(), record.flags) == (ENGLISH, ("unclosed_markup",))
+    (record,) = records(tmp_path, rss(f"<title>{text}</title><description>{text} #1</description>"))
+    assert record.flags == ()
+
+
+@pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
+def test_a_comment_that_nothing_closes_before_an_item_hides_none(tmp_path: Path, text: str) -> None:
+    item = f"<item><title>i</title><description>{text}</description></item>\n"
+    content = f"<rss><channel><title>F</title>{item}{' ' * 500}<!-- {item}{item}</channel></rss>"
+    assert texts(records(tmp_path, content)) == [text] * 3
+
+
 @pytest.mark.parametrize(
     "bait",
     [

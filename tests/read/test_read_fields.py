@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pipeline.errors import Reason
@@ -88,6 +90,59 @@ def test_a_text_in_pieces_or_in_an_object_is_one_text(wrapped: object) -> None:
 def test_a_title_under_a_texts_name_yields_to_the_far_longer_text() -> None:
     assert only({"text": "Read more", "body": ENGLISH}).content.decode() == ENGLISH
     assert only({"text": ENGLISH, "body": SIMPLIFIED}).content.decode() == ENGLISH
+
+
+LETTER = (
+    "The gauge at the bridge was read twice that day. Nobody could say who had moved the mark, or when it was done."
+)
+LETTERS = {
+    ENGLISH: LETTER * 2,
+    SIMPLIFIED: "桥边的水尺那天读了两次。谁也说不出是谁动了刻度，又是什么时候动的；记录员只好把两个数目都写上，旁边画了一个问号，留给后来的人。",
+    TRADITIONAL: "橋邊的水尺那天讀了兩次。誰也說不出是誰動了刻度，又是什麼時候動的；記錄員只好把兩個數目都寫上，旁邊畫了一個問號，留給後來的人。",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda one, other: {"text": one, "body": other},
+        lambda one, other: {"text": {"rendered": one, "raw": other}},
+        lambda one, other: {"text": one, "content": [other, 7]},
+        lambda one, other: {"text": one, "copy": {"text": other}},
+        lambda one, other: {"text": one, "list": [{"title": "t", "content": other}]},
+        lambda one, other: {"text": one, "text#2": other},
+        lambda one, other: {"text": one, "title": other},
+        lambda one, other: {"text": one, "id": f"7 {one} {other}"},
+        lambda one, other: {"text": one, "url": f"ht {other[: len(other) * 2 // 3]}"},
+        lambda one, other: {"text": one[:9], "b<ody": other},
+    ],
+)
+def test_a_text_beside_the_one_that_is_taken_is_said(wrapped: Callable[[str, str], object], text: str) -> None:
+    record = only(wrapped(text, LETTERS[text]))
+    assert (text.startswith(record.content.decode()), record.flags) == (True, ("two_texts",))
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize(
+    "beside",
+    [
+        lambda text: {"html": f"<nav>A B C</nav><p>{text.replace('e', '&#101;')}</p><p>© 2024</p>"},
+        lambda text: {"raw_text": f"{text.upper()} 1 2 3"},
+        lambda text: {"content": [text[:40], text[40:]]},
+        lambda text: {"title": text[:90]},
+        lambda text: {"comments": [{"text": LETTER}], "summary": LETTER, "prompt": LETTER},
+    ],
+)
+def test_another_form_of_a_text_and_what_is_none_are_no_second_text(
+    beside: Callable[[str], dict[str, object]], text: str
+) -> None:
+    record = only({"text": text, **beside(text)})
+    assert (record.content.decode(), record.flags) == (text, ())
+
+
+def test_of_texts_that_a_setting_chose_from_the_others_are_no_matter() -> None:
+    assert only({"body": ENGLISH, "story": LETTER}, text_field="story").flags == ()
 
 
 def test_a_teaser_is_a_text_where_there_is_no_other() -> None:

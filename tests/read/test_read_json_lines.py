@@ -283,6 +283,31 @@ def test_an_array_under_this_name_is_read(tmp_path: Path) -> None:
     assert shape(read(tmp_path, f"[\n{GOOD},\n{GOOD}\n]\n")) == [("1", None), ("2", None)]
 
 
+FERRY = (
+    "The ferry was late because of the ice. Two boys pushed it off with poles, and the ferryman gave each of them a coin "
+    "and told them to say nothing at home about how thin it was, which they did until supper."
+)
+SHORE = "因为结冰，渡船来晚了。两个男孩用竹竿把它推开，船夫给了他们一人一枚硬币，嘱咐他们回家不要说冰有多薄；第二天全村的人都知道了。"
+SHORE_TRADITIONAL = "因為結冰，渡船來晚了。兩個男孩用竹竿把它推開，船夫給了他們一人一枚硬幣，囑咐他們回家不要說冰有多薄；第二天全村的人都知道了。"
+
+
+@pytest.mark.parametrize("text", [SHORE, SHORE_TRADITIONAL])
+def test_a_name_that_is_there_twice_loses_no_text_unsaid(tmp_path: Path, text: str) -> None:
+    def line(*pairs: tuple[str, object]) -> str:
+        return f"{{{', '.join(f'{json.dumps(name)}: {json.dumps(one)}' for name, one in pairs)}}}"
+
+    def made(*pairs: tuple[str, object]) -> list[tuple[str, tuple[str, ...]]]:
+        records = read(tmp_path, line(*pairs))
+        assert all(isinstance(one, Record) for one in records), records
+        return [(one.content.decode(), one.flags) for one in records if isinstance(one, Record)]
+
+    assert made(("text", FERRY), ("text", text)) == [(text, ("two_texts",))]
+    assert made(("text", FERRY), ("text", FERRY)) == [(FERRY, ())]
+    assert made(("text", FERRY), ("text", "")) == [(FERRY, ())]
+    assert made(("data", [{"text": FERRY}]), ("data", [{"text": text}])) == [(FERRY, ()), (text, ())]
+    assert made(("text", FERRY), ("comments", [{"text": text}]), ("comments", [])) == [(FERRY, ())]
+
+
 def test_a_line_without_text_names_the_fields_that_were_seen(tmp_path: Path) -> None:
     (outcome,) = read(tmp_path, '{"id": 1, "题目": "x"}')
     assert isinstance(outcome, Rejection)

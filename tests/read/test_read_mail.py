@@ -206,6 +206,64 @@ def test_a_line_that_is_no_field_begins_the_text(tmp_path: Path) -> None:
     assert record.content.decode() == f"no field at all\n\n{ENGLISH}"
 
 
+BELLS = (
+    "The rope of the great bell was changed on Friday. It took four men and a boy, and the sexton, who had tied the old "
+    "one himself, went home before they were done and did not come back until Monday."
+)
+CLOCKS = {
+    ENGLISH: BELLS,
+    SIMPLIFIED: "大钟的绳子星期五换了。四个大人和一个孩子忙了一天，旧绳子是敲钟人自己系上去的，他没等换完就回家了，到下个星期一才回来。",
+    TRADITIONAL: "大鐘的繩子星期五換了。四個大人和一個孩子忙了一天，舊繩子是敲鐘人自己繫上去的，他沒等換完就回家了，到下個星期一才回來。",
+}
+
+
+@pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
+@pytest.mark.parametrize(
+    "torn",
+    [
+        "Subject: x\nMIME-Version: 1.0\nFrom: a@exam{}\n{}\n",
+        "Subject: x\nMIME-Version: 1.0{}\n\nThe rest.\n",
+        "Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mi{}\n\n--b\nContent-Type: image/png\n\n{}\n--b--\n",
+        "Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary=b\n\n--b\n\n{}\n--b\n"
+        "To: a@example.org\nDate: Tue\n\n{}\n--b--\n",
+        "Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n-b\nContent-Type: text/plain\n\n{}\n"
+        "--b\n\n{}\n--b--\n",
+    ],
+)
+def test_a_message_that_is_torn_is_flagged(tmp_path: Path, torn: str, text: str) -> None:
+    assert one(tmp_path, torn.format(CLOCKS[text], text)).flags == ("truncated",)
+
+
+@pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
+def test_what_no_media_type_has_is_not_of_it(tmp_path: Path, text: str) -> None:
+    for said in ("text/plain{{{", "text/plain charset=utf-8", "text/plain\u6d6a", " Text/Plain"):
+        record = one(tmp_path, message("alternative", part(text, said), part("iVBOR", "image/png")))
+        assert (text_of(record), record.flags) == (text, ())
+    assert read(tmp_path, message("mixed", part("iVBOR", "image/png name=a.png")))[0] == skip(
+        "a.eml", None, "mail without a text: image/png"
+    )
+
+
+def test_a_field_needs_no_space_behind_its_colon(tmp_path: Path) -> None:
+    record = one(tmp_path, f"Message-ID: <1@example.org>\nX-Mailer:m\nX-Empty:\nSubject:t\nFrom: a@b.c\n\n{ENGLISH}")
+    assert (text_of(record), record.title, record.flags) == (ENGLISH, "t", ())
+
+
+@pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
+def test_alternatives_of_one_kind_that_are_other_texts_are_said(tmp_path: Path, text: str) -> None:
+    page = f"<p>{text}</p>"
+    assert one(tmp_path, message("alternative", part(page), part(f"<p>{CLOCKS[text]}</p>"))).flags == ("two_texts",)
+    assert one(tmp_path, message("alternative", part(page), part(f"{page}\n"))).flags == ()
+    assert one(tmp_path, message("alternative", part(CLOCKS[text], "text/plain"), part(page))).flags == ()
+
+
+@pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
+def test_parts_behind_the_last_line_are_said_and_a_footer_is_not(tmp_path: Path, text: str) -> None:
+    whole = message("mixed", part(ENGLISH, "text/plain"))
+    assert one(tmp_path, whole + b"--\nThe list\nhttps://example.org/list\n").flags == ()
+    assert one(tmp_path, whole + b"\n--=_b\n\n" + text.encode()).flags == ("trailing_garbage",)
+
+
 DEEP = "MIME-Version: 1.0\nSubject: x\n" + "".join(
     f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(40)
 )

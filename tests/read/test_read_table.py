@@ -134,6 +134,12 @@ def test_a_delimiter_that_is_not_quoted_loses_nothing(tmp_path: Path) -> None:
     assert [one.flags for one in found if isinstance(one, Record)] == [("ragged_row",), (), ("ragged_row",)]
 
 
+@pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
+def test_a_text_that_slipped_into_the_cell_of_a_title_is_said(tmp_path: Path, text: str) -> None:
+    found = read(tmp_path, f"id;title;text\n1;t;{text.replace(';', ',')}\n2;t {text.replace(';', ',')};the rest\n")
+    assert [one.flags for one in found if isinstance(one, Record)] == [(), ("two_texts",)]
+
+
 @pytest.mark.parametrize(
     ("row", "text"),
     [
@@ -159,6 +165,14 @@ def test_a_quote_that_nothing_closes_does_not_take_the_rest_of_the_file(tmp_path
     found = texts(read(tmp_path, f'id,text\n1,"{SIMPLIFIED}1\n{rows}'))
     assert len(found) == 29
     assert found[-1] == f"{SIMPLIFIED}29"
+
+
+@pytest.mark.parametrize("text", [ENGLISH, SIMPLIFIED, TRADITIONAL])
+def test_a_row_with_something_behind_a_quote_is_flagged(tmp_path: Path, text: str) -> None:
+    rows = (f'1,a,"{text}"', f'2,b,"{text} cut', f'3,c,"{text}"', f'4,d,"{text}\n{text} ""so"""')
+    found = read(tmp_path, "id,title,text\n" + "\n".join(rows) + "\n")
+    assert [one.flags for one in found if isinstance(one, Record)] == [(), ("ragged_row",), ()]
+    assert all(text in one for one in texts(found))
 
 
 def test_a_row_that_is_too_large_costs_itself_alone(tmp_path: Path) -> None:
@@ -222,6 +236,23 @@ def test_each_row_of_parquet_and_arrow_is_a_record(tmp_path: Path, name: str) ->
     assert isinstance(last, Record)
     assert (last.member, last.url, last.published) == ("300", "https://example.org/299", "2024-03-05T08:30:00+00:00")
     assert (last.title, last.author) == ("t299", "Ann")
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.feather"])
+@pytest.mark.parametrize("column", ["text", ""])
+def test_columns_of_one_name_are_read_and_a_text_that_is_left_out_is_said(
+    tmp_path: Path, name: str, column: str
+) -> None:
+    made = pa.Table.from_arrays([pa.array([ENGLISH]), pa.array([SIMPLIFIED])], names=[column, column])
+    out = io.BytesIO()
+    if name == "a.parquet":
+        pq.write_table(made, out)
+    else:
+        with pa.ipc.new_file(out, made.schema) as writer:
+            writer.write_table(made)
+    (record,) = read(tmp_path, out.getvalue(), name)
+    assert isinstance(record, Record)
+    assert (record.content.decode(), record.flags) == (ENGLISH, ("two_texts",) if column else ())
 
 
 def test_html_in_bytes_is_read(tmp_path: Path) -> None:
