@@ -73,7 +73,7 @@ class CleanDocument:
     blocks: tuple[CleanBlock, ...]
     extraction_confidence: float  # predicted F1 of the text, 0 to 1
     encoding: str  # WHATWG name
-    flags: tuple[str, ...]  # what is in doubt: "mixed_encoding", "hidden_text", ...
+    flags: tuple[str, ...]  # what was noticed, of ``types.Flag``
 
 
 def clean(

@@ -37,6 +37,7 @@ from pipeline.types import (
     Decoded,
     DocumentLanguage,
     Extracted,
+    Flag,
     Label,
     LanguageGuess,
     Metadata,
@@ -194,14 +195,14 @@ def _told_head(head: PageHead, record: Record, source: str) -> PageHead:
     return replace(head, meta=(*head.meta, *marks)) if marks else head
 
 
-def _doubts(decoded: Decoded, extracted: Extracted) -> Iterator[str]:
+def _doubts(decoded: Decoded, extracted: Extracted) -> Iterator[Flag]:
     """Flags for what decoding and repair had to guess or give up."""
     if decoded.method == "mixed":
-        yield "mixed_encoding"
+        yield Flag.MIXED_ENCODING
     if decoded.n_replaced or decoded.encoding == "cesu-8":  # whose surrogate pairs are replaced by what they stand for
-        yield "decode_replacements"
+        yield Flag.DECODE_REPLACEMENTS
     if "mojibake" in extracted.repairs:
-        yield "mojibake_repaired"
+        yield Flag.MOJIBAKE_REPAIRED
 
 
 def finish_record(
@@ -228,7 +229,7 @@ def finish_record(
     if not any(decision.label is Label.CONTENT for decision in decisions):
         return Contentless(cleaned, decisions, languages, _no_content(record, decisions))
     if instead:
-        cleaned = _flagged(cleaned, "interstitial")
+        cleaned = _flagged(cleaned, Flag.INTERSTITIAL)
     text, places = _assemble(blocks, decisions)
     if (why := debris(text)) is not None:
         return Contentless(cleaned, decisions, languages, Rejection(record.path, record.member, "finish", *why))
@@ -262,7 +263,7 @@ def _no_page(record: Record, instead: Interstitial) -> Rejection:
     return Rejection(record.path, record.member, "finish", Reason.NO_CONTENT, message)
 
 
-def _flagged(cleaned: Cleaned, flag: str) -> Cleaned:
+def _flagged(cleaned: Cleaned, flag: Flag) -> Cleaned:
     return replace(cleaned, record=replace(cleaned.record, flags=(*cleaned.record.flags, flag)))
 
 

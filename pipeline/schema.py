@@ -6,16 +6,39 @@ A new column is one line here and one value in the stage that fills it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import Reason
 from pipeline.text.quality import QUALITY_FIELDS
-from pipeline.types import Label
+from pipeline.types import Flag, Label
 
 SCHEMA_VERSION = "2"
+
+#: What each of ``documents.flags`` means.
+FLAGS: Final[Mapping[Flag, str]] = {
+    Flag.SUFFIX_MISMATCH: "the file is not what its name says; it was read as what it is",
+    Flag.TRUNCATED: "the file or a part of it ends before its end, or a message has lost its header; what is there was read",
+    Flag.TRAILING_GARBAGE: "something else follows behind the end of what was read",
+    Flag.RAGGED_ROW: "a row of a table has more or fewer cells than the table, or quotes that do not close",
+    Flag.TWO_TEXTS: "the record holds a second text that is not in this document",
+    Flag.LONE_SURROGATES: "half of a surrogate pair was replaced by U+FFFD",
+    Flag.INVALID_UTF8: "bytes of a JSON line that are no UTF-8 were replaced by U+FFFD",
+    Flag.DECODE_REPLACEMENTS: "bytes that are no text in the charset were replaced by U+FFFD",
+    Flag.MIXED_ENCODING: "parts of it are in different charsets, each was decoded by itself",
+    Flag.MOJIBAKE_REPAIRED: "text that was decoded wrongly before it was saved was repaired",
+    Flag.VIEW_SOURCE: "it was the source of a page as a browser shows it",
+    Flag.INTERSTITIAL: "a challenge, a wall or an error stands beside the text",
+    Flag.HIDDEN_TEXT: "the page holds text that it does not show: blocks with the label hidden",
+    Flag.TEXT_FROM_SCRIPT: "the text lies in data of a script, where the page shows none or a teaser",
+    Flag.TEXT_FROM_HEAD: "the text is the page's description, as the page has no other",
+    Flag.UNCLOSED_MARKUP: "mark-up that nothing closes or begins; text may be missing or in a wrong place",
+    Flag.DEEP_NESTING: "elements deeper in one another than are told apart",
+    Flag.HTML_FALLBACK_PARSER: "a slower, more patient parser had to read the page",
+}
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -108,7 +131,7 @@ DOCUMENTS = pa.schema(
         _field(
             "flags",
             pa.list_(pa.string()),
-            "what readers and extractors noticed: truncated, suffix_mismatch, view_source, interstitial, ...",
+            "what readers and extractors noticed: see below",
         ),
         _RAW_SHA256,
         _field(
@@ -321,6 +344,8 @@ def _lines() -> Iterator[str]:
         for field in schema:
             yield from _field_lines(field, "")
     yield from ("", "## Labels of blocks", "", ", ".join(f"`{label.value}`" for label in Label) + ".")
+    yield from ("", "## Flags of documents", "", "| flag | what was noticed |", "| --- | --- |")
+    yield from (f"| `{flag.value}` | {meaning} |" for flag, meaning in FLAGS.items())
     yield from ("", "## Reasons of quarantine", "", ", ".join(f"`{reason.value}`" for reason in Reason) + ".")
 
 

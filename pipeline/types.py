@@ -30,6 +30,29 @@ class BlockKind(StrEnum):
     FRONT_MATTER = "front_matter"
 
 
+class Flag(StrEnum):
+    """What readers and extractors noticed of a record: the closed list of ``documents.flags``, explained in ``schema``."""
+
+    SUFFIX_MISMATCH = "suffix_mismatch"
+    TRUNCATED = "truncated"
+    TRAILING_GARBAGE = "trailing_garbage"
+    RAGGED_ROW = "ragged_row"
+    TWO_TEXTS = "two_texts"
+    LONE_SURROGATES = "lone_surrogates"
+    INVALID_UTF8 = "invalid_utf8"
+    DECODE_REPLACEMENTS = "decode_replacements"
+    MIXED_ENCODING = "mixed_encoding"
+    MOJIBAKE_REPAIRED = "mojibake_repaired"
+    VIEW_SOURCE = "view_source"
+    INTERSTITIAL = "interstitial"
+    HIDDEN_TEXT = "hidden_text"
+    TEXT_FROM_SCRIPT = "text_from_script"
+    TEXT_FROM_HEAD = "text_from_head"
+    UNCLOSED_MARKUP = "unclosed_markup"
+    DEEP_NESTING = "deep_nesting"
+    HTML_FALLBACK_PARSER = "html_fallback_parser"
+
+
 class Label(StrEnum):
     """What a block is for. CONTENT blocks make the clean text, TITLE the title; the rest is left out."""
 
@@ -89,7 +112,7 @@ class Record:
     source: str | None = None  # what the container says of who published it first
     #: Encoding of the file (WHATWG name) and how sure of it we are, where content is text that was taken out of it.
     taken_from: tuple[str, float] | None = None
-    flags: tuple[str, ...] = ()  # what the reader noticed: "truncated", "suffix_mismatch", ...
+    flags: tuple[Flag, ...] = ()  # what the reader noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +170,7 @@ class Extracted:
     blocks: tuple[Block, ...]
     head: PageHead = PageHead()
     repairs: tuple[str, ...] = ()  # names of the repairs that acted on any block, sorted
-    flags: tuple[str, ...] = ()  # "html_fallback_parser", "hidden_text", ...
+    flags: tuple[Flag, ...] = ()  # what the extractor noticed
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,12 @@ from click.testing import CliRunner
 from pipeline.__main__ import verdict
 from pipeline.cli import winnow
 from pipeline.cli_kit import GROUPS
-from pipeline.errors import OutputError, RawFolderError, RuleError
+from pipeline.errors import OutputError, RawFolderError, Reason, RuleError
 from pipeline.run import run
+from pipeline.schema import FLAGS
 from pipeline.settings import Settings
 from pipeline.store.marks import sealed, unsealed
+from pipeline.types import Flag
 
 WINNOW = str(Path(sys.executable).parent / "winnow")
 ARTICLE = "全国碳排放权交易市场今日开市，首日成交量超过四百万吨，生态环境部有关负责人出席并讲话。\n" * 2
@@ -433,6 +435,12 @@ def test_ctrl_c_says_what_is_kept(folder, tmp_path):
 def test_the_rules_pass_their_own_examples():
     tried = CliRunner().invoke(winnow, ["rules", "test"])
     assert (tried.exit_code, " 0 failures" in tried.output) == (0, True)
+
+
+def test_every_flag_and_reason_is_explained_in_the_data_dictionary():
+    assert set(FLAGS) == set(Flag)
+    shown = CliRunner().invoke(winnow, ["dictionary"]).output
+    assert all(f"`{one.value}`" in shown for one in (*Flag, *Reason))
 
 
 def test_the_data_dictionary_in_docs_is_the_generated_one():

@@ -17,7 +17,7 @@ from pipeline.extract.markup import Hider
 from pipeline.text.escapes import plain
 from pipeline.text.prose import ends_sentence
 from pipeline.text.repair import close_up, is_clean, is_spaced, repair
-from pipeline.types import Block, BlockKind, Extracted, Markup, PageHead
+from pipeline.types import Block, BlockKind, Extracted, Flag, Markup, PageHead
 
 # Raw blocks to an ``Extracted``: text repaired, empty blocks dropped, ordinals given. For every format.
 
@@ -39,7 +39,7 @@ class RawBlock(NamedTuple):
 
 
 def assemble(
-    raw: Iterable[RawBlock], head: PageHead = EMPTY_HEAD, *, flags: Iterable[str] = (), keep_spaces: bool = False
+    raw: Iterable[RawBlock], head: PageHead = EMPTY_HEAD, *, flags: Iterable[Flag] = (), keep_spaces: bool = False
 ) -> Extracted:
     """Repair each block's text and number what is left.
 

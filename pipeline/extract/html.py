@@ -61,7 +61,7 @@ from pipeline.extract.state import Script
 from pipeline.extract.styles import EMPTY_SHEET, FADES, Sheet, page_sheet
 from pipeline.extract.told import told_text
 from pipeline.text.prose import holds_sentence
-from pipeline.types import Extracted, Markup
+from pipeline.types import Extracted, Flag, Markup
 
 # Which open elements an end tag, written or implied, closes. Nodes in, the node that stays open out.
 
@@ -175,7 +175,7 @@ class Page:
     ruby: bool = False  # there are readings of characters
     signed: bool = False  # an element may say that it holds the author's name
     sheet: Sheet = EMPTY_SHEET
-    flags: set[str] = field(default_factory=set)
+    flags: set[Flag] = field(default_factory=set)
     max_depth: float = 5_000  # elements around a text
 
     def end_run(self) -> None:
@@ -353,7 +353,7 @@ def extract_html(source: str) -> Extracted:
     try:
         _walk(page, source)
     except TooDeepError:
-        page.flags.add("deep_nesting")
+        page.flags.add(Flag.DEEP_NESTING)
         blocks = deep_blocks(source)
         if blocks is None:
             page = Page(ruby=page.ruby, signed=page.signed, sheet=page.sheet, max_depth=inf, flags=page.flags)
@@ -361,12 +361,12 @@ def extract_html(source: str) -> Extracted:
         else:
             page.blocks, page.tables = blocks, []
             page.scripts = []
-            page.flags.add("html_fallback_parser")
+            page.flags.add(Flag.HTML_FALLBACK_PARSER)
     for table in reversed(page.tables):
         join_rows(table, page.blocks)
     page.blocks = settle_hidden(page.blocks)
     if any(block.hidden or (block.markup and _is_hidden(block.markup)) for block in page.blocks):
-        page.flags.add("hidden_text")
+        page.flags.add(Flag.HIDDEN_TEXT)
     head = page.head.page_head()
     shown = [block for block in page.blocks if not block.hidden]
     told = told_text(source, page.scripts, head, shown=shown, parse=_fragment) if page.scripts else None
@@ -374,9 +374,9 @@ def extract_html(source: str) -> Extracted:
     if told and sum(len(block.text) for block in told.blocks) > sum(len(block.text) for block in unseen):
         unseen = told.blocks
         head = replace(head, meta=(*head.meta, *told.meta))
-        page.flags.add("text_from_script")
+        page.flags.add(Flag.TEXT_FROM_SCRIPT)
     elif unseen:
-        page.flags.add("text_from_head")
+        page.flags.add(Flag.TEXT_FROM_HEAD)
     page.blocks = sorted((*page.blocks, *unseen), key=lambda block: block.start)
     return assemble(page.blocks, head, flags=page.flags)
 
@@ -445,7 +445,7 @@ def _walk(page: Page, source: str) -> None:
     known = ELEMENTS.get
     for tokens, recovered in scan(source):
         if recovered:
-            page.flags.add("unclosed_markup")
+            page.flags.add(Flag.UNCLOSED_MARKUP)
         for start, text, tag, closing, opening in tokens:
             if text and (run or not text.isspace()):
                 run.append((start, text, node, page.link))

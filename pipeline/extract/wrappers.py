@@ -20,6 +20,7 @@ from pipeline.text.escapes import holds_markup, undo_escapes
 from pipeline.text.prose import holds_sentence
 from pipeline.text.rewrite import Piece, Rewritten, rewrite
 from pipeline.text.safety import clean_url
+from pipeline.types import Flag
 
 _HEAD: Final = 20_000  # code points at the beginning of a page in which savers say what they saved
 _MAX_ROUNDS: Final = 4  # wrappers in one another
@@ -33,7 +34,7 @@ class Wrapper(NamedTuple):
     title: str | None = None
     published: str | None = None
     media_type: str | None = None  # of what is left, where the wrapper tells
-    flag: str | None = None
+    flag: Flag | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Unwrapped:
     media_type: str
     steps: tuple[Rewritten, ...] = ()
     repairs: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
     url: str | None = None
     title: str | None = None
     published: str | None = None
@@ -176,7 +177,7 @@ def _view_source(text: str, html: bool) -> Wrapper | None:
         return None
     title = _WINDOW_TITLE.search(text)
     return Wrapper(
-        lines, url=clean_url(unescape(title[1])) if title else None, media_type="text/html", flag="view_source"
+        lines, url=clean_url(unescape(title[1])) if title else None, media_type="text/html", flag=Flag.VIEW_SOURCE
     )
 
 

@@ -45,7 +45,7 @@ from pipeline.read.sniff import (
 from pipeline.read.stream import GZIP_MAGIC, GzipStream, Meter, Peeked, StoredStream, Stream, seekable
 from pipeline.read.table import ARROW_MAGIC, PARQUET_MAGIC, read_arrow, read_csv, read_parquet
 from pipeline.read.warc import is_warc, read_warc
-from pipeline.types import RawInput
+from pipeline.types import Flag, RawInput
 
 __all__ = ["READERS", "Format", "ReadLimits", "Skipped", "detect_format", "read_file"]
 
@@ -242,7 +242,7 @@ def _read_stream(stream: Stream, origin: Origin, limits: ReadLimits, nest: _Nest
         return
     flags = origin.flags
     if (suffix or known.unpack) and _BY_SUFFIX.get(suffix) != found:
-        flags = tuple(dict.fromkeys((*flags, "suffix_mismatch")))
+        flags = tuple(dict.fromkeys((*flags, Flag.SUFFIX_MISMATCH)))
     if known.unpack:
         if nest.n_packings == limits.max_packings:
             what = f"It is compressed more than {limits.max_packings} times over."

@@ -26,7 +26,7 @@ from pipeline.read.sniff import as_text, content_failure
 from pipeline.read.stream import Stream, check_size
 from pipeline.read.transcode import Utf8Stream
 from pipeline.text.safety import clean_url
-from pipeline.types import Record
+from pipeline.types import Flag, Record
 
 #: Elements of an item, lower case, by prefix where it matters; the fullest or most telling first.
 TEXT_NAMES: Final = ("content:encoded", "content", "fulltext", "yandex:full-text", "description", "summary", "body")
@@ -279,7 +279,7 @@ def _outcome(item: bytes, member: str, origin: Origin, text: Utf8Stream) -> Outc
         title=_words(elements, TITLE_NAMES),
         author=_author(elements),
         source=_words(elements, SOURCE_NAMES),
-        flags=(*origin.flags, *(("unclosed_markup",) if _is_torn(elements, chosen, source) else ())),
+        flags=(*origin.flags, *((Flag.UNCLOSED_MARKUP,) if _is_torn(elements, chosen, source) else ())),
         taken_from=text.taken_from,
     )
 

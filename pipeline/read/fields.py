@@ -20,7 +20,7 @@ from pipeline.read.sniff import starts_with_markup
 from pipeline.text.prose import PROSE_TOKENS, holds_sentence
 from pipeline.text.safety import clean_url, printable
 from pipeline.text.tokens import count_tokens
-from pipeline.types import Record
+from pipeline.types import Flag, Record
 
 #: Names of the text, the surest first: English, Chinese, Japanese, Korean, French, Spanish, German, Russian.
 TEXT_NAMES: Final = tuple(
@@ -249,7 +249,7 @@ def record_of(found: Found, member: str | None, origin: Origin, limits: ReadLimi
     flags = (
         *origin.flags,
         *(() if clean == text else ("lone_surrogates",)),
-        *(("two_texts",) if _holds_another(found.value, text, limits.text_field) else ()),
+        *((Flag.TWO_TEXTS,) if _holds_another(found.value, text, limits.text_field) else ()),
     )
     media_type = "text/html" if "html" in key or is_markup(clean) else "text/plain"
     if media_type == "text/plain" and key in {"markdown", "md"}:

@@ -20,7 +20,7 @@ from pipeline.read.sniff import as_text, content_failure
 from pipeline.read.stream import CutStream, StoredStream, Stream, check_size, read_whole
 from pipeline.read.transcode import Utf8Stream
 from pipeline.text.decode import decode
-from pipeline.types import Record
+from pipeline.types import Flag, Record
 
 #: What it is -> names of files, lower case; suffixes begin with a dot.
 NO_DOCUMENTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -232,15 +232,15 @@ def _document(
         return reject(origin.path, member, failure.reason, f"{at}: {failure.message}")
 
 
-def _decoded_line(line: bytes, taken_from: tuple[str, float]) -> tuple[str, tuple[str, float], tuple[str, ...]]:
+def _decoded_line(line: bytes, taken_from: tuple[str, float]) -> tuple[str, tuple[str, float], tuple[Flag, ...]]:
     """Return a line's text, its encoding, and what was noticed: one that is not in the file's charset is by itself."""
     try:
         return line.decode("utf-8"), taken_from, ()
     except UnicodeDecodeError:
         found = decode(line)
     if found.encoding != "utf-8" and not found.n_replaced and found.confidence >= _SURE:
-        return found.text, (found.encoding, found.confidence), ("mixed_encoding",)
-    return line.decode("utf-8", "replace"), taken_from, ("invalid_utf8",)
+        return found.text, (found.encoding, found.confidence), (Flag.MIXED_ENCODING,)
+    return line.decode("utf-8", "replace"), taken_from, (Flag.INVALID_UTF8,)
 
 
 def _is_bulk_action(value: object) -> bool:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from pipeline.errors import Reason, Rejection, Skipped
 from pipeline.text.safety import printable as printable
-from pipeline.types import Record
+from pipeline.types import Flag, Record
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 MESSAGE_CHARS = 500
@@ -53,7 +53,7 @@ class Origin:
     """Where the records of a stream come from."""
 
     path: str  # of the raw file
-    flags: tuple[str, ...] = ()  # that every record of it carries
+    flags: tuple[Flag, ...] = ()  # that every record of it carries
     name: str = ""  # that a suffix is looked for in; the path when empty
 
 

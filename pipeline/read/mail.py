@@ -26,7 +26,7 @@ from pipeline.read.stream import CutStream, ForeignTail, Stream, check_size, rea
 from pipeline.text.charset import decode_as, known
 from pipeline.text.decode import decode
 from pipeline.text.safety import clean_url, printable
-from pipeline.types import Record
+from pipeline.types import Flag, Record
 
 #: Content-Type of a part -> the media type of a Record, the preferred first.
 MEDIA_TYPES: Final = {
@@ -242,7 +242,7 @@ class _Tree:
 
     texts: list[_Part] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
-    flags: list[str] = field(default_factory=list)
+    flags: list[Flag] = field(default_factory=list)
     n_parts: int = 0
 
 
@@ -278,7 +278,7 @@ def _gather(part: _Part, tree: _Tree, limits: ReadLimits, *, depth: int) -> None
     """Take note of the texts of a part: the best of alternatives, the root of related ones, each of others."""
     if depth < 0:
         raise ReadFailure(Reason.TOO_DEEP, f"Its parts are nested more than {limits.max_mime_depth} deep. Flatten it.")
-    tree.flags += ["truncated"] if part.is_torn else []
+    tree.flags += [Flag.TRUNCATED] if part.is_torn else []
     boundary = part.header.param("boundary") if part.kind.startswith("multipart/") else None
     if boundary and boundary.strip():
         pieces, noticed = _pieces(part.body, boundary)
@@ -288,9 +288,9 @@ def _gather(part: _Part, tree: _Tree, limits: ReadLimits, *, depth: int) -> None
             raise ReadFailure(Reason.TOO_LARGE, f"It has more than {limits.max_mime_parts:,} parts. Split it.")
         parts = [_part(piece) for piece in pieces]
         is_torn = any(one.is_torn or len(_OF_MESSAGES & one.header.fields.keys()) > 1 for one in parts)
-        tree.flags += ["truncated"] if is_torn else []
+        tree.flags += [Flag.TRUNCATED] if is_torn else []
         chosen = _chosen(part, parts)
-        tree.flags += ["two_texts"] if part.kind == "multipart/alternative" and _differ(parts, chosen) else []
+        tree.flags += [Flag.TWO_TEXTS] if part.kind == "multipart/alternative" and _differ(parts, chosen) else []
         tree.others.extend(one.kind for number, one in enumerate(parts) if number not in chosen)
         for number in chosen:
             _gather(parts[number], tree, limits, depth=depth - 1)
@@ -301,7 +301,7 @@ def _gather(part: _Part, tree: _Tree, limits: ReadLimits, *, depth: int) -> None
     elif part.kind in MEDIA_TYPES:
         tree.texts.append(part)
     elif part.kind.startswith("multipart/"):  # without a boundary: as it stands
-        tree.flags.append("truncated")
+        tree.flags.append(Flag.TRUNCATED)
         tree.texts.append(_Part(_Header({}), part.body))
     else:
         tree.others.append(part.kind)
@@ -348,26 +348,28 @@ def _rank(part: _Part) -> int:
     return 2 if part.kind in MEDIA_TYPES else _UNWANTED
 
 
-def _pieces(body: bytes, boundary: str) -> tuple[list[bytes], str | None]:
+def _pieces(body: bytes, boundary: str) -> tuple[list[bytes], Flag | None]:
     """Return the parts between the lines of a boundary (RFC 2046 5.1.1), and what was noticed: that the first or last
     line was not there, or that more than a footer is behind it.
     """
     mark = b"--" + boundary.encode("latin-1", "replace")
     pieces: list[bytes] = []
     start: int | None = None
-    noticed: str | None = None
+    noticed: Flag | None = None
     for line in re.finditer(rb"(?m)^" + re.escape(mark) + rb"(--)?[ \t]*\r?$", body):
         if start is not None:
             pieces.append(body[start : line.start()].removesuffix(b"\n").removesuffix(b"\r"))
         elif _PART_FIELD.search(body, 0, line.start()):
-            noticed = "truncated"
+            noticed = Flag.TRUNCATED
         start = None if line[1] else min(line.end() + 1, len(body))
         if line[1]:
             rest = body[line.end() :].strip()
-            return pieces, "trailing_garbage" if len(rest) > _FOOTER_BYTES or b"\n" + mark in b"\n" + rest else noticed
+            return pieces, Flag.TRAILING_GARBAGE if len(
+                rest
+            ) > _FOOTER_BYTES or b"\n" + mark in b"\n" + rest else noticed
     if start is not None:
         pieces.append(body[start:])
-    return pieces or [b"\n" + body], "truncated"
+    return pieces or [b"\n" + body], Flag.TRUNCATED
 
 
 def _part(content: bytes) -> _Part:

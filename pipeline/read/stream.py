@@ -14,6 +14,7 @@ from typing import Protocol
 
 from pipeline.errors import Reason
 from pipeline.read.limits import KIB, ReadFailure, ReadLimits
+from pipeline.types import Flag
 
 GZIP_MAGIC = b"\x1f\x8b\x08"  # RFC 1952: ID1, ID2, CM = deflate, the only method there is
 _HEADER = re.compile(rb"\x1f\x8b\x08[\x00-\x1f]")  # with the reserved flag bits zero, as they must be
@@ -201,7 +202,7 @@ class GzipStream:
         return True
 
 
-def read_whole(stream: Stream, *, limits: ReadLimits) -> tuple[bytes, tuple[str, ...]]:
+def read_whole(stream: Stream, *, limits: ReadLimits) -> tuple[bytes, tuple[Flag, ...]]:
     """Return all bytes of a stream that holds one document, and what was noticed.
 
     A stream that ends in the middle gives what there is, with the flag "truncated"; one with something else behind
@@ -218,7 +219,7 @@ def read_whole(stream: Stream, *, limits: ReadLimits) -> tuple[bytes, tuple[str,
     except (CutStream, ForeignTail) as failure:
         if not parts:
             raise
-        return b"".join(parts), ("truncated" if isinstance(failure, CutStream) else "trailing_garbage",)
+        return b"".join(parts), (Flag.TRUNCATED if isinstance(failure, CutStream) else Flag.TRAILING_GARBAGE,)
     return b"".join(parts), ()
 
 

@@ -39,6 +39,7 @@ from pipeline.read.limits import MIB, Origin, Outcome, ReadFailure, ReadLimits, 
 from pipeline.read.sniff import content_failure
 from pipeline.read.stream import Meter, Peeked, Seekable, Stream, check_size, seekable, too_large
 from pipeline.read.transcode import Utf8Stream
+from pipeline.types import Flag
 
 Row = dict[str, object]
 
@@ -422,7 +423,7 @@ def _documents(
     """Turn a row into its Records, one as a rule, or the Rejection."""
     row, is_whole = filled
     found = documents_in(row, limits)
-    origin = origin if is_whole else replace(origin, flags=(*origin.flags, "ragged_row"))
+    origin = origin if is_whole else replace(origin, flags=(*origin.flags, Flag.RAGGED_ROW))
     for number, one in enumerate(found or [row], 1):
         name = member if len(found) < 2 else f"{member}.{number}"
         try:

@@ -27,7 +27,7 @@ from pipeline.read.stream import (
     too_large,
 )
 from pipeline.text.safety import clean_url
-from pipeline.types import Record
+from pipeline.types import Flag, Record
 
 # A WARC stream cut into records, with what is damaged said and stepped over.
 #
@@ -336,7 +336,7 @@ def _outcome(frame: Frame, origin: Origin, limits: ReadLimits) -> Record | Skipp
     if failure := content_failure(content):
         raise failure
     if frame.headers.get_header("WARC-Truncated"):
-        flags = (*flags, "truncated")
+        flags = (*flags, Flag.TRUNCATED)
     if media_type is None:
         media_type = "text/html" if has_markup(content) else "text/plain"
     charset = _CHARSET.search(content_type)
@@ -365,13 +365,13 @@ def _status(head: StatusAndHeaders) -> str:
     return match[1]
 
 
-def _decoded(body: BytesIO, head: StatusAndHeaders, limits: ReadLimits) -> tuple[bytes, tuple[str, ...]]:
+def _decoded(body: BytesIO, head: StatusAndHeaders, limits: ReadLimits) -> tuple[bytes, tuple[Flag, ...]]:
     """Undo Transfer-Encoding and Content-Encoding (RFC 9110 8.4). Raises ReadFailure.
 
     Crawlers often store the decoded body under the header of the coded one: what is not coded is left as it is.
     """
     content = _dechunked(body) if "chunked" in _tokens(head, "Transfer-Encoding") else body.read()
-    flags: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
     for coding in reversed(_tokens(head, "Content-Encoding")):
         if coding in _GZIP_NAMES and content.startswith(b"\x1f\x8b"):
             content, noticed = read_whole(GzipStream(BytesIO(content), limits=limits), limits=limits)
@@ -390,7 +390,7 @@ def _decoded(body: BytesIO, head: StatusAndHeaders, limits: ReadLimits) -> tuple
     return content, flags
 
 
-def _unpacked(content: bytes, codec: str, limits: ReadLimits) -> tuple[bytes, tuple[str, ...]]:
+def _unpacked(content: bytes, codec: str, limits: ReadLimits) -> tuple[bytes, tuple[Flag, ...]]:
     """Undo a coding that pyarrow has (RFC 7932, RFC 8878). Text that it is no coding of is left as it is."""
     try:
         unpacked, flags = read_whole(ArrowStream(BytesIO(content), codec, limits=limits), limits=limits)
@@ -401,7 +401,7 @@ def _unpacked(content: bytes, codec: str, limits: ReadLimits) -> tuple[bytes, tu
     return (content, ()) if flags and not is_binary(content) else (unpacked, flags)
 
 
-def _undeflated(content: bytes, limits: ReadLimits) -> tuple[bytes, tuple[str, ...]]:
+def _undeflated(content: bytes, limits: ReadLimits) -> tuple[bytes, tuple[Flag, ...]]:
     """Undo "deflate", which is zlib by RFC 9110 8.4.1.2 and bare deflate from some servers."""
     try:
         return read_whole(GzipStream(BytesIO(content), limits=limits, wbits=ZLIB_WBITS), limits=limits)

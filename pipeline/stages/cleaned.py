@@ -34,7 +34,7 @@ from pipeline.store.files import (
     write_table,
 )
 from pipeline.text.tokens import count_tokens
-from pipeline.types import Block, BlockKind, Decision, Extracted, Label, Markup, PageHead, Record, document_id
+from pipeline.types import Block, BlockKind, Decision, Extracted, Flag, Label, Markup, PageHead, Record, document_id
 
 # Building Arrow tables as plain lists: far cheaper than a dictionary a row.
 
@@ -191,7 +191,7 @@ def _cleaned_value(row: Mapping[str, Any], part: Mapping[str, list[Any]]) -> Cle
         title=row["title"],
         author=row["author"],
         source=row["source"],
-        flags=tuple(row["flags"]),
+        flags=tuple(map(Flag, row["flags"])),
     )
     return Cleaned(
         doc_id=row["doc_id"],
