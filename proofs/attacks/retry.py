@@ -91,7 +91,19 @@ def _children_on(pid: int, out: Path, path: str) -> list[int]:
         return []
     last = Follower(journals[-1], (0, 0))
     last.look()
-    return [child for one in _children(pid) for child in _children(one)] if last.last.path == path else []
+    if last.last.path != path:
+        return []
+    return [child for one in _children(pid) for child in _children(one) if journals[-1] in _open(child)]
+
+
+def _open(pid: int) -> set[Path]:
+    """The files that a process has open."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for one in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.add(one.readlink())
+    return found
 
 
 def _children(pid: int) -> list[int]:
