@@ -14,7 +14,7 @@ settings.load_profile("winnow")
 @pytest.fixture(scope="session", autouse=True)
 def warm():
     """Runs of one test process share their nurseries: to start one takes longer than most tests."""
-    with HERE.room(1):
+    with HERE.room(0):
         yield
 
 

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from pipeline.workers.journal import (
     EXIT_OUT_OF_MEMORY,
     EXIT_OUTPUT,
     EXIT_REFUSED,
+    NO_THREAD,
     Follower,
     Span,
 )
@@ -165,6 +167,10 @@ class Nursery:
                 self._process = self._start()
             except OSError as error:
                 raise _refused(error) from None
+            except RuntimeError as error:
+                if str(error) != NO_THREAD:
+                    raise
+                raise WorkerError("The machine refuses another thread.", mend=TOO_MANY) from None
         return self._process
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -172,15 +178,19 @@ class Nursery:
         environment = safe_environment(handed_on)
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
         environment["NURSERY_PARENT"] = str(os.getpid())
-        return subprocess.Popen(
-            self.command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            env=environment,
-            cwd="/",  # raw files may lie in ours, and libraries look for files of theirs in the working folder
-            start_new_session=True,  # ^C is for the run, which ends its nurseries
-        )
+
+        def start() -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                env=environment,
+                cwd="/",  # raw files may lie in ours, and libraries look for files of theirs in the working folder
+                start_new_session=True,  # ^C is for the run, which ends its nurseries
+            )
+
+        return HERE.begun(start)
 
     def _give_up(self, gone: _Gone, pid: int | None) -> tuple[Reason, str]:
         """End a nursery that does not answer, and its child; the reason and a sentence. Raises StoppedError."""
@@ -390,10 +400,18 @@ class _Nurseries:
     def forget(self) -> None:
         """Know of none: those that this process has are those of the process it was forked from."""
         self._changed = threading.Condition()
-        self._room = 0  # tasks at once; 0 where whoever runs them sees to that
+        self._n_runs, self._room = 0, 0  # that are under way; tasks at once, 0 where whoever runs them sees to that
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="nurseries")
         self._idle: list[Nursery] = []
         self._busy: dict[Path, Nursery] = {}
         self._stopped: set[Path] = set()
+
+    def begun(self, start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+        """A process that lives as long as this one at most.
+
+        It dies with the thread that began it (PR_SET_PDEATHSIG), so that is one which never ends.
+        """
+        return self._starter.submit(start).result()
 
     @contextlib.contextmanager
     def borrowed(self, task: Task) -> Iterator[Nursery]:
@@ -421,17 +439,17 @@ class _Nurseries:
     @contextlib.contextmanager
     def room(self, n: int) -> Iterator[None]:
         """Let so many more tasks be at work at once, however many threads ask; idle nurseries end when the last leaves."""
-        self._widen(n)
+        self._widen(n, 1)
         try:
             yield
         finally:
-            self._widen(-n)
-            if not self._room:
+            self._widen(-n, -1)
+            if not self._n_runs:
                 self.close_idle()
 
-    def _widen(self, n: int) -> None:
+    def _widen(self, n: int, n_runs: int) -> None:
         with self._changed:
-            self._room += n
+            self._room, self._n_runs = self._room + n, self._n_runs + n_runs
             self._changed.notify_all()
 
     @contextlib.contextmanager

@@ -199,6 +199,20 @@ def test_a_task_finds_a_nursery_of_its_process_which_the_next_one_uses_too(own, 
         assert third is first and fourth is not first
 
 
+def test_a_nursery_outlives_the_thread_that_asked_for_it_and_ends_when_no_run_is_left(own, tmp_path):
+    def do(name):
+        with fresh.borrowed(task(tmp_path / name)) as one:
+            assert supervise(task(tmp_path / name, "x"), one).n_deaths == 0
+            return one, one._process
+
+    fresh = type(HERE)()
+    with fresh.room(1):
+        with fresh.room(1), ThreadPoolExecutor(1) as threads:
+            first = threads.submit(do, "a").result()
+        assert do("b") == first and first[1].poll() is None
+    assert first[0].closed and first[1].poll() is not None
+
+
 def test_stopping_tasks_ends_those_at_work_and_those_to_come_and_no_others(own, tmp_path):
     at_work, waiting, other = task(tmp_path / "a", "sleep"), task(tmp_path / "b", "x"), task(tmp_path / "c", "x")
     with ThreadPoolExecutor(1) as threads, HERE.stoppable([at_work, waiting]) as stop:
