@@ -276,6 +276,6 @@ ATTACKS: Sequence[Attack] = (
     Attack(_KIND, "as the library packs them", library),
     Attack(_KIND, "as tar and zip pack them", commands, quick=False),
     Attack(_KIND, "downloads that broke off", cut, quick=False),
-    Attack(_KIND, "names that climb out", escape),
+    Attack(_KIND, "names that climb out", escape, quick=False),
     Attack(_KIND, "bytes changed", hurt, quick=False),
 )

@@ -213,7 +213,7 @@ ATTACKS: Sequence[Attack] = (
     Attack(
         "code", "every command where hostile modules and a winnow.toml with rules lie", _in_raw(_QUIET), quick=False
     ),
-    Attack("code", "a PYTHONPATH that means the working folder", _python_path),
+    Attack("code", "a PYTHONPATH that means the working folder", _python_path, quick=False),
     Attack("code", "rules among the raw files, by seven names", _rules_among_raw_files, quick=False),
     Attack("code", "a winnow.toml by links, from below, as a FIFO", _settings_by_another_name, quick=False),
     Attack("code", "an output folder planted in the raw folder", _planted_output, quick=False),

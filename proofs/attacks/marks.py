@@ -325,7 +325,7 @@ def _unread(glob: str) -> str:
 
 ATTACKS = (
     Attack("marks", "a folder of somebody else's", folder_of_somebody, quick=False),
-    Attack("marks", "foreign things in every place", partial(_housed, foreign_things_inside)),
+    Attack("marks", "foreign things in every place", partial(_housed, foreign_things_inside), quick=False),
     Attack("marks", "links in our places", partial(_housed, links_in_our_places), quick=False),
     Attack("marks", "LATEST in every state", partial(_housed, latest_in_every_state), quick=False),
     Attack("marks", "the marker in every state", partial(_housed, marker_in_every_state)),

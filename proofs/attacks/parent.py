@@ -211,13 +211,15 @@ ATTACKS: Sequence[Attack] = (
     Attack("parent", "a gzip of 60,000 bad lines", partial(bad_lines, n_files=1, n_lines=60_000)),
     Attack("parent", "four gzips of 400,000 bad lines", partial(bad_lines, n_files=4, n_lines=400_000), quick=False),
     Attack("parent", "explain a gzip of 60,000 bad lines", explain_bad_lines, quick=False),
-    Attack("parent", "10,000 hidden members", partial(hidden_members, n=10_000, name="隐藏")),
+    Attack("parent", "10,000 hidden members", partial(hidden_members, n=10_000, name="隐藏"), quick=False),
     Attack(
         "parent", "names of 20,000 characters", partial(hidden_members, n=500, name="\x1b[2J长" * 5000), quick=False
     ),
     Attack("parent", "3,000 records without content", nothing_but_menus, quick=False),
     Attack("parent", "another site in each record", a_site_a_record, quick=False),
-    Attack("parent", "4,000 pages that are nearly one", partial(one_page_over_and_over, n=4000, most=10_000)),
+    Attack(
+        "parent", "4,000 pages that are nearly one", partial(one_page_over_and_over, n=4000, most=10_000), quick=False
+    ),
     Attack(
         "parent", "20,000 pages that are nearly one", partial(one_page_over_and_over, n=20_000, most=7000), quick=False
     ),

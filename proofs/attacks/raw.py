@@ -277,9 +277,9 @@ def taken_away(ground: Ground) -> str:
 ATTACKS: Sequence[Attack] = (
     Attack(_KIND, "a folder swapped for a link all through runs", swapped_for_a_link, quick=False),
     Attack(_KIND, "swapped between scan and reading", swapped_between_scan_and_reading),
-    Attack(_KIND, "versions alike by size and time", alike_by_size_and_time),
+    Attack(_KIND, "versions alike by size and time", alike_by_size_and_time, quick=False),
     Attack(_KIND, "appended on every run", appended_on_every_run, quick=False),
-    Attack(_KIND, "odd things in the tree", odd_things),
+    Attack(_KIND, "odd things in the tree", odd_things, quick=False),
     Attack(_KIND, "depths", depths, quick=False),
     Attack(_KIND, "the raw folder taken away", taken_away, quick=False),
 )
