@@ -239,7 +239,9 @@ def _run(work: Work, scanned: Sequence[ScannedFile], course: _Course, *, parent:
     left_out = course.left_out = left_out_by_scan(scanned)
     depends_on, settings = dependencies_of(work.settings), work.settings
     collection = collection_fingerprint(inputs, _names_and_reasons(left_out), depends_on, settings)
-    again = files_to_retry(parent, work.limits, pending(work.out)) if parent else frozenset()
+    again: frozenset[str] = frozenset()
+    if parent is not None:
+        again = files_to_retry(parent, work.limits, pending(work.out), (one.path for one in inputs))
     if parent is not None and parent.manifest["collection"] == collection and in_place(parent) and not again:
         _clear_up(work, parent, inputs)
         before = quarantined_before(parent)

@@ -294,10 +294,10 @@ def test_what_can_be_mended_is_said_before_anything_is_written(raw, tmp_path):
         do(raw, tmp_path / "file")
 
 
-def flip(file):
-    """One bit, in a file of its own: what is linked elsewhere stays whole."""
+def flip(file, at=0):
+    """One bit, in its middle or at a place from its end, in a file of its own: what is linked elsewhere stays whole."""
     content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 4
+    content[at if at < 0 else len(content) // 2] ^= 4
     file.unlink()
     file.write_bytes(content)
 
@@ -312,6 +312,9 @@ DAMAGE = {
         *(largest(out, f"snapshots/000002/{name}/*") for name in DATASETS),
         *out.rglob("contents.json"),
         *out.rglob("pack.json"),
+    ],
+    "the quarantine, where none can read it": lambda out: [
+        *(largest(out, f"snapshots/000002/{name}/*") for name in ("quarantine", "inputs"))
     ],
     "all that is kept": lambda out: [
         file for file in out.rglob(".state/**/*") if file.is_file() and file.stat().st_size
@@ -343,7 +346,7 @@ def test_what_is_damaged_is_made_anew_said_once_and_then_all_is_as_if_nothing_ha
             out = tmp_path / name
             shutil.copytree(tmp_path / "base", out, symlinks=True)
             for file in chosen(out):
-                flip(file)
+                flip(file, at=-1 if "none can read" in name else 0)  # the last letter of what tells a Parquet file
             report = go(out)
             assert report.notices, name
             found, found_seen, found_runs = rows(report.snapshot)

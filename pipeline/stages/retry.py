@@ -8,14 +8,14 @@ when limits are lowered: they bound what a run may take, not what is published.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import Reason, WinnowError
+from pipeline.errors import Reason, SnapshotError, WinnowError
 from pipeline.stages.outcomes import PASSING
 from pipeline.store.claim import claim_state, locked
 from pipeline.store.files import write_text
@@ -55,15 +55,21 @@ def done(out: Path) -> None:
     (out / RETRY).unlink(missing_ok=True)
 
 
-def files_to_retry(live: Snapshot, limits: Limits, request: Request | None) -> frozenset[str]:
+def files_to_retry(
+    live: Snapshot, limits: Limits, request: Request | None, paths: Iterable[str] = ()
+) -> frozenset[str]:
     """The paths of raw files with a record in the live snapshot's quarantine that is to be tried again.
 
-    ``limits`` are those of the coming run.
+    ``limits`` are those of the coming run. Where the quarantine is damaged, which the run then mends, they are all of
+    ``paths`` if any is asked for: which, nobody knows any more.
     """
     before: Mapping[str, int] = live.manifest.get("limits", {})
     raised = [reasons for name, reasons in FELL_TO.items() if getattr(limits, name) > before.get(name, 0)]
     reasons = PASSING.union(*raised, request.reasons if request else ())
-    quarantine = live.table("quarantine", ["path", "reason"])
+    try:
+        quarantine = live.table("quarantine", ["path", "reason"])
+    except SnapshotError:
+        return frozenset(paths) if raised or request else frozenset()
     return frozenset(_asked(quarantine, reasons, request.paths if request else ())["path"].to_pylist())
 
 
