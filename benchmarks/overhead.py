@@ -3,7 +3,7 @@
     python -m benchmarks.overhead [--files 2000] [--workers 2] [--rounds 3] [--data ../shared/data/extraction]
 
 A mixed corpus (``benchmarks.corpus``) and its first two files are run by ``winnow run`` and by the flow
-(``winnow-ingest``, with the Prefect server that it starts for itself), in turns. Of each the best wall time of the
+(``winnow-ingest``, with the Prefect server that it starts for itself). Of each the best wall time of the
 rounds counts; a run of two files is what starting up takes. Exit code 1 when the flow takes over ``BOUND`` more.
 """
 

@@ -83,7 +83,10 @@ def _summary(report: RunReport, before: Snapshot | None) -> str:
         lines += ["| outcome | records |", "| --- | ---: |"]
         lines += [f"| {name} | {n:,} |" for name, n in report.counts.items()]
     else:
-        counts = before.manifest["counts"]
+        counts = {
+            **dict.fromkeys(report.counts, 0),
+            **before.manifest["counts"],
+        }  # of an older version, with other names
         lines += [f"| outcome | records | in {before.name} | more |", "| --- | ---: | ---: | ---: |"]
         lines += [f"| {name} | {n:,} | {counts[name]:,} | {n - counts[name]:+,} |" for name, n in report.counts.items()]
     lines += ["", "| stage | seconds |", "| --- | ---: |"]

@@ -248,7 +248,7 @@ def record_of(found: Found, member: str | None, origin: Origin, limits: ReadLimi
     key = key_of(name.rpartition(".")[2])
     flags = (
         *origin.flags,
-        *(() if clean == text else ("lone_surrogates",)),
+        *(() if clean == text else (Flag.LONE_SURROGATES,)),
         *((Flag.TWO_TEXTS,) if _holds_another(found.value, text, limits.text_field) else ()),
     )
     media_type = "text/html" if "html" in key or is_markup(clean) else "text/plain"
