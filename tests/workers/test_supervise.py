@@ -179,8 +179,8 @@ def test_an_error_names_the_shards_that_failed_and_not_those_that_were_stopped(t
 
 
 @pytest.fixture
-def own(monkeypatch):
-    """The nurseries of this process are poisoned ones."""
+def own(cold, monkeypatch):
+    """The nurseries of this process are poisoned ones, while the test runs."""
     monkeypatch.setattr(pipeline.workers.nursery, "WORKER", POISON)
     monkeypatch.setattr(pipeline.workers.nursery.Nursery.__init__, "__defaults__", (POISON,))
     with HERE.room(4):
@@ -217,7 +217,7 @@ def test_stopping_tasks_ends_those_at_work_and_those_to_come_and_no_others(own, 
     at_work, waiting, other = task(tmp_path / "a", "sleep"), task(tmp_path / "b", "x"), task(tmp_path / "c", "x")
     with ThreadPoolExecutor(1) as threads, HERE.stoppable([at_work, waiting]) as stop:
         future = threads.submit(run_task, at_work)
-        while not list(tmp_path.glob("a.tmp/journal-*")):
+        while not list(tmp_path.glob("a.tmp/journal-*")) and not future.done():
             time.sleep(0.01)
         stop()
         for one in (future.result, lambda: run_task(waiting)):
@@ -236,7 +236,7 @@ def test_a_fork_has_no_nursery_of_the_process_it_came_from(own, tmp_path):
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
-def test_no_more_tasks_are_at_work_than_there_is_room_for_however_many_threads_ask(monkeypatch, tmp_path):
+def test_no_more_tasks_are_at_work_than_there_is_room_for_however_many_threads_ask(cold, monkeypatch, tmp_path):
     """A flow's task runner may have any number of threads: each child may use all of memory_mb."""
     monkeypatch.setattr(pipeline.workers.nursery.Nursery.__init__, "__defaults__", (POISON,))
     at_work, most, lock = 0, 0, threading.Lock()
