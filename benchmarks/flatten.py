@@ -127,7 +127,7 @@ def reframe(
     tail = frame[main[-1] + 1 : main[-1] + 1 + n_tail]
     joined = [*head, *blocks, *tail]
     return (
-        [replace(block, ordinal=at) for at, block in enumerate(joined)],
+        [block._replace(ordinal=at) for at, block in enumerate(joined)],
         [0.0] * len(head) + list(shares) + [0.0] * len(tail),
     )
 

@@ -62,7 +62,7 @@ def read_pages(data: Path) -> list[Page]:
         found = extract(source, "text/html")
         shares = tuple(align([block.text for block in found.blocks], row["gold"]))
         named = (row["set"], row["lang"], row["site"], row["gold"], source, "html")
-        pages.append(Page(*named, found.blocks, shares, found.head))
+        pages.append(Page(*named, tuple(found.blocks), shares, found.head))
     return pages
 
 

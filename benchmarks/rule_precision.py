@@ -15,7 +15,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.boilerplate.rules import RuleSet, all_rules, apply_rules, load_rules
@@ -101,7 +101,7 @@ def main() -> None:
     tally = Tally()
     n_pages = 0
     for site, blocks, gold in pages(options.data, options.lang):
-        shown = [replace(block, markup=None) for block in blocks] if options.flat else blocks
+        shown = [block._replace(markup=None) for block in blocks] if options.flat else blocks
         count_page(tally, rules, shown, gold, site)
         n_pages += 1
     print(f"{'rule':32}{'hits':>8}{'in gold':>9}{'share':>8}")

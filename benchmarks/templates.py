@@ -192,7 +192,7 @@ def post(page: Page, lines: Sequence[str], number: int) -> Page:
         f"<body><ul>{menu}</ul><h1>{number}. {escape(lines[0][:40])}</h1>{body}<a href='/x'>{other}</a>{tail}</body>"
     )
     found = extract(source, "text/html")
-    return replace(page, source=source, blocks=found.blocks, shares=(0.0,) * len(found.blocks), head=found.head)
+    return replace(page, source=source, blocks=tuple(found.blocks), shares=(0.0,) * len(found.blocks), head=found.head)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from pipeline.blocks import Blocks
 from pipeline.boilerplate.interstitials import HTTP_STATUS, Interstitial, find_interstitial
 from pipeline.boilerplate.label import decide
 from pipeline.boilerplate.model import extraction_confidence, score_blocks
@@ -115,7 +116,7 @@ def clean_record(record: Record, *, rules: RuleSet) -> Cleaned | Rejection:
     if not extracted.blocks:
         return Rejection(record.path, record.member, "extract", Reason.EMPTY, "There is no text in it.")
     record, extracted = _told(record, extracted, unwrapped, http)
-    shown = [block for block in extracted.blocks if not block.hidden]
+    shown = Blocks.of(extracted.blocks).shown
     site = site_of(url=record.url or unwrapped.url, path=record.path, blocks=shown, member=record.member)
     flags = (*extracted.flags, *_doubts(decoded, extracted))
     encoding, confidence = record.taken_from or (decoded.encoding, decoded.confidence)
@@ -154,9 +155,10 @@ def _media_type(record: Record, http: HttpHead | None) -> str:
 def _in_source(extracted: Extracted, unwrapped: Unwrapped) -> Extracted:
     """The blocks with their places in the source, and what was undone to get at them."""
     blocks = extracted.blocks
-    if unwrapped.steps:
-        places = [unwrapped.place(block.start, block.end) for block in blocks]
-        blocks = tuple(replace(one, start=at[0], end=at[1]) for one, at in zip(blocks, places, strict=True))
+    if unwrapped.steps and blocks:
+        columns = Blocks.of(blocks)
+        spans = zip(columns.starts.tolist(), columns.ends.tolist(), strict=True)
+        blocks = columns.placed(*zip(*(unwrapped.place(start, end) for start, end in spans), strict=True))
     repairs = tuple(sorted({*extracted.repairs, *unwrapped.repairs}))
     return replace(extracted, blocks=blocks, repairs=repairs, flags=(*extracted.flags, *unwrapped.flags))
 
@@ -209,7 +211,7 @@ def finish_record(
     cleaned: Cleaned, *, template_hits: Sequence[str | None], backend: Backend = "lid176", seed: int = 0
 ) -> Finished | Contentless:
     """Label, assemble the clean text, tag languages, find metadata and sections, sign."""
-    blocks, record = cleaned.extracted.blocks, cleaned.record
+    blocks, record = Blocks.of(cleaned.extracted.blocks), cleaned.record
     decisions = decide(
         blocks,
         rule_decisions=cleaned.rule_decisions,
@@ -217,8 +219,8 @@ def finish_record(
         template_hits=template_hits,
         head=cleaned.extracted.head,
     )
-    shown = tuple(block for block in blocks if not block.hidden)
-    of_shown = tuple(decisions[block.ordinal] for block in shown)
+    shown = blocks.shown
+    of_shown = tuple(decisions[ordinal] for ordinal in shown.ordinals.tolist())
     metadata = find_metadata(replace(cleaned.extracted, blocks=shown), of_shown, record=record, site=cleaned.site)
     sectioning = split_sections(shown, of_shown, metadata)
     decisions = _mark_title(decisions, sectioning.title_ordinal)
@@ -309,8 +311,7 @@ def _main_language(blocks: Sequence[Block], languages: Sequence[LanguageGuess], 
 
 def _confidence(cleaned: Cleaned, decisions: Sequence[Decision]) -> float:
     """Predicted F1 of the clean text."""
-    shown = [block for block in cleaned.extracted.blocks if not block.hidden]
-    lengths, has_markup = [len(block.text) for block in shown], any(block.markup for block in shown)
-    scores = [cleaned.scores[block.ordinal] for block in shown]
-    of_shown = [decisions[block.ordinal] for block in shown]
-    return extraction_confidence(scores, of_shown, lengths, has_markup=has_markup)
+    shown = Blocks.of(cleaned.extracted.blocks).shown
+    ordinals = shown.ordinals.tolist()
+    scores, of_shown = [cleaned.scores[at] for at in ordinals], [decisions[at] for at in ordinals]
+    return extraction_confidence(scores, of_shown, shown.lengths.tolist(), has_markup=shown.has_markup)

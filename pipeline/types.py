@@ -6,10 +6,11 @@ Every offset in this module counts code points of the decoded text (``Decoded.te
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 #: Where a record lies in what a task reads: the 0-based number of its file or chunk there, and its own in that.
 Place = tuple[int, int]
@@ -126,8 +127,7 @@ class Decoded:
     n_replaced: int = 0  # U+FFFD put in place of undecodable bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Markup:
+class Markup(NamedTuple):
     """What the mark-up says of a block. Absent (None) for flattened text."""
 
     path: tuple[str, ...]  # element names from the outermost to the block's own: ("html", "body", "div", "p")
@@ -137,8 +137,7 @@ class Markup:
     role: str = ""  # nearest ARIA role or landmark element: "navigation", "main", "contentinfo", ...
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A run of text that a reader sees as one: a paragraph, a heading, a list item, a table row."""
 
     ordinal: int  # 0-based place among the record's blocks
@@ -167,14 +166,13 @@ class PageHead:
 class Extracted:
     """A record's blocks, in source order and without overlap (a hidden one may lie within another), and its head."""
 
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]  # as columns (``blocks.Blocks``) where an extractor made them
     head: PageHead = PageHead()
     repairs: tuple[str, ...] = ()  # names of the repairs that acted on any block, sorted
     flags: tuple[Flag, ...] = ()  # what the extractor noticed
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What a block is for and what decided it."""
 
     label: Label

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
@@ -183,8 +183,8 @@ def _beginning(block: Block) -> Block:
         return block
     markup = block.markup
     if markup:
-        markup = replace(markup, link_chars=markup.link_chars * READ_CHARS // len(block.text))
-    return replace(block, text=block.text[:READ_CHARS], markup=markup)
+        markup = markup._replace(link_chars=markup.link_chars * READ_CHARS // len(block.text))
+    return block._replace(text=block.text[:READ_CHARS], markup=markup)
 
 
 def _word_bags(words: Hashed, pairs: Hashed, n: int, vocabulary: Vocabulary) -> Bags:

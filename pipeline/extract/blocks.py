@@ -13,11 +13,12 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from pipeline.blocks import Blocks
 from pipeline.extract.markup import Hider
 from pipeline.text.escapes import plain
 from pipeline.text.prose import ends_sentence
 from pipeline.text.repair import close_up, is_clean, is_spaced, repair
-from pipeline.types import Block, BlockKind, Extracted, Flag, Markup, PageHead
+from pipeline.types import BlockKind, Extracted, Flag, Markup, PageHead
 
 # Raw blocks to an ``Extracted``: text repaired, empty blocks dropped, ordinals given. For every format.
 
@@ -54,12 +55,10 @@ def assemble(
     if any(map(is_spaced, [block[2] for block in found if block[3] is not BlockKind.CODE])):
         found = [block._replace(text=close_up(block.text)) if is_spaced(block.text) else block for block in found]
         fixes.add("spaced_characters")
-    blocks = tuple(
-        [
-            Block(ordinal, text, kind, start, end, level, n_breaks, markup, hidden)
-            for ordinal, (start, end, text, kind, level, n_breaks, markup, hidden, _) in enumerate(found)
-        ]
+    starts, ends, texts, kinds, levels, n_breaks, marks, hidden, _ = (
+        zip(*found, strict=True) if found else ((),) * len(RawBlock._fields)
     )
+    blocks = Blocks.of_columns(texts, kinds, marks, (starts, ends, levels, n_breaks, hidden))
     return Extracted(blocks, _repaired_head(head), tuple(sorted(fixes)), tuple(sorted(set(flags))))
 
 

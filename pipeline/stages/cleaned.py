@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.blocks import NO_ELEMENT, Blocks, Element
 from pipeline.boilerplate.templates import TemplateIndex, index_templates
 from pipeline.recipe import Cleaned
 from pipeline.store.files import (
@@ -34,7 +35,7 @@ from pipeline.store.files import (
     write_table,
 )
 from pipeline.text.tokens import count_tokens
-from pipeline.types import Block, BlockKind, Decision, Extracted, Flag, Label, Markup, PageHead, Record, document_id
+from pipeline.types import Decision, Extracted, Flag, Label, PageHead, Record, document_id
 
 # Building Arrow tables as plain lists: far cheaper than a dictionary a row.
 
@@ -53,6 +54,7 @@ def add_row(columns: dict[str, list[Any]], row: Mapping[str, Any]) -> None:
 # What ``clean`` hands to ``finish``, as Arrow tables: records and their blocks.
 
 _NAMES = pa.dictionary(pa.int32(), pa.string())
+_LINE = "\n"  # in no role, and in no name of an element
 
 #: A record as ``clean`` left it; its blocks lie in CLEANED_BLOCKS, in the same order.
 CLEANED_RECORDS = pa.schema(
@@ -81,16 +83,14 @@ CLEANED_RECORDS = pa.schema(
 CLEANED_BLOCKS = pa.schema(
     [
         ("text", pa.string()),
-        ("kind", _NAMES),
+        ("kind", pa.int8()),  # place in blocks.KINDS
         ("start", pa.int64()),
         ("end", pa.int64()),
         ("level", pa.int16()),
         ("n_breaks", pa.int32()),
-        ("markup_path", pa.string()),  # "/" between names; null for flattened text
-        ("classes", pa.string()),
+        ("element", _NAMES),  # role, path ("/" between names) and classes, a line each; null for flattened text
         ("n_links", pa.int32()),
         ("link_chars", pa.int32()),
-        ("role", pa.string()),
         ("hidden", pa.bool_()),
         ("rule_label", _NAMES),
         ("rule_by", _NAMES),
@@ -104,12 +104,49 @@ CLEANED_BLOCKS = pa.schema(
 
 def cleaned_tables(cleaned: Sequence[Cleaned], raw_sha256: Sequence[str]) -> tuple[pa.Table, pa.Table]:
     """Records and their blocks as (CLEANED_RECORDS, CLEANED_BLOCKS) tables."""
-    records, blocks = new_columns(CLEANED_RECORDS), new_columns(CLEANED_BLOCKS)
+    records = new_columns(CLEANED_RECORDS)
     for one, sha256 in zip(cleaned, raw_sha256, strict=True):
         add_row(records, _record_row(one, sha256))
-        for block, rule, score, key in zip(one.extracted.blocks, one.rule_decisions, one.scores, one.keys, strict=True):
-            add_row(blocks, _block_row(block, rule, score, key))
-    return pa.table(records, schema=CLEANED_RECORDS), pa.table(blocks, schema=CLEANED_BLOCKS)
+    return pa.table(records, schema=CLEANED_RECORDS), _block_table(cleaned)
+
+
+def _block_table(cleaned: Sequence[Cleaned]) -> pa.Table:
+    if not cleaned:
+        return CLEANED_BLOCKS.empty_table()
+    blocks = [Blocks.of(one.extracted.blocks) for one in cleaned]
+    rules = [rule for one in cleaned for rule in one.rule_decisions]
+    texts = [text for one in blocks for text in one.texts]
+    columns = {
+        "text": texts,
+        "kind": np.concatenate([one.kinds for one in blocks]),
+        "start": np.concatenate([one.starts for one in blocks]),
+        "end": np.concatenate([one.ends for one in blocks]),
+        "level": np.concatenate([one.levels for one in blocks]),
+        "n_breaks": np.concatenate([one.n_breaks for one in blocks]),
+        "element": _element_column(blocks),
+        "n_links": np.concatenate([one.n_links for one in blocks]),
+        "link_chars": np.concatenate([one.link_chars for one in blocks]),
+        "hidden": np.concatenate([one.hidden for one in blocks]),
+        "rule_label": [rule.label.value if rule else None for rule in rules],
+        "rule_by": [rule.decided_by if rule else None for rule in rules],
+        "rule_score": [rule.score if rule else None for rule in rules],
+        "score": [score for one in cleaned for score in one.scores],
+        "key": np.array([key for one in cleaned for key in one.keys], dtype=np.uint64),
+        "n_tokens": [count_tokens(text) for text in texts],
+    }
+    return pa.table({name: pa.array(columns[name], CLEANED_BLOCKS.field(name).type) for name in columns})
+
+
+def _element_column(blocks: Sequence[Blocks]) -> pa.DictionaryArray:
+    """The element of each block of several records; the dictionary holds each once."""
+    numbers: dict[Element, int] = {}
+    of = []
+    for one in blocks:
+        own = [numbers.setdefault(element, len(numbers)) for element in one.elements]
+        of.append(np.array([*own, NO_ELEMENT], dtype=np.int32)[one.element])  # the last for NO_ELEMENT, which is -1
+    found = np.concatenate(of)
+    names = pa.array([_LINE.join((role, "/".join(path), classes)) for path, classes, role in numbers], pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(found, mask=found == NO_ELEMENT), names)
 
 
 def _record_row(one: Cleaned, raw_sha256: str) -> dict[str, Any]:
@@ -131,48 +168,36 @@ def _record_row(one: Cleaned, raw_sha256: str) -> dict[str, Any]:
         "title": record.title,
         "author": record.author,
         "source": record.source,
-        "head": json.dumps(asdict(one.extracted.head), ensure_ascii=False),
+        "head": _head_json(one.extracted.head),
         "blocks_hash": digest.hexdigest(),
         "n_blocks": len(blocks),
     }
 
 
-def _block_row(block: Block, rule: Decision | None, score: float, key: int) -> dict[str, Any]:
-    markup = block.markup
-    return {
-        "text": block.text,
-        "kind": block.kind.value,
-        "start": block.start,
-        "end": block.end,
-        "level": block.level,
-        "n_breaks": block.n_breaks,
-        "markup_path": "/".join(markup.path) if markup else None,
-        "classes": markup.classes if markup else None,
-        "n_links": markup.n_links if markup else None,
-        "link_chars": markup.link_chars if markup else None,
-        "role": markup.role if markup else None,
-        "hidden": block.hidden,
-        "rule_label": rule.label.value if rule else None,
-        "rule_by": rule.decided_by if rule else None,
-        "rule_score": rule.score if rule else None,
-        "score": score,
-        "key": key,
-        "n_tokens": count_tokens(block.text),
-    }
+def _head_json(head: PageHead) -> str:
+    named = {name: getattr(head, name) for name in PageHead.__slots__}  # asdict would copy all of it, string by string
+    return json.dumps(named, ensure_ascii=False)
 
 
 def cleaned_values(records: pa.Table, blocks: pa.Table) -> Iterator[tuple[Cleaned, str]]:
     """The way back: each record with the SHA-256 of its raw file, in order."""
-    columns = {name: blocks.column(name).to_pylist() for name in blocks.column_names}
+    n_blocks = records["n_blocks"].to_numpy()
+    each = zip(records.to_pylist(), _blocks_of_each(blocks, n_blocks), _ruled_each(blocks, n_blocks), strict=True)
+    scores, keys = blocks["score"].to_numpy().tolist(), blocks["key"].to_numpy().tolist()
     start = 0
-    for row in records.to_pylist():
-        end = start + row["n_blocks"]
-        part = {name: values[start:end] for name, values in columns.items()}
-        yield _cleaned_value(row, part), row["raw_sha256"]
+    for row, own, rules in each:
+        end = start + len(own)
+        yield _cleaned_value(row, own, rules, tuple(scores[start:end]), tuple(keys[start:end])), row["raw_sha256"]
         start = end
 
 
-def _cleaned_value(row: Mapping[str, Any], part: Mapping[str, list[Any]]) -> Cleaned:
+def _cleaned_value(
+    row: Mapping[str, Any],
+    blocks: Blocks,
+    rules: tuple[Decision | None, ...],
+    scores: tuple[float, ...],
+    keys: tuple[int, ...],
+) -> Cleaned:
     head = json.loads(row["head"])
     page_head = PageHead(
         title=head["title"],
@@ -198,29 +223,78 @@ def _cleaned_value(row: Mapping[str, Any], part: Mapping[str, list[Any]]) -> Cle
         record=record,
         encoding=row["encoding"],
         encoding_confidence=row["encoding_confidence"],
-        extracted=Extracted(tuple(_blocks(part)), page_head, tuple(row["repairs"])),
+        extracted=Extracted(blocks, page_head, tuple(row["repairs"])),
         site=row["site"],
-        rule_decisions=tuple(_decisions(part)),
-        scores=tuple(part["score"]),
-        keys=tuple(part["key"]),
+        rule_decisions=rules,
+        scores=scores,
+        keys=keys,
     )
 
 
-def _blocks(part: Mapping[str, list[Any]]) -> Iterator[Block]:
-    names = ("text", "kind", "start", "end", "level", "n_breaks", "hidden")
-    marks = ("markup_path", "classes", "n_links", "link_chars", "role")
-    forms = zip(*(part[name] for name in names), strict=True)
-    markups = zip(*(part[name] for name in marks), strict=True)
-    for ordinal, (form, mark) in enumerate(zip(forms, markups, strict=True)):
-        text, kind, start, end, level, n_breaks, hidden = form
-        path, *rest = mark
-        markup = None if path is None else Markup(tuple(path.split("/")), *rest)
-        yield Block(ordinal, text, BlockKind(kind), start, end, level, n_breaks, markup, hidden)
+def _blocks_of_each(table: pa.Table, n_blocks: Sequence[int]) -> Iterator[Blocks]:
+    """The blocks of each record."""
+    texts: list[str] = table["text"].to_pylist()
+    numbers = {name: table[name].to_numpy().astype(np.int64) for name in _NUMBERS}
+    hidden = table["hidden"].to_numpy()
+    element, elements = _elements_of(table["element"])
+    start = 0
+    for n in n_blocks:
+        rows = slice(start, start + n)
+        own, known = _renumbered(element[rows], elements)
+        kinds, starts, ends, levels, n_breaks, n_links, link_chars = (numbers[name][rows] for name in _NUMBERS)
+        yield Blocks(
+            texts[rows],
+            np.arange(n),
+            kinds,
+            starts,
+            ends,
+            levels,
+            n_breaks,
+            own,
+            n_links,
+            link_chars,
+            hidden[rows],
+            known,
+        )
+        start += n
 
 
-def _decisions(part: Mapping[str, list[Any]]) -> Iterator[Decision | None]:
-    for label, by, score in zip(part["rule_label"], part["rule_by"], part["rule_score"], strict=True):
-        yield None if label is None else Decision(Label(label), by, score)
+def _renumbered(
+    numbers: NDArray[np.int64], elements: Sequence[Element]
+) -> tuple[NDArray[np.int64], tuple[Element, ...]]:
+    """One record's numbers and elements, out of those of many records."""
+    met, own = np.unique(numbers, return_inverse=True)
+    unmarked = int(met[:1].tolist() == [NO_ELEMENT])
+    return own - unmarked, tuple(elements[at] for at in met[unmarked:].tolist())
+
+
+#: Columns of numbers, in the order of the fields of ``Blocks``.
+_NUMBERS = ("kind", "start", "end", "level", "n_breaks", "n_links", "link_chars")
+
+
+def _elements_of(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], tuple[Element, ...]]:
+    """The number of each block's element and the elements of all."""
+    found = column.combine_chunks()
+    found = found.chunk(0) if isinstance(found, pa.ChunkedArray) else found
+    elements = []
+    for name in found.dictionary.to_pylist():
+        role, path, classes = name.split(_LINE, 2)
+        elements.append(Element(tuple(path.split("/")) if path else (), classes, role))
+    return found.indices.fill_null(NO_ELEMENT).to_numpy().astype(np.int64), tuple(elements)
+
+
+def _ruled_each(table: pa.Table, n_blocks: Sequence[int]) -> Iterator[tuple[Decision | None, ...]]:
+    """What rules said of each record's blocks: of most nothing."""
+    said = table.select(["rule_label", "rule_by", "rule_score"])
+    ruled = np.flatnonzero(said["rule_label"].is_valid().to_numpy())
+    rows = said.take(pa.array(ruled)).to_pydict()
+    decisions: list[Decision | None] = [None] * table.num_rows
+    for at, label, by, score in zip(ruled.tolist(), *rows.values(), strict=True):
+        decisions[at] = Decision(Label(label), by, score)
+    start = 0
+    for n in n_blocks:
+        yield tuple(decisions[start : start + n])
+        start += n
 
 
 #: The templates a folder of results was made with, and what else it depends on, as its metadata.

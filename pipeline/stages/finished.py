@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from pipeline.blocks import KINDS, Blocks
 from pipeline.dedup.signature import sequence_bytes, to_bytes
 from pipeline.recipe import Contentless, Finished
 from pipeline.schema import BLOCKS, DOCUMENTS, SECTIONS, SIGNATURES
@@ -77,29 +79,41 @@ def section_rows(one: Finished) -> Iterator[dict[str, Any]]:
         }
 
 
-def block_rows(one: Finished | Contentless) -> Iterator[dict[str, Any]]:
-    """Rows of the blocks dataset."""
-    doc_id = one.cleaned.doc_id
-    sections = one.sectioning.sections if isinstance(one, Finished) else ()
-    section_of = {
-        block: ordinal
-        for ordinal, section in enumerate(sections)
-        for block in (*section.ordinals, *(() if section.title_ordinal is None else (section.title_ordinal,)))
+def block_table(finished: Sequence[Finished | Contentless]) -> pa.Table:
+    """The blocks dataset of these records, in order."""
+    if not finished:
+        return BLOCKS.empty_table()
+    blocks = [Blocks.of(one.cleaned.extracted.blocks) for one in finished]
+    decisions = [decision for one in finished for decision in one.decisions]
+    columns = {
+        "doc_id": _for_each_block([one.cleaned.doc_id for one in finished], [len(one) for one in blocks]),
+        "ordinal": np.concatenate([one.ordinals for one in blocks]),
+        "text": [text for one in blocks for text in one.texts],
+        "start": np.concatenate([one.starts for one in blocks]),
+        "end": np.concatenate([one.ends for one in blocks]),
+        "kind": pa.array([kind.value for kind in KINDS]).take(pa.array(np.concatenate([one.kinds for one in blocks]))),
+        "label": [decision.label.value for decision in decisions],
+        "decided_by": [decision.decided_by for decision in decisions],
+        "score": [decision.score for decision in decisions],
+        "lang": [guess.lang for one in finished for guess in one.languages],
+        "section_ordinal": [ordinal for one in finished for ordinal in _section_ordinals(one)],
     }
-    for block, decision, guess in zip(one.cleaned.extracted.blocks, one.decisions, one.languages, strict=True):
-        yield {
-            "doc_id": doc_id,
-            "ordinal": block.ordinal,
-            "text": block.text,
-            "start": block.start,
-            "end": block.end,
-            "kind": block.kind.value,
-            "label": decision.label.value,
-            "decided_by": decision.decided_by,
-            "score": decision.score,
-            "lang": guess.lang,
-            "section_ordinal": section_of.get(block.ordinal),
-        }
+    return pa.table({name: pa.array(columns[name], BLOCKS.field(name).type) for name in columns}, schema=BLOCKS)
+
+
+def _for_each_block(values: Sequence[str], n_blocks: Sequence[int]) -> pa.Array:
+    return pa.array(values, pa.string()).take(pa.array(np.repeat(np.arange(len(values)), n_blocks)))
+
+
+def _section_ordinals(one: Finished | Contentless) -> list[int | None]:
+    """The section of each block, as headline or body."""
+    found: list[int | None] = [None] * len(one.decisions)
+    for ordinal, section in enumerate(one.sectioning.sections if isinstance(one, Finished) else ()):
+        for at in section.ordinals:
+            found[at] = ordinal
+        if section.title_ordinal is not None:
+            found[section.title_ordinal] = ordinal
+    return found
 
 
 def signature_rows(one: Finished) -> Iterator[dict[str, Any]]:
@@ -128,15 +142,15 @@ def finished_tables(finished: Iterable[tuple[Finished | Contentless, str]], *, v
 
     A record without content has blocks only.
     """
-    schemas = {"documents": DOCUMENTS, "sections": SECTIONS, "blocks": BLOCKS, "signatures": SIGNATURES}
+    finished = list(finished)
+    schemas = {"documents": DOCUMENTS, "sections": SECTIONS, "signatures": SIGNATURES}
     columns = {name: new_columns(schema) for name, schema in schemas.items()}
     for one, raw_sha256 in finished:
-        for row in block_rows(one):
-            add_row(columns["blocks"], row)
         if isinstance(one, Contentless):
             continue
         add_row(columns["documents"], document_row(one, raw_sha256=raw_sha256, version=version))
         for name, rows in (("sections", section_rows), ("signatures", signature_rows)):
             for row in rows(one):
                 add_row(columns[name], row)
-    return {name: pa.table(columns[name], schema=schema) for name, schema in schemas.items()}
+    tables = {name: pa.table(columns[name], schema=schema) for name, schema in schemas.items()}
+    return {**tables, "blocks": block_table([one for one, _ in finished])}

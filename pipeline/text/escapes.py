@@ -29,6 +29,8 @@ _STRONG: Final = re.compile(
     r"(?<![a-z./])(?:x?html5?|xml|entit(?:y|ies)|escap(?:e|es|ed|ing)|unicode)(?![a-z])|转义|轉義|跳脫|实体|實體",
     re.IGNORECASE,
 )
+_STEMS: Final = ("html", "xml", "entit", "escap", "unicode", "转义", "轉義", "跳脫", "实体", "實體")  # of _STRONG
+_MAX_TOPIC: Final = 40  # code points of the longest of _TOPIC
 _MANY_STRONG: Final = 3
 _NEAR: Final = 60  # code points on either side of an escape in which such a word counts
 _WORKING: Final = 0.75  # share of a kind's escapes that must work
@@ -75,7 +77,7 @@ def undo_escapes(text: str, *, html: bool = False) -> Undone:
     for _ in range(_MAX_ROUNDS):
         before, n_before = text, len(names)
         quoted = "\\" in text and _literal(text) is not None
-        shown = _shown(text, html) if _SIGN.search(text) else ""
+        shown = _shown(text, html) if _SIGN.search(text) and (not html or _may_be_escaped(text)) else ""
         for kind in KINDS:
             if kind.sign not in shown or (html and not kind.in_html):
                 continue
@@ -154,6 +156,18 @@ def _shown(text: str, html: bool) -> str:
     return _MARKDOWN_CODE.sub(_blank, text) if "`" in text else text
 
 
+def _may_be_escaped(page: str) -> bool:
+    """Whether any of a page's kinds may be there; most pages are done with here, without being laid bare."""
+    if "&lt;" in page or ("&amp;" in page and _DOUBLE.search(page)):
+        return True
+    n_slashes = page.count("\\")
+    if not n_slashes or not (
+        any(sign in page for sign in ("\\u", "\\U", "\\x", "%u")) or n_slashes >= 4 * page.count("\n")
+    ):
+        return False
+    return "\\" in _HTML_CODE.sub("", page)
+
+
 def _inside(spans: Sequence[tuple[int, int]]) -> Callable[[int], bool]:
     starts = [start for start, _ in spans]
 
@@ -171,10 +185,9 @@ def _works(shown: str, matches: Sequence[re.Match[str]], *, at_least: int = 1, d
     covered = sum(match.end() - match.start() for match in matches)
     if covered >= dense * len(_VISIBLE.findall(shown)) and len(matches) >= 4:
         return True
-    if len(_STRONG.findall(shown)) >= max(_MANY_STRONG, len(matches) // 2):
+    if _has_strong(shown, max(_MANY_STRONG, len(matches) // 2)):
         return False
-    topics = [match.start() for match in _TOPIC.finditer(shown)]
-    working = sum(not _is_near(match, topics) for match in matches)
+    working = sum(not _is_near_topic(match, shown) for match in matches)
     return working >= at_least and working >= _WORKING * len(matches)
 
 
@@ -189,9 +202,17 @@ def _blank(match: re.Match[str]) -> str:
     return " " * len(match[0])
 
 
-def _is_near(match: re.Match[str], topics: Sequence[int]) -> bool:
-    at = bisect_right(topics, match.start() - _NEAR)
-    return at < len(topics) and topics[at] < match.end() + _NEAR
+def _is_near_topic(match: re.Match[str], shown: str) -> bool:
+    """Whether a word about escapes begins near the match."""
+    end = match.end() + _NEAR
+    topic = _TOPIC.search(shown, max(0, match.start() - _NEAR + 1), end + _MAX_TOPIC)
+    return topic is not None and topic.start() < end
+
+
+def _has_strong(text: str, n: int) -> bool:
+    """Whether so many words make the text one about escapes; few texts have their stems so often."""
+    lower = text.lower()
+    return sum(map(lower.count, _STEMS)) >= n and len(_STRONG.findall(text)) >= n
 
 
 # The kinds.
@@ -252,7 +273,7 @@ _AFTER_SENTENCE_RAW: Final = re.compile(
 
 def _around_sentences(end: re.Pattern[str], text: str) -> bool:
     """Whether elements end where sentences do, in a text that is not about mark-up."""
-    return len(end.findall(text)) >= 2 and len(_STRONG.findall(_bare(text))) < _MANY_STRONG
+    return len(end.findall(text)) >= 2 and not _has_strong(_bare(text), _MANY_STRONG)
 
 
 def _as_tag(escaped: str) -> str:
