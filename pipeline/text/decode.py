@@ -39,6 +39,9 @@ _OVERLONG = re.compile(
     rb"\xe0[\x80-\x9f][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf]{2}|\xf4[\x90-\xbf][\x80-\xbf]{2}" + _LONG_SEQUENCE
 )
 _UTF8_FORM = re.compile(rb"[\xc0-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}" + _LONG_SEQUENCE)
+_HIGH = re.compile(rb"[\x80-\xff]")
+_HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_FORM_SAMPLE_BYTES, _MAX_SEQUENCE = 1000, 6  # bytes; of the longest sequence, which the sample may cut
 _HZ = re.compile(rb"~\{((?:[\x21-\x77][\x21-\x7e]){1,2000})(?:~\}|(?=\r?\n)|\Z)")
 
 _HTTP_ADVANCE = 14.0  # bits: how much better than a declared encoding another must be
@@ -193,11 +196,21 @@ def _try_overlong(content: bytes) -> Decoded | None:
     """Text whose every byte beyond ASCII is of UTF-8's form, some in longer sequences than they may be, or beyond
     U+10FFFF (Unicode 16.0, table 3-7): U+FFFD for those. Two of three bytes or more are no accident of another charset.
     """
-    found = _OVERLONG.findall(content) if not content.isascii() else []
-    if len(found) < 2 or not _UTF8_FORM.sub(b"", content).isascii():
+    if not _begins_in_form(content) or len(_OVERLONG.findall(content)) < 2:
+        return None
+    if not _UTF8_FORM.sub(b"", content).isascii():
         return None
     text = content.decode("utf-8", "replace")
     return Decoded(text, "utf-8", 0.6, "utf-8", _introduced(text, content))
+
+
+def _begins_in_form(content: bytes) -> bool:
+    """Whether the first bytes beyond ASCII are of UTF-8's form; those of other charsets are found out here, cheaply."""
+    first = _HIGH.search(content)
+    if first is None:
+        return False
+    left = _UTF8_FORM.sub(b"", content[first.start() : first.start() + _FORM_SAMPLE_BYTES])
+    return left[:-_MAX_SEQUENCE].isascii()
 
 
 _UNDECLARED_STEPS: tuple[Callable[[bytes], Decoded | None], ...] = (
@@ -217,7 +230,7 @@ def _introduced(text: str, content: bytes) -> int:
 
 def _utf8_share(content: bytes) -> tuple[float, int]:
     """Share of the non-ASCII bytes in whole UTF-8 sequences, and the number of sequences."""
-    sequences = _UTF8_SEQUENCE.findall(content)
+    sequences = _UTF8_SEQUENCE.findall(b" ".join(_HIGH_RUN.findall(content)))  # none goes across ASCII
     return sum(map(len, sequences)) / max(1, count_high(content)), len(sequences)
 
 
