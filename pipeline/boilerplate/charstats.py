@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.boilerplate.lexicon import TEXT_WORDS
 from pipeline.compiled import kernel
-from pipeline.text.codes import Classes, Codes, Ints, Points, class_table, lower_points, read_codes
+from pipeline.text.codes import CLASSED, Classes, Codes, Ints, Points, class_table, lower_points, read_codes
 from pipeline.text.prose import SENTENCE_ENDS, STOP_CHARACTERS, STOP_WORDS
 from pipeline.text.tokens import count_cjk
 
@@ -73,9 +73,7 @@ _BY_CATEGORY = {"Lu": CharKind.UPPER, "Lt": CharKind.UPPER, "Nd": CharKind.DIGIT
 
 
 def _kind_of(char: str) -> int:
-    """The kind of a character that is named nowhere."""
-    if ord(char) >= _BMP:
-        return CharKind.CJK_STOP if ord(char) in _ASTRAL_KANA else CharKind.OTHER
+    """The kind of a character of the basic plane that is named nowhere."""
     category = unicodedata.category(char)
     if category in _BY_CATEGORY:
         return _BY_CATEGORY[category]
@@ -86,16 +84,15 @@ def _kind_of(char: str) -> int:
 
 @cache
 def _kind_table() -> Classes:
-    """The kind of each code point."""
-    table = class_table(_kind_of, ideograph=CharKind.CJK, beyond=CharKind.OTHER).copy()
+    """The kind of each code point. Beyond the basic plane there are Han and kana; the rest is OTHER."""
+    kinds = np.full(CLASSED, CharKind.OTHER, dtype=np.uint8)
+    kinds[:_BMP] = [_kind_of(chr(code)) for code in range(_BMP)]
     cjk = [code for code in range(0x3000, 0xFFA0) if not 0xA000 <= code < 0xF900 and count_cjk(chr(code))]
-    table[cjk] = CharKind.CJK
-    table[0x3041:0x30FB] = CharKind.CJK_STOP
-    table[[ord(char) for char in STOP_CHARACTERS]] = CharKind.CJK_STOP
+    kinds[cjk] = CharKind.CJK
+    kinds[[*range(0x3041, 0x30FB), *_ASTRAL_KANA, *map(ord, STOP_CHARACTERS)]] = CharKind.CJK_STOP
     for kind, chars in _SPECIALS.items():
-        table[[ord(char) for char in chars]] = kind
-    table.flags.writeable = False
-    return table
+        kinds[[ord(char) for char in chars]] = kind
+    return class_table(kinds, ideograph=CharKind.CJK, beyond=CharKind.OTHER)
 
 
 def _hash_word(word: str) -> int:

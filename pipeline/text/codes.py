@@ -7,7 +7,7 @@ All arrays are read-only, so that a loop is compiled for one type of array.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -65,10 +65,10 @@ def lower_points(points: Points) -> Points:
     return lower
 
 
-def class_table(class_of: Callable[[str], int], *, ideograph: int, beyond: int) -> Classes:
-    """A class for each code point: asked for up to ``CLASSED``, one for ``IDEOGRAPHS``, one for all beyond."""
+def class_table(classes: Iterable[int], *, ideograph: int, beyond: int) -> Classes:
+    """A class by code point: those given, in order, up to ``CLASSED``; one for ``IDEOGRAPHS``, one for all beyond."""
     table = np.full(N_POINTS, beyond, dtype=np.uint8)
-    table[:CLASSED] = np.fromiter(map(class_of, map(chr, range(CLASSED))), np.uint8, CLASSED)
+    table[:CLASSED] = np.fromiter(classes, np.uint8, CLASSED)
     table[IDEOGRAPHS.start : IDEOGRAPHS.stop] = ideograph
     table.flags.writeable = False
     return table

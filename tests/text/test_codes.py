@@ -43,8 +43,8 @@ def test_arrays_cannot_be_written(texts):
         assert not array.flags.writeable
 
 
-def test_a_table_asks_for_the_planes_that_hold_letters_and_fills_the_others():
-    table = class_table(lambda char: char.isalpha(), ideograph=2, beyond=3)
+def test_a_table_has_the_classes_given_and_fills_the_planes_beyond():
+    table = class_table((chr(point).isalpha() for point in range(CLASSED)), ideograph=2, beyond=3)
     assert [int(table[ord(char)]) for char in "a1碳"] == [1, 0, 1]
     assert table[CLASSED - 1] == 0
     assert table[IDEOGRAPHS.start] == table[IDEOGRAPHS.stop - 1] == 2
