@@ -1,4 +1,4 @@
-"""Count kinds of characters and of words in many texts at once, with numpy over their code points.
+"""Count kinds of characters and of words in many texts at once, in one walk over their code points.
 
 To add a kind of character, give it a number in ``CharKind`` and a line in ``_kind_table``; a word list is a
 row of ``lexicon.TEXT_WORDS``.
@@ -11,24 +11,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.boilerplate.lexicon import TEXT_WORDS
+from pipeline.compiled import kernel
+from pipeline.text.codes import CLASSED, Classes, Codes, Ints, Points, class_table, lower_points, read_codes
 from pipeline.text.prose import SENTENCE_ENDS, STOP_CHARACTERS, STOP_WORDS
 from pipeline.text.tokens import count_cjk
 
-Ints = NDArray[np.int64]
-
 _BMP = 0x10000
-_ASTRAL_KANA, _ASTRAL_CJK = range(0x1B000, 0x1B170), range(0x20000, 0x40000)
+_ASTRAL_KANA = range(0x1B000, 0x1B170)
 _WORD_LETTERS = 8  # letters of a word that are compared: "copyrigh", "newslett" stay apart
 _SLOTS = 1 << 16
 _BASE = 1_000_003  # odd, so that it has an inverse modulo 2**64
-_BASE_INVERSE = pow(_BASE, -1, 1 << 64)
-_KEPT_POWERS = 1 << 16  # code points of a page's text; for a longer one they are worked out anew
 _N_KINDS = 16
+_LOOKED_THROUGH = 3  # closing quotes and spaces behind the last character
 #: A kind of word for each list: 0 is any other word.
 WORD_KINDS: tuple[str, ...] = ("other", "stop", *TEXT_WORDS)
 
@@ -61,26 +61,38 @@ _SPECIALS = {
 }
 
 
+# For the loop, which knows no enumerations and needs to be told the width of its constants.
+_SPACE, _LOWER, _DIGIT, _QUOTE = (
+    int(kind) for kind in (CharKind.SPACE, CharKind.LOWER, CharKind.DIGIT, CharKind.QUOTE)
+)
+_CJK, _CJK_STOP = int(CharKind.CJK), int(CharKind.CJK_STOP)
+_N_WORD_KINDS = len(WORD_KINDS)
+_BASE_64, _FOLD, _SLOT_MASK = np.uint64(_BASE), np.uint64(16), np.uint64(_SLOTS - 1)
+
+_BY_CATEGORY = {"Lu": CharKind.UPPER, "Lt": CharKind.UPPER, "Nd": CharKind.DIGIT}
+
+
+def _kind_of(char: str) -> int:
+    """The kind of a character of the basic plane that is named nowhere."""
+    category = unicodedata.category(char)
+    if category in _BY_CATEGORY:
+        return _BY_CATEGORY[category]
+    if category[0] in "LM":
+        return CharKind.LOWER
+    return CharKind.SPACE if category[0] == "Z" or char.isspace() else CharKind.OTHER
+
+
 @cache
-def _kind_table() -> NDArray[np.uint8]:
-    """The kind of each code point of the basic plane; the last entry serves all beyond it."""
-    table = np.zeros(_BMP + 1, dtype=np.uint8)
-    by_category = {"Lu": CharKind.UPPER, "Lt": CharKind.UPPER, "Nd": CharKind.DIGIT}
-    for code in range(_BMP):
-        category = unicodedata.category(chr(code))
-        if category in by_category:
-            table[code] = by_category[category]
-        elif category[0] in "LM":
-            table[code] = CharKind.LOWER
-        elif category[0] == "Z" or chr(code).isspace():
-            table[code] = CharKind.SPACE
+def _kind_table() -> Classes:
+    """The kind of each code point. Beyond the basic plane there are Han and kana; the rest is OTHER."""
+    kinds = np.full(CLASSED, CharKind.OTHER, dtype=np.uint8)
+    kinds[:_BMP] = [_kind_of(chr(code)) for code in range(_BMP)]
     cjk = [code for code in range(0x3000, 0xFFA0) if not 0xA000 <= code < 0xF900 and count_cjk(chr(code))]
-    table[cjk] = CharKind.CJK
-    table[0x3041:0x30FB] = CharKind.CJK_STOP
-    table[[ord(char) for char in STOP_CHARACTERS]] = CharKind.CJK_STOP
+    kinds[cjk] = CharKind.CJK
+    kinds[[*range(0x3041, 0x30FB), *_ASTRAL_KANA, *map(ord, STOP_CHARACTERS)]] = CharKind.CJK_STOP
     for kind, chars in _SPECIALS.items():
-        table[[ord(char) for char in chars]] = kind
-    return table
+        kinds[[ord(char) for char in chars]] = kind
+    return class_table(kinds, ideograph=CharKind.CJK, beyond=CharKind.OTHER)
 
 
 def _hash_word(word: str) -> int:
@@ -124,13 +136,6 @@ def _pair_slots() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     )
 
 
-def _look_up(hashes: NDArray[np.uint64], table: tuple[NDArray[np.uint64], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    keys, kinds = table
-    slot = ((hashes ^ hashes >> np.uint64(16)) & np.uint64(_SLOTS - 1)).view(np.int64)
-    found: NDArray[np.uint8] = kinds[slot] * (keys[slot] == hashes)
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class Hashed:
     """Words or character pairs of many texts, in reading order: the text each is in, and its hash."""
@@ -161,95 +166,97 @@ class CharStats:
 
 def char_stats(texts: Sequence[str]) -> CharStats:
     """Count characters and words of each text; texts must not be empty."""
-    n = len(texts)
-    length = np.fromiter(map(len, texts), dtype=np.int64, count=n)
-    ends = (length + 1).cumsum() - 1
-    starts = ends - length
-    owner = np.arange(n).repeat(length + 1)[:-1]
-    kinds, words, pairs = _read("\n".join(texts), owner)
-    counts = np.bincount(owner * _N_KINDS + kinds, minlength=n * _N_KINDS).reshape(n, _N_KINDS)
-    counts[:-1, CharKind.SPACE] -= 1  # the joints
-    word_kinds = _count_listed(words, pairs, n)
-    last, per_text = _last_kind(kinds, starts, ends), np.bincount(words.owner, minlength=n)
-    return CharStats(length, counts, per_text, word_kinds, last, kinds[starts].astype(np.int64), words, pairs)
+    return char_stats_of(read_codes(texts))
+
+
+def char_stats_of(codes: Codes) -> CharStats:
+    """``char_stats`` of texts that are read already."""
+    found = _walk(codes)
+    words, pairs = Hashed(found.word_owner, found.words), Hashed(found.pair_owner, found.pairs)
+    length = np.diff(codes.starts) - 1
+    return CharStats(length, found.kinds, found.n_words, found.word_kinds, found.last, found.first, words, pairs)
 
 
 def hash_words_and_pairs(texts: Sequence[str]) -> tuple[Hashed, Hashed]:
     """The words and the neighbouring CJK characters of each text, as ``char_stats`` has them; texts may be empty."""
-    owner = np.repeat(np.arange(len(texts)), [len(text) + 1 for text in texts])[:-1]
-    return _read("\n".join(texts), owner)[1:]
+    found = _walk(read_codes(texts))
+    return Hashed(found.word_owner, found.words), Hashed(found.pair_owner, found.pairs)
 
 
-def _read(joined: str, owner: Ints) -> tuple[NDArray[np.uint8], Hashed, Hashed]:
-    """The kind of each character, the words and the pairs; ``owner`` says which text a character is in."""
-    codes = _codes(joined)
-    kinds = _kind_table().take(codes, mode="clip")
-    if codes.size and int(codes.max()) >= _ASTRAL_KANA.start:
-        for script, kind in ((_ASTRAL_KANA, CharKind.CJK_STOP), (_ASTRAL_CJK, CharKind.CJK)):
-            kinds[(codes >= script.start) & (codes < script.stop)] = kind
-    # U+0130 is the one character of Unicode that grows in lower case.
-    lower = _codes(joined.replace("\u0130", "i").lower())
-    return kinds, _hash_words(lower, kinds, owner), _hash_pairs(lower, kinds, owner)
+class _Found(NamedTuple):
+    """What one walk over the characters finds; see ``CharStats``."""
+
+    kinds: Ints
+    n_words: Ints
+    word_kinds: Ints
+    last: Ints
+    first: Ints
+    word_owner: Ints
+    words: NDArray[np.uint64]
+    pair_owner: Ints
+    pairs: NDArray[np.uint64]
 
 
-def _codes(text: str) -> NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+def _walk(codes: Codes) -> _Found:
+    tables = (_kind_table(), *_word_slots(), *_pair_slots())
+    return _Found(*_count(codes.points, lower_points(codes.points), codes.starts, *tables))
 
 
-def _hash_words(lower: NDArray[np.uint32], kinds: NDArray[np.uint8], owner: Ints) -> Hashed:
-    in_word = np.zeros(len(kinds) + 2, dtype=bool)
-    in_word[1:-1] = (kinds >= CharKind.LOWER) & (kinds <= CharKind.DIGIT)
-    edges = np.flatnonzero(in_word[1:] != in_word[:-1])
-    begins, ends = edges[::2], np.minimum(edges[1::2], edges[::2] + _WORD_LETTERS)
-    hashes = np.where(
-        kinds[begins] == CharKind.DIGIT, (ends - begins).astype(np.uint64), _hash_runs(lower, begins, ends)
-    )
-    return Hashed(owner[begins], hashes)
-
-
-def _hash_pairs(lower: NDArray[np.uint32], kinds: NDArray[np.uint8], owner: Ints) -> Hashed:
-    is_cjk = (kinds == CharKind.CJK) | (kinds == CharKind.CJK_STOP)
-    at = np.flatnonzero(is_cjk[:-1] & is_cjk[1:])
-    return Hashed(owner[at], lower[at].astype(np.uint64) << np.uint64(16) | lower[at + 1])
-
-
-def _count_listed(words: Hashed, pairs: Hashed, n: int) -> Ints:
-    """Listed words and pairs of each text, by kind."""
-    width = len(WORD_KINDS)
-    cells = (
-        words.owner * width + _look_up(words.hashes, _word_slots()),
-        pairs.owner * width + _look_up(pairs.hashes, _pair_slots()),
-    )
-    return np.bincount(np.concatenate(cells), minlength=n * width).reshape(n, width)
-
-
-def _hash_runs(lower: NDArray[np.uint32], begins: Ints, ends: Ints) -> NDArray[np.uint64]:
-    """Polynomial hash modulo 2**64 of each run, as ``_hash_word``: running sums, shifted back to its start."""
-    size = len(lower)
-    powers, back = _kept_powers() if size <= _KEPT_POWERS else _powers(size)
-    sums = np.zeros(size + 1, dtype=np.uint64)
-    np.cumsum(lower * powers[:size], out=sums[1:])
-    hashes: NDArray[np.uint64] = np.multiply(sums[ends] - sums[begins], back[begins], dtype=np.uint64)
-    return hashes
-
-
-def _powers(size: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Powers of the base from the first on, and of its inverse, modulo 2**64."""
-    powers: NDArray[np.uint64] = np.cumprod(np.full(size, _BASE, dtype=np.uint64), dtype=np.uint64)
-    back: NDArray[np.uint64] = np.cumprod(np.full(size, _BASE_INVERSE, dtype=np.uint64), dtype=np.uint64)
-    return powers, back
-
-
-@cache
-def _kept_powers() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    return _powers(_KEPT_POWERS)
-
-
-def _last_kind(kinds: NDArray[np.uint8], starts: Ints, ends: Ints) -> Ints:
-    """Kind of each text's last character that is neither space nor closing quote (of three looked at)."""
-    at = ends - 1
-    closing = (kinds == CharKind.QUOTE) | (kinds == CharKind.SPACE)
-    for _ in range(3):
-        at -= closing[at] & (at > starts)
-    found: Ints = kinds[at].astype(np.int64)
-    return found
+@kernel
+def _count(
+    points: Points,
+    lower: Points,
+    starts: Ints,
+    kind_of: Classes,
+    word_keys: NDArray[np.uint64],
+    listed_words: Classes,
+    pair_keys: NDArray[np.uint64],
+    listed_pairs: Classes,
+) -> tuple[NDArray[Any], ...]:
+    """The fields of ``_Found``. Every text ends with a line feed, which is in no word and no pair."""
+    n, size = len(starts) - 1, len(points)
+    kinds, n_words = np.zeros((n, _N_KINDS), np.int64), np.zeros(n, np.int64)
+    word_kinds = np.zeros((n, _N_WORD_KINDS), np.int64)
+    last, first = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    word_owner, words = np.empty(size // 2 + 1, np.int64), np.empty(size // 2 + 1, np.uint64)
+    pair_owner, pairs = np.empty(size, np.int64), np.empty(size, np.uint64)
+    at_word = at_pair = 0
+    for text in range(n):
+        end = starts[text + 1] - 1
+        in_word = False
+        for at in range(starts[text], end):
+            kind = kind_of[points[at]]
+            kinds[text, kind] += 1
+            if _LOWER <= kind <= _DIGIT:
+                if not in_word:
+                    value, weight, letters = np.uint64(0), np.uint64(1), 0
+                    while letters < _WORD_LETTERS and _LOWER <= kind_of[points[at + letters]] <= _DIGIT:
+                        value += np.uint64(lower[at + letters]) * weight
+                        weight *= _BASE_64
+                        letters += 1
+                    word = np.uint64(letters) if kind == _DIGIT else value
+                    word_owner[at_word], words[at_word] = text, word
+                    at_word += 1
+                    slot = np.int64((word ^ (word >> _FOLD)) & _SLOT_MASK)
+                    word_kinds[text, listed_words[slot] if word_keys[slot] == word else 0] += 1
+                    n_words[text] += 1
+                in_word = True
+                continue
+            in_word = False
+            if _CJK <= kind <= _CJK_STOP and _CJK <= kind_of[points[at + 1]] <= _CJK_STOP:
+                pair = (np.uint64(lower[at]) << _FOLD) | np.uint64(lower[at + 1])
+                pair_owner[at_pair], pairs[at_pair] = text, pair
+                at_pair += 1
+                slot = np.int64((pair ^ (pair >> _FOLD)) & _SLOT_MASK)
+                word_kinds[text, listed_pairs[slot] if pair_keys[slot] == pair else 0] += 1
+        if end > starts[text]:
+            first[text] = kind_of[points[starts[text]]]
+            at = end - 1
+            for _ in range(_LOOKED_THROUGH):
+                kind = kind_of[points[at]]
+                if at > starts[text] and kind in (_QUOTE, _SPACE):
+                    at -= 1
+            last[text] = kind_of[points[at]]
+    word_owner, words = word_owner[:at_word], words[:at_word]
+    pair_owner, pairs = pair_owner[:at_pair], pairs[:at_pair]
+    return kinds, n_words, word_kinds, last, first, word_owner, words, pair_owner, pairs

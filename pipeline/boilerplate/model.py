@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from threadpoolctl import ThreadpoolController
 
 from pipeline.boilerplate.charstats import Hashed, char_stats
 from pipeline.boilerplate.features import MAX_MARKS, block_features, find_places, head_marks, repeats
+from pipeline.compiled import kernel
 from pipeline.types import KEPT_LABELS, Block, Decision, PageHead
 
 # The words the block model knows: of texts, of classes and ids, tags, and marks of a page's head.
@@ -38,22 +40,17 @@ UNKNOWN_WORD, UNKNOWN_PAIR, FIRST_KNOWN = 0, 1, 2
 MAX_CHAIN = 240  # code points of a chain of classes that are read, from its near end
 MAX_CLASS_WORDS, MAX_TAGS = 24, 10  # of one place, the nearest
 _SLOT_BITS = 18  # of a few ten thousand keys, some in a hundred clash and count as unknown
+_SLOT_SHIFT = np.uint64(64 - _SLOT_BITS)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing (Knuth, TAOCP 3, 6.4)
 _CLASS_WORD = re.compile(r"[a-z]+|[\u4e00-\u9fff]+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HashIndex:
-    """From a hash to its id, in one look; 0 where it is not known."""
+    """From a hash to its id, in one look (see ``_first_ids``): the hash that has the slot, and its id."""
 
     keys: Hashes
     ids: Ints
-
-    def find(self, hashes: Hashes) -> Ints:
-        """The ids of hashes, in step."""
-        slot = _slot(hashes)
-        found: Ints = np.where(self.keys[slot] == hashes, self.ids[slot], 0)
-        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +62,6 @@ class Vocabulary:
     class_words: Mapping[str, int]
     tags: Mapping[str, int]
     marks: Mapping[str, int]
-
-    def text_ids(self, words: Hashed, pairs: Hashed) -> tuple[Ints, Ints]:
-        """Ids of words, then of pairs."""
-        known = self.pairs.find(pairs.hashes)
-        return self.words.find(words.hashes), np.where(known, known, UNKNOWN_PAIR)
 
 
 def make_vocabulary(
@@ -109,7 +101,7 @@ def _numbered(names: Iterable[str]) -> dict[str, int]:
 
 def _slot(hashes: Hashes) -> Ints:
     """Slots, seen as signed: numpy would copy unsigned indices."""
-    return (hashes * _GOLDEN >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
+    return (hashes * _GOLDEN >> _SLOT_SHIFT).view(np.int64)
 
 
 def _index(hashes: Hashes, first: int) -> HashIndex:
@@ -188,18 +180,45 @@ def _beginning(block: Block) -> Block:
 
 
 def _word_bags(words: Hashed, pairs: Hashed, n: int, vocabulary: Vocabulary) -> Bags:
-    first_words, first_pairs = (_beginnings(hashed, n) for hashed in (words, pairs))
-    ids = np.concatenate(vocabulary.text_ids(first_words, first_pairs))
-    rows = np.concatenate((first_words.owner, first_pairs.owner))
-    order = np.argsort(rows, kind="stable")
-    return Bags(n, rows[order], ids[order], np.ones(len(ids), dtype=np.float32))
+    """The first words of each text, and after them its first pairs."""
+    known = (vocabulary.words.keys, vocabulary.words.ids, vocabulary.pairs.keys, vocabulary.pairs.ids)
+    rows, ids = _first_ids(words.owner, words.hashes, pairs.owner, pairs.hashes, n, *known)
+    return Bags(n, rows, ids, np.ones(len(ids), dtype=np.float32))
 
 
-def _beginnings(hashed: Hashed, n: int) -> Hashed:
-    """The first MAX_WORDS of each text."""
-    starts = np.searchsorted(hashed.owner, np.arange(n))
-    early = np.arange(len(hashed.owner)) - starts[hashed.owner] < MAX_WORDS
-    return Hashed(hashed.owner[early], hashed.hashes[early])
+@kernel
+def _first_ids(
+    word_owner: Ints,
+    words: Hashes,
+    pair_owner: Ints,
+    pairs: Hashes,
+    n: int,
+    word_keys: Hashes,
+    word_ids: Ints,
+    pair_keys: Hashes,
+    pair_ids: Ints,
+) -> tuple[Ints, Ints]:
+    """Rows, ascending, and ids: of each of n texts the first MAX_WORDS words, then as many pairs."""
+    size = len(words) + len(pairs)
+    rows, ids = np.empty(size, np.int64), np.empty(size, np.int64)
+    filled = word = pair = 0
+    for row in range(n):
+        first = word
+        while word < len(words) and word_owner[word] == row:
+            if word - first < MAX_WORDS:
+                slot = np.int64((words[word] * _GOLDEN) >> _SLOT_SHIFT)
+                rows[filled], ids[filled] = row, word_ids[slot] if word_keys[slot] == words[word] else UNKNOWN_WORD
+                filled += 1
+            word += 1
+        first = pair
+        while pair < len(pairs) and pair_owner[pair] == row:
+            if pair - first < MAX_WORDS:
+                slot = np.int64((pairs[pair] * _GOLDEN) >> _SLOT_SHIFT)
+                known = pair_keys[slot] == pairs[pair]
+                rows[filled], ids[filled] = row, pair_ids[slot] if known else UNKNOWN_PAIR
+                filled += 1
+            pair += 1
+    return rows[:filled], ids[:filled]
 
 
 @lru_cache(maxsize=8192)
@@ -307,13 +326,13 @@ def _promised_f1(probability: Floats, tokens: Floats) -> float:
 
 
 def _log_odds(weights: Weights, page: PageInputs) -> Floats:
-    hidden = _rectified(_block_inputs(weights, page) @ weights.w_block + weights.b_block)
+    hidden = _rectified(_block_inputs(weights, page) @ weights.w_block, weights.b_block)
     hidden += _page_summary(weights, page, hidden)
     for at, reach in enumerate(REACHES):
         if at in KIN_BEFORE:
             which = KIN_BEFORE.index(at)
-            hidden += _rectified(_told_by_kin(hidden, page, weights.w_kin[which]) + weights.b_kin[which])
-        hidden += _rectified(_told_by_neighbours(hidden, reach, weights.w_near[at]) + weights.b_near[at])
+            hidden += _rectified(_told_by_kin(hidden, page, weights.w_kin[which]), weights.b_kin[which])
+        hidden += _rectified(_told_by_neighbours(hidden, reach, weights.w_near[at]), weights.b_near[at])
     odds: Floats = np.clip(hidden @ weights.w_out + weights.b_out, -MAX_ODDS, MAX_ODDS)
     return odds
 
@@ -323,28 +342,44 @@ def _probability(odds: Floats) -> Floats:
     return probability
 
 
-def standardise(weights: Weights, table: Floats) -> Floats:
-    """Features in standard deviations, clipped."""
-    scaled: Floats = np.clip((table - weights.mean) * weights.scale, -CLIP, CLIP)
-    return scaled
+def standardise(weights: Weights, table: Floats, out: Floats | None = None) -> Floats:
+    """Features in standard deviations, clipped; written to ``out`` where that is given."""
+    scaled: Floats = np.subtract(table, weights.mean, out=out)
+    scaled *= weights.scale
+    return np.clip(scaled, -CLIP, CLIP, out=scaled)
 
 
 def _block_inputs(weights: Weights, page: PageInputs) -> Floats:
-    classes = _mean_of_bags(weights.classes, page.classes, PLACE_DAMP)
-    tags = _mean_of_bags(weights.tags, page.tags, PLACE_DAMP)
-    words = _mean_of_bags(weights.words, page.words, WORD_DAMP)
-    return np.hstack((standardise(weights, page.table), words, classes[page.place], tags[page.place]))
+    parts = (weights.words.shape[1], weights.classes.shape[1], weights.tags.shape[1])
+    edges = list(accumulate(parts, initial=page.table.shape[1]))
+    inputs = np.empty((len(page.table), edges[-1]), dtype=np.float32)
+    standardise(weights, page.table, inputs[:, : edges[0]])
+    inputs[:, edges[0] : edges[1]] = _mean_of_bags(weights.words, page.words, WORD_DAMP)
+    inputs[:, edges[1] : edges[2]] = _mean_of_bags(weights.classes, page.classes, PLACE_DAMP)[page.place]
+    inputs[:, edges[2] :] = _mean_of_bags(weights.tags, page.tags, PLACE_DAMP)[page.place]
+    return inputs
 
 
 def _mean_of_bags(embeddings: Floats, bags: Bags, damp: float) -> Floats:
     """Weighted mean of each bag's embeddings; an empty bag is 0."""
-    sums = np.zeros((bags.n, embeddings.shape[1]), dtype=np.float32)
-    if len(bags.ids):
-        starts = np.flatnonzero(np.diff(bags.rows, prepend=-1))
-        sums[bags.rows[starts]] = np.add.reduceat(embeddings[bags.ids] * bags.weights[:, None], starts, axis=0)
-    total = np.bincount(bags.rows, weights=bags.weights, minlength=bags.n).astype(np.float32)
-    means: Floats = sums / (total + np.float32(damp))[:, None]
-    return means
+    return _sum_bags(embeddings, bags.rows, bags.ids, bags.weights, np.full(bags.n, damp, dtype=np.float32))
+
+
+@kernel
+def _sum_bags(embeddings: Floats, rows: Ints, ids: Ints, weights: Floats, total: Floats) -> Floats:
+    """Weighted sums of each row's embeddings, divided by what the weights add to ``total``, which is changed."""
+    width = embeddings.shape[1]
+    sums = np.zeros((len(total), width), np.float32)
+    for at in range(len(ids)):
+        into, one, weight = sums[rows[at]], embeddings[ids[at]], weights[at]
+        total[rows[at]] += weight
+        for unit in range(width):
+            into[unit] += one[unit] * weight
+    for row in range(len(total)):
+        into = sums[row]
+        for unit in range(width):
+            into[unit] /= total[row]
+    return sums
 
 
 def _page_summary(weights: Weights, page: PageInputs, hidden: Floats) -> Floats:
@@ -354,21 +389,37 @@ def _page_summary(weights: Weights, page: PageInputs, hidden: Floats) -> Floats:
     attention = np.exp(asked - asked.max(axis=0))
     means = (attention / attention.sum(axis=0)).T @ hidden
     seen = np.concatenate((size @ hidden / size.sum(), means.ravel()))
-    return _rectified(seen @ weights.w_page + weights.b_page + weights.marks[page.marks].sum(axis=0))
+    return _rectified(seen @ weights.w_page, weights.b_page + weights.marks[page.marks].sum(axis=0))
 
 
 def _told_by_kin(hidden: Floats, page: PageInputs, w_kin: Floats) -> Floats:
     """Each block, and the means over its kin, by length and each block alike, through the weights."""
-    own, by_length, alike = w_kin.reshape(3, len(w_kin) // 3, -1)
-    order = np.argsort(page.kin, kind="stable")
-    starts = np.flatnonzero(np.diff(page.kin[order], prepend=-1))
-    sorted_hidden, size = hidden[order], (page.tokens[order] + 1)[:, None]
-    counts = np.diff(starts, append=len(order))[:, None].astype(np.float32)
-    means = np.add.reduceat(sorted_hidden, starts, axis=0) / counts
-    weighted = np.add.reduceat(sorted_hidden * size, starts, axis=0) / np.add.reduceat(size, starts, axis=0)
-    told: Floats = hidden @ own
-    told += (weighted @ by_length + means @ alike)[page.kin]
+    units = hidden.shape[1]
+    told: Floats = hidden @ w_kin[:units]
+    told += (_mean_of_kin(hidden, page.kin, page.tokens + 1) @ w_kin[units:])[page.kin]
     return told
+
+
+@kernel
+def _mean_of_kin(hidden: Floats, kin: Ints, size: Floats) -> Floats:
+    """A row for each kin: the mean of its blocks by size, and beside it their mean, each counting alike."""
+    units = hidden.shape[1]
+    n = kin.max() + 1
+    means = np.zeros((n, 2 * units), np.float32)
+    sizes, counts = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    for block in range(len(kin)):
+        into, one, weight = means[kin[block]], hidden[block], size[block]
+        sizes[kin[block]] += weight
+        counts[kin[block]] += np.float32(1)
+        for unit in range(units):
+            into[unit] += one[unit] * weight
+            into[units + unit] += one[unit]
+    for row in range(n):
+        into = means[row]
+        for unit in range(units):
+            into[unit] /= sizes[row]
+            into[units + unit] /= counts[row]
+    return means
 
 
 def _told_by_neighbours(hidden: Floats, reach: int, w_near: Floats) -> Floats:
@@ -380,9 +431,10 @@ def _told_by_neighbours(hidden: Floats, reach: int, w_near: Floats) -> Floats:
     return told
 
 
-def _rectified(values: Floats) -> Floats:
-    positive: Floats = np.maximum(values, 0)
-    return positive
+def _rectified(values: Floats, bias: Floats) -> Floats:
+    """What is above 0 of values and bias; takes the place of the values."""
+    values += bias
+    return np.maximum(values, np.float32(0), out=values)
 
 
 # How good the clean text of one page is likely to be: a prediction of its 4-gram F1.

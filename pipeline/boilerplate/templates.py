@@ -27,13 +27,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.compiled import kernel
+from pipeline.text.codes import IDEOGRAPHS, N_POINTS, Classes, Points, lower_points, read_codes
 from pipeline.types import Block
 
 # Where recurring lines stand: in the frame of their documents or amid the text.
@@ -163,9 +167,8 @@ TEMPLATES_SCHEMA = pa.schema(
 NO_LETTERS = np.uint64(1)  # the key of every block without letters; 0 is what lies beyond the edges
 
 _SEEDS = (np.uint64(0x2545F4914F6CDD1D), np.uint64(0xD1342543DE82EF95))
-_WIDE_DIGITS = re.compile(r"[^\D0-9]+")
-_DIGITS_AS_0 = bytes.maketrans(b"123456789", b"000000000")
-_LETTER = re.compile(r"[^\W\d_]")
+_LETTER, _DIGIT, _SPACE = 1, 2, 3  # classes of a code point; 0 is any other
+_BLANK, _ZERO, _DOTTED_I = 0x20, 0x30, 0x130
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,16 +192,64 @@ def line_key(text: str) -> int:
 
 
 def _keys(texts: Sequence[str]) -> Keys:
-    """All texts at once: a line each, since collapsed white space leaves no line break in any."""
-    plain = [" ".join(text.split()) for text in texts]
-    wide = [line if line.isascii() else _WIDE_DIGITS.sub("0", line) for line in plain]
-    content = "\n".join(wide).lower().encode("utf-8", "surrogatepass").translate(_DIGITS_AS_0)
-    while b"00" in content:
-        content = content.replace(b"00", b"0")
-    lines = content.split(b"\n")[: len(texts)]
+    codes = read_codes(texts)
+    content, ends, lettered = _plain_lines(codes.points, lower_points(codes.points), codes.starts, _line_classes())
+    plain, edges = content.tobytes(), [0, *ends.tolist()]
+    lines = [plain[start:end] for start, end in pairwise(edges)]
     keys = np.frombuffer(b"".join([blake2b(line, digest_size=8).digest() for line in lines]), "<u8")
-    lettered = [_LETTER.search(line) is not None for line in plain]
     return np.where(lettered, np.maximum(keys, np.uint64(2)), NO_LETTERS)
+
+
+@kernel
+def _plain_lines(
+    points: Points, lower: Points, starts: Ints, class_of: Classes
+) -> tuple[npt.NDArray[np.uint8], Ints, Bools]:
+    """What the keys of lines are of, in UTF-8; where each line ends in it; whether it has a letter."""
+    n = len(starts) - 1
+    content, size = np.empty(4 * len(points), np.uint8), 0
+    ends, lettered = np.zeros(n, np.int64), np.zeros(n, np.bool_)
+    for line in range(n):
+        begin, before = size, _SPACE
+        for at in range(starts[line], starts[line + 1] - 1):
+            found = class_of[points[at]]
+            if found == _SPACE or (found == _DIGIT and before == _DIGIT):
+                before = found
+                continue
+            if before == _SPACE and size > begin:
+                content[size] = _BLANK
+                size += 1
+            before = found
+            lettered[line] |= found == _LETTER
+            point = np.int64(lower[at]) if found != _DIGIT else _ZERO
+            if point < 0x80:
+                content[size] = point
+                size += 1
+            elif point < 0x800:
+                content[size], content[size + 1] = 0xC0 | point >> 6, 0x80 | point & 0x3F
+                size += 2
+            else:
+                if point < 0x10000:
+                    content[size] = 0xE0 | point >> 12
+                else:
+                    content[size], content[size + 1] = 0xF0 | point >> 18, 0x80 | point >> 12 & 0x3F
+                    size += 1
+                content[size + 1], content[size + 2] = 0x80 | point >> 6 & 0x3F, 0x80 | point & 0x3F
+                size += 3
+            if points[at] == _DOTTED_I:  # the one that grows in lower case: an i, and its dot U+0307
+                content[size], content[size + 1] = 0xCC, 0x87
+                size += 2
+        ends[line] = size
+    return content[:size], ends, lettered
+
+
+@cache
+def _line_classes() -> Classes:
+    """What each code point is to lines; beyond planes 0 to 3 none is a letter, a digit or white space."""
+    table = np.zeros(N_POINTS, np.uint8)
+    for found in re.finditer(r"([^\W\d_]+)|(\d+)|(\s+)", "".join(map(chr, range(IDEOGRAPHS.stop)))):
+        table[found.start() : found.end()] = found.lastindex or 0
+    table.flags.writeable = False
+    return table
 
 
 def neighbours(keys: Keys) -> tuple[Keys, Keys]:

@@ -19,18 +19,21 @@ from unicodedata import category
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.compiled import kernel
 from pipeline.errors import Reason
+from pipeline.text.codes import CLASSED, Classes, Ints, Points, class_table, code_points, read_codes
 from pipeline.text.prose import CLAUSE_ENDS, ends_sentence
-from pipeline.text.tokens import CJK
+from pipeline.text.tokens import CJK, count_tokens_of
 
 # Tell text from what only looks like it: signs without words, one sign over and over, encoded bytes, and the debris
 # of a wrong charset.
 
-_WORDS = re.compile(r"[^\W_]")
+_WORDS = re.compile(r"[^\W_]+")
 #: What U+FFFD in UTF-8, and uninitialised memory, look like when read as GBK; and U+FFFD itself.
 _DEBRIS = re.compile(r"锟斤拷|锟斤|斤拷|[烫屯]{2,99}|\ufffd")
-_VISIBLE = re.compile(r"\S")
-_ENCODED = re.compile(r"[A-Za-z0-9+/]{40,}+={0,2}")  # base64 (RFC 4648) and hex: no word is as long
+_DEBRIS_BEGINS = "锟斤烫屯\ufffd"
+_MIN_ENCODED = 40  # code points
+_ENCODED = re.compile(rf"[A-Za-z0-9+/]{{{_MIN_ENCODED},}}={{0,2}}")  # base64 (RFC 4648) and hex: no word is as long
 MIN_WORD_SHARE = 0.1  # of the visible characters that are letters or digits, below which there are no words
 MAX_DEBRIS_SHARE = 0.3  # of the visible characters
 MAX_ENCODED_SHARE = 0.8  # of the visible characters
@@ -46,15 +49,20 @@ def debris(text: str) -> tuple[Reason, str] | None:
     ('undecodable', 'no_content', None)
     """
     head = text[:_LOOKED_AT]
-    visible = len(_VISIBLE.findall(head))
-    garbled = sum(len(found) for found in _DEBRIS.findall(head))
-    if garbled > MAX_DEBRIS_SHARE * visible:
-        return Reason.UNDECODABLE, "Most of its text is the debris of a wrong charset; fetch it again."
-    if _encoded_share(head) > MAX_ENCODED_SHARE and _is_encoded(text):
+    words = head.split()
+    visible = sum(map(len, words))
+    if any(sign in head for sign in _DEBRIS_BEGINS):
+        garbled = sum(map(len, _DEBRIS.findall(head)))
+        if garbled > MAX_DEBRIS_SHARE * visible:
+            return Reason.UNDECODABLE, "Most of its text is the debris of a wrong charset; fetch it again."
+    may_be_encoded = any(len(word) >= _MIN_ENCODED for word in words)
+    if may_be_encoded and _encoded_share(head) > MAX_ENCODED_SHARE and _is_encoded(text):
         return Reason.NO_CONTENT, "Its text is encoded bytes, as base64 or hexadecimal digits, not words."
-    if len(text) >= MANY and len(set(text)) < MIN_DIFFERENT:
+    if len(text) >= MANY and len(set(text[:MANY])) < MIN_DIFFERENT and len(set(text)) < MIN_DIFFERENT:
         return Reason.NO_CONTENT, "Its text is a few characters over and over."
-    n_words = len(_WORDS.findall(head))
+    if _n_letters(head[:MANY]) >= MIN_WORD_SHARE * visible:
+        return None
+    n_words = _n_letters(head)
     if n_words < MIN_WORD_SHARE * visible:  # marks on letters belong to them; they are counted where it matters only
         visible -= sum(category(sign).startswith("M") for sign in head)
     if n_words < MIN_WORD_SHARE * visible:
@@ -62,26 +70,28 @@ def debris(text: str) -> tuple[Reason, str] | None:
     return None
 
 
+def _n_letters(text: str) -> int:
+    """Letters and digits."""
+    return sum(map(len, _WORDS.findall(text)))
+
+
 def _is_encoded(text: str) -> bool:
     """Whether there is hardly a word beside the encoded bytes."""
-    beside = len(_WORDS.findall(_ENCODED.sub(" ", text)))
-    return beside < MIN_BESIDE and _encoded_share(text) > MAX_ENCODED_SHARE
+    return _n_letters(_ENCODED.sub(" ", text)) < MIN_BESIDE and _encoded_share(text) > MAX_ENCODED_SHARE
 
 
 def _encoded_share(text: str) -> float:
-    return sum(map(len, _ENCODED.findall(text))) / max(1, len(_VISIBLE.findall(text)))
+    """Share of the visible characters that are encoded bytes."""
+    return sum(map(len, _ENCODED.findall(text))) / max(1, sum(map(len, text.split())))
 
 
 _SHORT_LINE = 15  # tokens: a line below it without a sentence end is taken for an entry of a list
 _GRAM = 4  # tokens
 #: Classes of characters; from ``_DIGIT`` to ``_LETTER`` they make words, as in ``pipeline.text.tokens``.
 _OTHER, _PUNCTUATION, _SYMBOL, _SPACE, _REPLACEMENT, _DIGIT, _UPPER, _LOWER, _LETTER, _CJK = range(10)
-_CLASSED = 0x20000  # code points with a row in the table of classes: planes 0 and 1
-_IDEOGRAPHS = (0x20000, 0x3FFFF)  # planes 2 and 3
-_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2**64
-_INVERSE = np.uint64(pow(int(_BASE), -1, 2**64))
+_BASE = np.uint64(0x9E3779B97F4A7C15)
+_FOLD = np.uint64(29)
 
-_Codes = npt.NDArray[np.uint32]
 _Hashes = npt.NDArray[np.uint64]
 
 
@@ -142,65 +152,52 @@ def _class_of(char: str) -> int:
 
 
 @cache
-def _class_table() -> npt.NDArray[np.uint8]:
-    """Class of each code point of planes 0 and 1; then one for the ideographs beyond and one for the rest."""
-    chars = [chr(code) for code in range(_CLASSED)]
-    table = np.fromiter(map(_class_of, chars), np.uint8, _CLASSED)
-    table[[ord(char) for char in re.findall(f"[{CJK}]", "".join(chars))]] = _CJK
-    return np.append(table, np.array([_CJK, _OTHER], dtype=np.uint8))
+def _class_table() -> Classes:
+    """Class of each code point."""
+    chars = [chr(code) for code in range(CLASSED)]
+    classes = np.fromiter(map(_class_of, chars), np.uint8, CLASSED)
+    classes[[ord(char) for char in re.findall(f"[{CJK}]", "".join(chars))]] = _CJK
+    return class_table(classes, ideograph=_CJK, beyond=_OTHER)
 
 
-def _codes(text: str) -> _Codes:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+@kernel
+def _walk(points: Points, class_of: Classes) -> tuple[Ints, _Hashes]:
+    """How many characters of each class, and a 64-bit polynomial hash of each token.
+
+    A token begins at each CJK character and at the first character of each word.
+    """
+    counts, hashes, n = np.zeros(10, np.int64), np.empty(len(points), np.uint64), 0
+    value, weight, in_word = np.uint64(0), np.uint64(0), False
+    for point in points:
+        found = class_of[point]
+        counts[found] += 1
+        if found < _DIGIT:
+            in_word = False
+            continue
+        if found == _CJK or not in_word:
+            value, weight = np.uint64(0), np.uint64(1)
+            n += 1
+        value += np.uint64(point) * weight
+        weight *= _BASE
+        hashes[n - 1], in_word = value, found != _CJK
+    return counts, hashes[:n]
 
 
-def _classes(codes: _Codes) -> npt.NDArray[np.uint8]:
-    rows = np.minimum(codes, np.uint32(_CLASSED))
-    rows[codes > _IDEOGRAPHS[1]] = _CLASSED + 1
-    return _class_table()[rows]
-
-
-def _token_starts(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Where a token begins: at each CJK character and at the first character of each word."""
-    word = (classes >= _DIGIT) & (classes < _CJK)
-    starts: npt.NDArray[np.bool_] = word | (classes == _CJK)
-    starts[1:] &= ~(word[1:] & word[:-1])
-    return starts
-
-
-def _token_hashes(codes: _Codes, classes: npt.NDArray[np.uint8], starts: npt.NDArray[np.bool_]) -> _Hashes:
-    """A 64-bit polynomial hash of each token, from prefix sums."""
-    first = np.flatnonzero(starts)
-    n_codes = len(codes)
-    inside = np.where(classes >= _DIGIT, codes, 0).astype(np.uint64)  # what lies between tokens adds nothing
-    powers = np.ones(n_codes, dtype=np.uint64)
-    powers[1:] = np.multiply.accumulate(np.full(n_codes - 1, _BASE))
-    sums = np.add.reduceat(inside * powers, first)
-    inverses = np.ones(n_codes, dtype=np.uint64)
-    inverses[1:] = np.multiply.accumulate(np.full(n_codes - 1, _INVERSE))
-    hashes: _Hashes = sums * inverses[first]
-    return hashes
+@kernel
+def _grams(hashes: _Hashes) -> _Hashes:
+    """A hash of each run of ``_GRAM`` tokens."""
+    grams = np.zeros(max(len(hashes) - _GRAM + 1, 0), np.uint64)
+    for at in range(len(grams)):
+        for offset in range(_GRAM):
+            grams[at] = (grams[at] ^ (grams[at] >> _FOLD)) * _BASE + hashes[at + offset]
+    return grams
 
 
 def _repeated_grams(hashes: _Hashes) -> float:
     """Share of runs of four tokens that occurred before."""
-    n_grams = len(hashes) - _GRAM + 1
-    if n_grams <= 1:
-        return 0.0
-    grams = np.zeros(n_grams, dtype=np.uint64)
-    for offset in range(_GRAM):
-        grams = (grams ^ (grams >> np.uint64(29))) * _BASE + hashes[offset : offset + n_grams]
+    grams = _grams(hashes)
     grams.sort()
-    return float(np.count_nonzero(grams[1:] == grams[:-1])) / n_grams
-
-
-def _line_tokens(lines: Sequence[str]) -> list[int]:
-    """Tokens of each line."""
-    if not lines:
-        return []
-    starts = _token_starts(_classes(_codes("\n".join(lines)))).astype(np.int64)
-    edges = np.cumsum([0] + [len(line) + 1 for line in lines[:-1]])
-    return [int(size) for size in np.add.reduceat(starts, edges)]
+    return _ratio(float(np.count_nonzero(grams[1:] == grams[:-1])), len(grams))
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -221,16 +218,14 @@ def measure_quality(text: str, block_texts: Sequence[str]) -> Quality:
     >>> quality.n_tokens, quality.sentence_end_ratio
     (7, 1.0)
     """
-    codes = _codes(text)
-    classes = _classes(codes)
-    counts = [int(count) for count in np.bincount(classes, minlength=10)]
-    starts = _token_starts(classes)
-    n_tokens = int(np.count_nonzero(starts))
+    classes, hashes = _walk(code_points(text), _class_table())
+    counts = classes.tolist()
+    n_tokens = len(hashes)
     n_visible = len(text) - counts[_SPACE]
     lines = [line for block in block_texts if (line := block.strip())]
     n_lines = len(lines)
     ends = [ends_sentence(line) or line.endswith(tuple(CLAUSE_ENDS)) for line in lines]
-    sizes = _line_tokens(lines)
+    sizes = count_tokens_of(read_codes(lines)).tolist()
     return Quality(
         n_chars=len(text),
         n_tokens=n_tokens,
@@ -243,7 +238,7 @@ def measure_quality(text: str, block_texts: Sequence[str]) -> Quality:
         upper_ratio=_ratio(counts[_UPPER], counts[_UPPER] + counts[_LOWER]),
         symbol_ratio=_ratio(counts[_SYMBOL], n_visible),
         repeated_line_ratio=_ratio(n_lines - len(set(lines)), n_lines),
-        repeated_4gram_ratio=_repeated_grams(_token_hashes(codes, classes, starts)) if n_tokens else 0.0,
+        repeated_4gram_ratio=_repeated_grams(hashes),
         listness=_ratio(sum(_is_entry(end, size) for end, size in zip(ends, sizes, strict=True)), n_lines),
         sentence_end_ratio=_ratio(sum(ends), n_lines),
         ellipsis_ratio=_ratio(sum(line.endswith(("…", "...")) for line in lines), n_lines),

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from kernels import as_written
 
+from pipeline.boilerplate import model
 from pipeline.boilerplate.features import FEATURES, REPEATS
 from pipeline.boilerplate.model import MODEL_ID, load_vocabulary, load_weights, page_inputs, predict, score_blocks
 from pipeline.types import Block, BlockKind, Markup, PageHead
@@ -121,3 +123,27 @@ def test_the_second_network_is_asked_only_where_the_first_is_in_doubt() -> None:
         doubtful = replace(first, w_out=first.w_out * 0, b_out=first.b_out * 0)
         assert (predict((sure, silent), inputs) == predict((sure,), inputs)).all()
         assert predict((doubtful, silent), inputs).max() < 0.1
+
+
+def test_the_compiled_loops_say_what_their_source_says() -> None:
+    for blocks, mode in ((marked(EN), "markup"), (flat(ZH * 3), "plain")):
+        inputs = page_inputs(blocks, PageHead(), load_vocabulary())
+        compiled = predict(load_weights(mode), inputs)
+        with as_written(model, "_sum_bags", "_mean_of_kin"):
+            assert np.abs(predict(load_weights(mode), inputs) - compiled).max() < 1e-6
+
+
+def test_means_are_means_and_an_empty_bag_is_nothing() -> None:
+    embeddings = np.arange(8, dtype=np.float32).reshape(4, 2)
+    bags = model.Bags(3, np.array([0, 0, 2]), np.array([1, 3, 2]), np.array([1, 3, 1], dtype=np.float32))
+    expected = [[(2 + 3 * 6) / 4.5, (3 + 3 * 7) / 4.5], [0, 0], [4 / 1.5, 5 / 1.5]]
+    assert np.allclose(model._mean_of_bags(embeddings, bags, 0.5), expected)
+    hidden, kin = np.array([[1, 2], [3, 6], [5, 5]], dtype=np.float32), np.array([0, 0, 1])
+    means = model._mean_of_kin(hidden, kin, np.array([1, 3, 2], dtype=np.float32))
+    assert np.allclose(means, [[2.5, 5, 2, 4], [5, 5, 5, 5]])
+
+
+def test_each_loop_is_compiled_for_one_type_of_arrays() -> None:
+    for blocks in (marked(EN), flat(ZH)):
+        score_blocks(blocks)
+    assert [len(one.signatures) for one in (model._first_ids, model._sum_bags, model._mean_of_kin)] == [1, 1, 1]

@@ -1,8 +1,13 @@
 """What the model reads of a page: bags in order, bounded, and of this page alone."""
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from kernels import as_written, same
 
-from pipeline.boilerplate.model import MAX_WORDS, load_vocabulary, page_inputs
+from pipeline.boilerplate import model
+from pipeline.boilerplate.charstats import Hashed
+from pipeline.boilerplate.model import MAX_WORDS, UNKNOWN_PAIR, load_vocabulary, make_vocabulary, page_inputs
 from pipeline.types import Block, BlockKind, Markup, PageHead
 
 
@@ -54,3 +59,33 @@ def test_known_head_marks_are_given_once() -> None:
     assert page_inputs(BLOCKS, head, load_vocabulary()).marks.tolist() == sorted(
         load_vocabulary().marks[mark] for mark in ("meta:og:type", "og:article")
     )
+
+
+HASHED = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 99)), max_size=250).map(sorted)
+
+
+def hashed(found: list[tuple[int, int]]) -> Hashed:
+    owner, hashes = ([one[at] for one in found] for at in (0, 1))
+    return Hashed(np.array(owner, dtype=np.int64), np.array(hashes, dtype=np.uint64))
+
+
+@given(HASHED, HASHED)
+def test_bags_hold_the_first_words_then_the_first_pairs_of_each_text(
+    words: list[tuple[int, int]], pairs: list[tuple[int, int]]
+) -> None:
+    known = np.arange(1, 50, dtype=np.uint64)
+    vocabulary = make_vocabulary(words=known, pairs=known, class_words=[], tags=[], marks=[])
+    ids = [
+        {key: index.ids[slot] for slot, key in enumerate(index.keys.tolist()) if key}
+        for index in (vocabulary.words, vocabulary.pairs)
+    ]
+    expected = []
+    for row in range(4):
+        for found, index, unknown in ((words, ids[0], 0), (pairs, ids[1], UNKNOWN_PAIR)):
+            mine = [value for owner, value in found if owner == row]
+            expected += [(row, int(index.get(value, unknown))) for value in mine[:MAX_WORDS]]
+    bags = model._word_bags(hashed(words), hashed(pairs), 4, vocabulary)
+    assert list(zip(bags.rows.tolist(), bags.ids.tolist(), strict=True)) == expected
+    with as_written(model, "_first_ids"):
+        written = model._word_bags(hashed(words), hashed(pairs), 4, vocabulary)
+    assert same((bags.rows, bags.ids), (written.rows, written.ids))

@@ -4,12 +4,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.boilerplate.charstats import char_stats
+from pipeline.boilerplate.charstats import Hashed, char_stats
 from pipeline.boilerplate.model import (
     FIRST_KNOWN,
     MAX_CLASS_WORDS,
     UNKNOWN_PAIR,
     UNKNOWN_WORD,
+    _word_bags,
     load_vocabulary,
     make_vocabulary,
     split_classes,
@@ -24,8 +25,9 @@ def of_texts(*texts: str):  # type: ignore[no-untyped-def]
 
 def ids(vocabulary, text: str) -> tuple[list[int], list[int]]:  # type: ignore[no-untyped-def]
     stats = char_stats([text])
-    words, pairs = vocabulary.text_ids(stats.hashed_words, stats.hashed_pairs)
-    return words.tolist(), pairs.tolist()
+    found = _word_bags(stats.hashed_words, stats.hashed_pairs, 1, vocabulary).ids.tolist()
+    n_words = len(stats.hashed_words.owner)
+    return found[:n_words], found[n_words:]
 
 
 def test_words_and_pairs_are_told_from_unknown_ones_in_both_scripts() -> None:
@@ -47,7 +49,8 @@ def test_numbers_count_by_their_length() -> None:
 def test_every_hash_is_found_or_unknown_and_never_another(hashes: set[int]) -> None:
     keys = np.array(sorted(hashes), dtype=np.uint64)
     vocabulary = make_vocabulary(words=keys, pairs=keys[:0], class_words=[], tags=[], marks=[])
-    found = vocabulary.words.find(keys)
+    none = Hashed(np.empty(0, dtype=np.int64), keys[:0])
+    found = _word_bags(Hashed(np.arange(len(keys)), keys), none, len(keys), vocabulary).ids
     expected = np.arange(FIRST_KNOWN, FIRST_KNOWN + len(keys))
     assert set((found - expected)[found > 0].tolist()) <= {0}
     assert (found > 0).mean() > 0.9

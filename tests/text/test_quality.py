@@ -7,7 +7,10 @@ from dataclasses import asdict, fields
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernels import TEXT, as_written, same
 
+from pipeline.text import quality as module
+from pipeline.text.codes import code_points
 from pipeline.text.quality import QUALITY_FIELDS, Quality, measure_quality
 from pipeline.text.tokens import count_cjk, count_tokens, tokens
 
@@ -97,3 +100,28 @@ def test_repeated_and_cut_lines() -> None:
 def test_nothing_measures_nothing() -> None:
     assert set(asdict(measure_quality("", [])).values()) == {0}
     assert measure_quality(" \n ", [" "]).n_lines == 0
+
+
+@given(TEXT)
+@settings(deadline=None)
+def test_the_compiled_loops_say_what_their_source_and_plain_python_say(text: str) -> None:
+    classes, hashes = module._walk(code_points(text), module._class_table())
+    grams = module._grams(hashes)
+    base, mask = int(module._BASE), (1 << 64) - 1
+    expected = [sum(ord(char) * base**at for at, char in enumerate(token)) & mask for token in tokens(text)]
+    assert hashes.tolist() == expected
+    runs = [tuple(expected[at : at + 4]) for at in range(len(expected) - 3)]
+    assert len(grams) == len(runs)
+    assert len(set(grams.tolist())) == len(set(runs))
+    of_char = [module._CJK if count_cjk(char) else module._class_of(char) for char in text if ord(char) < 0x20000]
+    beyond = [module._CJK if count_cjk(char) else module._OTHER for char in text if ord(char) >= 0x20000]
+    assert classes.tolist() == [(of_char + beyond).count(one) for one in range(10)]
+    with as_written(module, "_walk", "_grams"):
+        assert same((classes, hashes), module._walk(code_points(text), module._class_table()))
+        assert same(grams, module._grams(hashes))
+
+
+def test_each_loop_is_compiled_for_one_type_of_arrays() -> None:
+    for text in ("", "碳市场", "one two three four five six"):
+        measure([text])
+    assert [len(loop.signatures) for loop in (module._walk, module._grams)] == [1, 1]

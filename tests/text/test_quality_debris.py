@@ -62,3 +62,11 @@ def test_a_text_under_a_wall_of_letters_is_a_text() -> None:
     assert debris(wall) is not None
     assert debris(f"{wall}\n" + "The council met on Monday and agreed on a plan for the river. " * 6) is None
     assert debris(f"{wall}\n" + "市政府周一开会，通过了治理河道的方案，有关部门负责人出席了会议。" * 8) is None
+
+
+def test_letters_and_different_characters_far_from_the_beginning_count():
+    """Most texts are told by their first characters; those that begin with signs or one sign are read on."""
+    words = "The council met on Monday and agreed on a plan for the river. " * 6
+    assert debris("-" * 450 + "\n" + words) is None
+    assert debris("=" * 1_500 + "\n" + words) is None
+    assert debris("=" * 5_000 + "\n" + words) is not None

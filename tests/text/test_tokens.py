@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernels import TEXT, TEXTS, as_written, same
 
-from pipeline.text.tokens import count_cjk, count_tokens, tokens
+from pipeline.text import tokens as module
+from pipeline.text.codes import read_codes
+from pipeline.text.tokens import count_cjk, count_tokens, count_tokens_of, tokens
 
 
 @pytest.mark.parametrize(
@@ -59,3 +62,27 @@ def test_a_cjk_character_is_one_token(text: str) -> None:
 def test_long_runs_are_linear() -> None:
     assert count_tokens("a" * 100_000) == 1
     assert count_tokens("碳" * 100_000) == 100_000
+
+
+@given(TEXTS)
+def test_tokens_of_many_texts_are_those_of_each(texts):
+    found = count_tokens_of(read_codes(texts))
+    assert found.tolist() == [len(tokens(text)) for text in texts]
+    with as_written(module, "_count_all"):
+        assert same(found, count_tokens_of(read_codes(texts)))
+
+
+@given(TEXT.map(lambda text: text * 20))
+def test_a_long_text_is_counted_as_a_short_one(text):
+    assert count_tokens(text) == len(tokens(text))
+
+
+def test_every_code_point_is_counted_as_its_class_says():
+    points = [chr(point) for point in range(0x110000)]
+    assert count_tokens_of(read_codes(points)).tolist() == [len(tokens(point)) for point in points]
+
+
+def test_one_loop_is_compiled_for_all_texts():
+    count_tokens("碳市场" * 100)
+    count_tokens_of(read_codes([]))
+    assert len(module._count_all.signatures) == 1
