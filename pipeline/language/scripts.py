@@ -14,6 +14,8 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.compiled import kernel
+
 #: Script and the ranges of code points (hexadecimal, both ends included) its letters lie in, after Unicode's
 #: Scripts.txt. Only code points of general category L (letter) in them count. Planes 2 and 3 hold nothing but Han.
 RANGES: tuple[tuple[str, str], ...] = (
@@ -131,15 +133,28 @@ def _table() -> npt.NDArray[np.uint8]:
     return table
 
 
-def classify(texts: Sequence[str], table: npt.NDArray[np.uint8], n_classes: int) -> npt.NDArray[np.intp]:
-    """How many code points of each class, a column, each text has, a row; ``table`` gives the class of a code point.
+def code_points(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
+    """The code points of all texts, one after the other."""
+    return np.frombuffer(bytearray("".join(texts).encode("utf-32-le", "surrogatepass")), dtype="<u4")
 
-    One pass over all the texts: a text by itself would cost ten times as much.
-    """
-    points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    rows = np.repeat(np.arange(len(texts)) * n_classes, [len(text) for text in texts])
-    found = np.bincount(rows + table.take(points, mode="clip"), minlength=len(texts) * n_classes)
-    return found.reshape(len(texts), n_classes)
+
+def classify(texts: Sequence[str], table: npt.NDArray[np.uint8], n_classes: int) -> npt.NDArray[np.int64]:
+    """How many code points of each class, a column, each text has, a row; ``table`` gives the class of a code point."""
+    return _count_classes(code_points(texts), np.array([len(text) for text in texts], np.int64), table, n_classes)
+
+
+@kernel
+def _count_classes(
+    points: npt.NDArray[np.uint32], sizes: npt.NDArray[np.int64], table: npt.NDArray[np.uint8], n_classes: int
+) -> npt.NDArray[np.int64]:
+    found = np.zeros((len(sizes), n_classes), np.int64)
+    last = len(table) - 1
+    at = 0
+    for text in range(len(sizes)):
+        for _ in range(sizes[text]):
+            found[text, table[min(np.int64(points[at]), last)]] += 1
+            at += 1
+    return found
 
 
 def count_scripts(text: str) -> ScriptCount:
@@ -319,21 +334,18 @@ def han_evidence_each(texts: Sequence[str]) -> list[HanEvidence]:
 
 # Tell what is no language by its form: code, commands, addresses, numbers.
 #
-# To add a form: an alternative in ``_CODE_MARKS`` (strong on its own) or a row in ``_ADDRESSES`` (cut out before the
+# To add a form: an alternative in ``_CODE_MARKS`` (strong on its own) or an address in ``_forms_in`` (cut out before the
 # letters are looked at). Both are linear: no nested quantifiers, bounded repeats.
 
 #: How a host or the name of a file ends that stands in prose without more ado.
 _ENDINGS = "com|cn|org|net|gov|edu|io|dev|html?|php|pdf|docx?|xlsx?"
-#: Web, mail and file addresses, handles and hashes: their letters say nothing of the language around. Each with what a
-#: text must have for it to be looked for at all.
-_ADDRESSES = (
-    (re.compile(":/"), r"(?:https?|ftp|file|mailto)://?[^\s<>\"'，。；、）】》\u4e00-\u9fff]{1,2000}"),
-    (re.compile(r"www\."), r"\bwww\.[\w.-]{1,250}(?:/[\w./?=&%#~+:@-]{0,2000})?"),
-    (re.compile("@"), r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
-    (re.compile(rf"\.(?:{_ENDINGS})\b"), rf"(?<![\w/])[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,6}}\.(?:{_ENDINGS})\b"),
-    (re.compile("[@#]"), r"(?<!\w)[@#][A-Za-z0-9_]{2,40}"),
-)
-_ADDRESS_SIGN = re.compile("[@#:.]")
+#: Web, mail and file addresses, handles and hashes: their letters say nothing of the language around.
+_URL = r"(?:https?|ftp|file|mailto)://?[^\s<>\"'，。；、）】》\u4e00-\u9fff]{1,2000}"
+_WWW = r"\bwww\.[\w.-]{1,250}(?:/[\w./?=&%#~+:@-]{0,2000})?"
+_MAIL = r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+_HOST = rf"(?<![\w/])[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,6}}\.(?:{_ENDINGS})\b"
+_HANDLE = r"(?<!\w)[@#][A-Za-z0-9_]{2,40}"
+_ENDING = re.compile(rf"\.(?:{_ENDINGS})\b")
 
 #: Signs that a line is source code or a command.
 _CODE_MARKS = re.compile(
@@ -366,9 +378,18 @@ def has_address(text: str) -> bool:
 
 
 def _forms_in(text: str) -> tuple[str, ...]:
-    if _ADDRESS_SIGN.search(text) is None:
+    """The forms that are looked for at all, in the order they are tried, by signs that each must have."""
+    has_dot, has_at = "." in text, "@" in text
+    if not (has_dot or has_at or ":/" in text or "#" in text):
         return ()
-    return tuple([form for hint, form in _ADDRESSES if hint.search(text)])
+    asked = (
+        (":/" in text, _URL),
+        (has_dot and "www." in text, _WWW),
+        (has_at, _MAIL),
+        (has_dot and _ENDING.search(text) is not None, _HOST),
+        (has_at or "#" in text, _HANDLE),
+    )
+    return tuple([form for holds, form in asked if holds])
 
 
 @cache
