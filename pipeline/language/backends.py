@@ -42,6 +42,7 @@ _Points = npt.NDArray[np.uint32]
 LATIN = tuple("af ca cs cy da de en es et fi fr hr hu id it lt lv nl no pl pt ro sk sl so sq sv sw tl tr vi".split())
 PROFILES = (*LATIN, "bg", "mk", "ru", "uk", "ar", "fa", "ur", "hi", "mr", "ne")
 
+_COLUMNS = {lang: column for column, lang in enumerate(PROFILES)}
 SIZES = (2, 3)  # letters of an n-gram; single ones add time and nothing else
 _FLOOR = 1e-5  # relative frequency given to an n-gram a profile lacks
 _NOT_LETTERS = re.compile(r"[\W\d_]+")
@@ -88,8 +89,8 @@ def _profiles() -> _Profiles:
     return _Profiles(rows, np.log(frequency), keys, places)
 
 
-def log_likelihoods(texts: Sequence[str]) -> list[dict[str, float]]:
-    """Natural logarithms of the likelihood of each text's n-grams in each language of ``PROFILES``.
+def log_likelihoods(texts: Sequence[str]) -> list[list[float]]:
+    """Natural logarithms of the likelihood of each text's n-grams in each language of ``PROFILES``, in their order.
 
     Empty when no n-gram of a text is in any profile.
     """
@@ -99,8 +100,7 @@ def log_likelihoods(texts: Sequence[str]) -> list[dict[str, float]]:
     lines = [f" {_NOT_LETTERS.sub(' ', text[:_SHORT_CHARS].lower()).strip()} " for text in texts]
     ends = np.cumsum(np.array([len(line) for line in lines], np.int64))
     sums, known = _weigh(code_points(lines), ends, profiles.logs, profiles.keys, profiles.places)
-    rows = zip(sums.tolist(), known.tolist(), strict=True)
-    return [dict(zip(PROFILES, row, strict=True)) if n else {} for row, n in rows]
+    return [row if n else [] for row, n in zip(sums.tolist(), known.tolist(), strict=True)]
 
 
 @kernel
@@ -282,13 +282,14 @@ def rank(weights: dict[str, float]) -> Candidates:
     return tuple([(lang, -weight / total) for weight, lang in ranked])
 
 
-def _with_ngrams(weights: dict[str, float], likelihoods: dict[str, float]) -> dict[str, float]:
-    known = [likelihoods[lang] for lang in weights if lang in likelihoods]
+def _with_ngrams(weights: dict[str, float], likelihoods: Sequence[float]) -> dict[str, float]:
+    known = {lang: likelihoods[_COLUMNS[lang]] for lang in weights if lang in _COLUMNS} if likelihoods else {}
     if not known:
         return weights
-    best = max(known)
+    best = max(known.values())
+    lacking = _NO_PROFILE  # below the best one
     return {
-        lang: weight * math.exp(_NGRAM_WEIGHT * max(likelihoods.get(lang, best + _NO_PROFILE) - best, -600))
+        lang: weight * math.exp(_NGRAM_WEIGHT * max(known[lang] - best if lang in known else lacking, -600))
         for lang, weight in weights.items()
     }
 

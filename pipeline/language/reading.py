@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.language.backends import BACKENDS, Candidates, margins
 from pipeline.language.scripts import (
     LANGUAGES,
+    OTHER_LETTERS,
     WEIGHTS,
     HanEvidence,
     ScriptCount,
     count_scripts,
     count_scripts_each,
+    count_signs,
     han_evidence,
     han_evidence_each,
     han_sets,
     has_address,
     has_old_forms,
+    is_dense,
     looks_like_code,
     strip_addresses,
 )
@@ -92,8 +94,7 @@ INTERFACE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one text says of its language, for ``identify`` and for the rules that look at its neighbours."""
 
     guess: LanguageGuess
@@ -134,7 +135,7 @@ def _read_han(text: str, counts: ScriptCount, evidence: HanEvidence) -> Reading:
         purity = max(simplified, traditional) / (simplified + traditional)
         purity *= 0.8 if evidence.may_be_japanese else 1.0
     if traditional and evidence.may_be_japanese and lang != "ja" and has_old_forms(text):
-        evidence = replace(evidence, foreign=1)  # letters that Japanese has given up
+        evidence = evidence._replace(foreign=1)  # letters that Japanese has given up
     return Reading(LanguageGuess(lang, purity * counts.share), "CJK", counts.letters, evidence)
 
 
@@ -359,14 +360,12 @@ MARGIN = 4.0
 OPEN_MARGIN = -8.0  # below it another language is so much likelier that the line is read by itself
 JOINED_SURE = 0.9  # probability of the language for lines that are joined
 _JOINED_CHARS = 160  # of neighbours that are joined
-_REMEMBERED_CHARS = 100
 _MAX_OPEN = 24  # characters of a line that is joined: a longer one tells by itself
 
 #: A word in Latin letters that is no acronym and no number: four letters in a row, or in capitals more than six.
 _WORD = re.compile(r"[A-Za-zÀ-ɏ][a-zß-öø-ÿā-ɏ]{3}|[A-Z]{7}")
-_OTHER_LETTERS = re.compile(
-    r"[\u0250-\u1dff\u1f00-\u1fff\u2c80-\ud7ff\uf900-\uffff\U00010000-\U0001efff\U00020000-\U0003ffff]"
-)
+_WORD_LETTERS = 4  # of it, at least
+_OTHER_LETTERS = re.compile(f"[{OTHER_LETTERS}]")
 
 
 @lru_cache(maxsize=4096)  # a menu comes with every page of its site
@@ -382,23 +381,24 @@ def _candidates(texts: Sequence[str], backend: Backend, seed: int) -> list[Candi
     return [found[text][0] for text in texts]
 
 
-def running_words(text: str) -> str:
-    """The text without addresses if it is words in Latin letters and no code; else nothing.
+def running_words(texts: Sequence[str]) -> list[str]:
+    """Each text without addresses if it is words in Latin letters and no code; else nothing.
 
-    >>> [running_words(text) for text in ("Terms of use", "COP29", "x = y_total + 1", "见 Terms of use")]
+    >>> running_words(["Terms of use", "COP29", "x = y_total + 1", "见 Terms of use"])
     ['Terms of use', '', '', '']
     """
-    return (_remembered if len(text) <= _REMEMBERED_CHARS else _running_words)(text)
+    return [_running_words(text, *signs) for text, signs in zip(texts, count_signs(texts), strict=True)]
 
 
-def _running_words(text: str) -> str:
+def _running_words(text: str, n_latin: int, n_others: int, n_symbols: int) -> str:
+    if n_latin < _WORD_LETTERS:
+        return ""
     words = strip_addresses(text)
-    if _WORD.search(words) is None or (not words.isascii() and _OTHER_LETTERS.search(words)) or looks_like_code(text):
+    if n_others and (words is text or _OTHER_LETTERS.search(words)):
+        return ""
+    if _WORD.search(words) is None or (is_dense(n_symbols, len(text)) and looks_like_code(text)):
         return ""
     return words
-
-
-_remembered = lru_cache(maxsize=16384)(_running_words)
 
 
 def confirmed(texts: Sequence[str], lang: str, backend: Backend, seed: int) -> list[bool]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -105,8 +106,7 @@ _HAN, _KANA, _HANGUL = (_NAMES.index(name) for name in ("Han", "Kana", "Hangul")
 _SUPPLEMENT, _N_POINTS = 0x20000, 0x34001  # where plane 2 begins; planes 0 to 3, and one for all above
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptCount:
+class ScriptCount(NamedTuple):
     """The letters of a text: how many, and which script has the greatest weight of them."""
 
     script: str  # a name in RANGES; "CJK" for Han with kana; "" where there are no letters
@@ -235,8 +235,7 @@ class HanSets:
     foreign: frozenset[str]  # unified ideographs that JIS X 0208 lacks: no Japanese text has them
 
 
-@dataclass(frozen=True, slots=True)
-class HanEvidence:
+class HanEvidence(NamedTuple):
     """How many characters of a text are simplified, traditional, Japanese, or not Japanese."""
 
     simplified: int
@@ -347,15 +346,21 @@ _HOST = rf"(?<![\w/])[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,6}}\.(?:{_ENDINGS})\b"
 _HANDLE = r"(?<!\w)[@#][A-Za-z0-9_]{2,40}"
 _ENDING = re.compile(rf"\.(?:{_ENDINGS})\b")
 
-#: Signs that a line is source code or a command.
-_CODE_MARKS = re.compile(
-    r"[\w)\]\"'}];\s*$|[{}]\s*$|^\s*[{}\])]"  # the line ends or begins as a statement or block does
-    r"|=>|[=!<>]==?|&&|\|\||::|->|\+=|\$\{|</?\w+>|/>"
-    r"|\b\w{1,60}\((?!e?s\))[^\s()]{0,80}\)|\w\(\)|\b\w{1,60}\(\["  # calls
-    r"|\b[a-z]{1,30}[A-Z]\w{0,40}\b|\b[A-Za-z]\w{0,40}_\w{1,40}|\b[a-z]\w{1,30}\.[a-z]\w{1,30}[.(]"  # names
-    r"|(?<!\S)--?[A-Za-z][\w-]{0,40}(?![\w-])|\[-{1,2}\w|\|-{1,2}\w|[~.]?/\w{1,60}/\w"  # options, paths
-    r"|\s=\s|`[^`\s]{1,60}`|^\s*(?://|/\*|#!|\$ )"
+#: Signs that a line is source code or a command, in the order in which they are tried, each with its sort (``_count_marks``).
+_CODE_MARKS = (
+    ("statement", r"[\w)\]\"'}];\s*$|[{}]\s*$|^\s*[{}\])]"),  # the line ends or begins as a statement or block does
+    ("statement", r"=>|[=!<>]==?|&&|\|\||::|->|\+=|\$\{|</?\w+>|/>"),
+    ("call", r"\b\w{1,60}\((?!e?s\))[^\s()]{0,80}\)|\w\(\)|\b\w{1,60}\(\["),
+    ("name", r"\b[a-z]{1,30}[A-Z]\w{0,40}\b"),
+    ("statement", r"\b[A-Za-z]\w{0,40}_\w{1,40}"),
+    ("call", r"\b[a-z]\w{1,30}\.[a-z]\w{1,30}[.(]"),
+    ("path", r"(?<!\S)--?[A-Za-z][\w-]{0,40}(?![\w-])|\[-{1,2}\w|\|-{1,2}\w"),  # options
+    ("path", r"[~.]?/\w{1,60}/\w"),
+    ("statement", r"\s=\s|`[^`\s]{1,60}`|^\s*(?://|/\*|#!|\$ )"),
 )
+_STATEMENT = re.compile(r"[;{}<>=_`&$]|\|\||::|//|/\*|#!|\A\s*[\])]")
+_CALL = re.compile(r"\w\(|\w\.\w")
+_CAMEL = re.compile("[a-z][A-Z]")
 _SYMBOL = re.compile(r"[{}\[\]()<>=;_$\\|&*+/`~^:#-]")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 
@@ -397,10 +402,55 @@ def _pattern(forms: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(forms))
 
 
+#: Ranges of code points (hexadecimal, both ends included) that hold letters of other scripts than Latin, and those of
+#: Latin with its extensions; and the first as a character class.
+_OTHER_RANGES = ("250-1DFF", "1F00-1FFF", "2C80-D7FF", "F900-FFFF", "10000-1EFFF", "20000-3FFFF")
+_LATIN_RANGES = ("41-5A", "61-7A", "C0-24F")
+OTHER_LETTERS = "".join("-".join(chr(int(end, 16)) for end in part.split("-")) for part in _OTHER_RANGES)
+
+
+@cache
+def _signs() -> npt.NDArray[np.uint8]:
+    """What ``count_signs`` counts, by code point: 1 a Latin letter, 2 one of another script, 3 a symbol."""
+    table = np.zeros(0x40001, np.uint8)
+    for number, ranges in enumerate((_LATIN_RANGES, _OTHER_RANGES), start=1):
+        for part in ranges:
+            first, _, last = part.partition("-")
+            table[int(first, 16) : int(last, 16) + 1] = number
+    table[[code for code in range(128) if _SYMBOL.match(chr(code))]] = 3
+    return table
+
+
+def count_signs(texts: Sequence[str]) -> list[list[int]]:
+    """How many Latin letters, letters of other scripts (``OTHER_LETTERS``) and symbols of code each text has."""
+    return classify(texts, _signs(), 4)[:, 1:].tolist() if texts else []
+
+
+def is_dense(n_symbols: int, n_chars: int) -> bool:
+    """Whether so many symbols in so many characters may be code; so it may where a text is looked at in part only."""
+    return n_symbols * 30 >= n_chars > 0 or (n_symbols > 0 and n_chars > _MAX_CODE)
+
+
 def is_symbolic(text: str) -> bool:
     """Whether a text has a symbol in thirty characters or more: prose has fewer, though not all such text is code."""
     head = text[:_MAX_CODE]
     return _SYMBOL.search(head) is not None and len(_SYMBOL.findall(head)) * 30 >= len(head)
+
+
+def _count_marks(text: str) -> int:
+    """How many marks of code a text has; only those sorts are looked for that it can hold."""
+    sorts = (
+        *(("statement",) if _STATEMENT.search(text) else ()),
+        *(("call",) if _CALL.search(text) else ()),
+        *(("name",) if _CAMEL.search(text) else ()),
+        *(("path",) if "-" in text or "/" in text else ()),
+    )
+    return sum(1 for _ in _marks_of(sorts).finditer(text)) if sorts else 0
+
+
+@cache
+def _marks_of(sorts: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(form for sort, form in _CODE_MARKS if sort in sorts))
 
 
 def looks_like_code(text: str) -> bool:
@@ -419,6 +469,6 @@ def looks_like_code(text: str) -> bool:
         return False
     head = text[:_MAX_CODE]
     symbols = len(_SYMBOL.findall(head))
-    marks = sum(1 for _ in _CODE_MARKS.finditer(head))
+    marks = _count_marks(head)
     words = len(_WORD.findall(head))
     return marks * 4 >= max(words, 1) or (marks >= 2 and symbols * 6 > len(head))
