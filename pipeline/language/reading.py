@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from pipeline.language.backends import BACKENDS, Candidates, margins
 from pipeline.language.scripts import (
     LANGUAGES,
+    OTHER_LETTERS,
     WEIGHTS,
     HanEvidence,
     ScriptCount,
     count_scripts,
     count_scripts_each,
+    count_signs,
     han_evidence,
     han_evidence_each,
     han_sets,
     has_address,
     has_old_forms,
+    is_dense,
     looks_like_code,
     strip_addresses,
 )
@@ -91,8 +94,7 @@ INTERFACE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What one text says of its language, for ``identify`` and for the rules that look at its neighbours."""
 
     guess: LanguageGuess
@@ -133,7 +135,7 @@ def _read_han(text: str, counts: ScriptCount, evidence: HanEvidence) -> Reading:
         purity = max(simplified, traditional) / (simplified + traditional)
         purity *= 0.8 if evidence.may_be_japanese else 1.0
     if traditional and evidence.may_be_japanese and lang != "ja" and has_old_forms(text):
-        evidence = replace(evidence, foreign=1)  # letters that Japanese has given up
+        evidence = evidence._replace(foreign=1)  # letters that Japanese has given up
     return Reading(LanguageGuess(lang, purity * counts.share), "CJK", counts.letters, evidence)
 
 
@@ -224,26 +226,19 @@ def _with_english(candidates: Candidates) -> Candidates:
     return (("en", _INTERFACE_SURE), *rest)
 
 
-def _read_shared(text: str, counts: ScriptCount, backend: Backend, seed: int) -> Reading:
-    """A text in a script that several languages share."""
-    script = counts.script
-    letters = _telling_letters(text, counts)
-    if letters < _FEW_LETTERS:
-        return Reading(LanguageGuess("und", 1.0), script, letters)
-    candidates = BACKENDS[backend](text, LANGUAGES.get(script, ()), seed)
-    guess = weigh(candidates, letters)
-    if guess.lang == "und" and script == "Latin" and is_interface(text):
-        candidates = _with_english(candidates)
-        guess = LanguageGuess(*candidates[0])
-    if guess.lang != "und":
-        guess = LanguageGuess(guess.lang, guess.confidence * counts.share)
-    return Reading(guess, script, letters, candidates=candidates)
+class _Shared(NamedTuple):
+    """A text in a script that several languages share, before the backend is asked."""
+
+    line: str
+    counts: ScriptCount
+    letters: int
 
 
-def _read(text: str, backend: Backend, seed: int) -> Reading:
-    text = text[:_MAX_CHARS]
+def _look(text: str, counts: ScriptCount | None = None) -> Reading | _Shared:
+    """What a text tells without a backend; ``counts`` are those of the text without addresses, where they are known."""
     line = strip_addresses(text)
-    counts = count_scripts(line)
+    if counts is None:
+        counts = count_scripts(line)
     if counts.script == "Latin" and counts.han:  # acronyms do not make a Chinese line English
         counts = count_scripts(_OPAQUE.sub(" ", line))
     if counts.weight == 0:
@@ -262,28 +257,74 @@ def _read(text: str, backend: Backend, seed: int) -> Reading:
         if counts.han:  # what is not code in such a line is Chinese or Japanese
             return _read_han(line, counts, han_evidence(line))
         return Reading(LanguageGuess("und", 0.9), "", 0)
-    return _read_shared(" ".join(line.split()), counts, backend, seed)
+    line = " ".join(line.split())
+    letters = _telling_letters(line, counts)
+    if letters < _FEW_LETTERS:
+        return Reading(LanguageGuess("und", 1.0), counts.script, letters)
+    return _Shared(line, counts, letters)
 
 
-_read_cached = lru_cache(maxsize=16384)(_read)  # menus and footers recur from page to page
+def _answer(text: str, counts: ScriptCount, letters: int, candidates: Candidates) -> Reading:
+    """The reading of a text in a script that several languages share, after the backend was asked."""
+    guess = weigh(candidates, letters)
+    if guess.lang == "und" and counts.script == "Latin" and is_interface(text):
+        candidates = _with_english(candidates)
+        guess = LanguageGuess(*candidates[0])
+    if guess.lang != "und":
+        guess = LanguageGuess(guess.lang, guess.confidence * counts.share)
+    return Reading(guess, counts.script, letters, candidates=candidates)
+
+
+def _read(
+    texts: Sequence[str], backend: Backend, seed: int, counts: Mapping[str, ScriptCount] | None = None
+) -> list[Reading]:
+    """The reading of each text; the backend is asked once for all texts of a script."""
+    looked = [_look(text, counts.get(text) if counts else None) for text in texts]
+    scripts: dict[str, list[int]] = {}
+    for at, one in enumerate(looked):
+        if isinstance(one, _Shared):
+            scripts.setdefault(one.counts.script, []).append(at)
+    for script, places in scripts.items():
+        shared = [one for at in places if isinstance(one := looked[at], _Shared)]
+        answers = BACKENDS[backend]([one.line for one in shared], LANGUAGES.get(script, ()), seed)
+        for at, one, candidates in zip(places, shared, answers, strict=True):
+            looked[at] = _answer(*one, candidates)
+    return [one for one in looked if isinstance(one, Reading)]
+
+
+@lru_cache(maxsize=16384)  # menus and footers recur from page to page
+def _remembered_reading(_text: str, _backend: Backend, _seed: int) -> list[Reading]:
+    """Where the reading of a short text is kept once it is known: what is not is read with all others of its document."""
+    return []
 
 
 def read_text(text: str, backend: Backend = "lid176", seed: int = 0) -> Reading:
     """The reading of one text; a pure function, remembered for short texts."""
-    return (_read_cached if len(text) <= _CACHED_CHARS else _read)(text, backend, seed)
+    return _read_others([text[:_MAX_CHARS]], {}, backend, seed)[0]
+
+
+def _read_others(
+    texts: Sequence[str], counts: Mapping[str, ScriptCount], backend: Backend, seed: int
+) -> list[Reading]:
+    """The readings of texts, those of short ones remembered; ``counts`` of some of those without addresses."""
+    found = {text: _remembered_reading(text, backend, seed) if len(text) <= _CACHED_CHARS else [] for text in texts}
+    unread = [text for text, reading in found.items() if not reading]
+    for text, reading in zip(unread, _read(unread, backend, seed, counts), strict=True):
+        found[text].append(reading)
+    return [found[text][0] for text in texts]
 
 
 def read_texts(texts: Sequence[str], backend: Backend, seed: int) -> list[Reading]:
     """``read_text`` of every text; Chinese and Japanese ones, which their characters decide, all at once."""
     heads = [text[:_MAX_CHARS] for text in texts]
-    others = [text for text in heads if not text.isascii() and not has_address(text)]
-    counts = dict(zip(others, count_scripts_each(others), strict=True))
+    plain = list({text for text in heads if not text.isascii() and not has_address(text)})
+    counts = dict(zip(plain, count_scripts_each(plain), strict=True))
     decided = [text for text, count in counts.items() if count.script == "CJK"]
     evidence = dict(zip(decided, han_evidence_each(decided), strict=True))
-    return [
-        _read_han(text, counts[text], evidence[text]) if text in evidence else read_text(text, backend, seed)
-        for text in heads
-    ]
+    others = [text for text in heads if text not in evidence]
+    readings = {text: _read_han(text, counts[text], evidence[text]) for text in decided}
+    readings.update(zip(others, _read_others(others, counts, backend, seed), strict=True))
+    return [readings[text] for text in heads]
 
 
 def identify(text: str, *, backend: Backend = "lid176", seed: int = 0) -> LanguageGuess:
@@ -319,38 +360,45 @@ MARGIN = 4.0
 OPEN_MARGIN = -8.0  # below it another language is so much likelier that the line is read by itself
 JOINED_SURE = 0.9  # probability of the language for lines that are joined
 _JOINED_CHARS = 160  # of neighbours that are joined
-_REMEMBERED_CHARS = 100
 _MAX_OPEN = 24  # characters of a line that is joined: a longer one tells by itself
 
 #: A word in Latin letters that is no acronym and no number: four letters in a row, or in capitals more than six.
 _WORD = re.compile(r"[A-Za-zÀ-ɏ][a-zß-öø-ÿā-ɏ]{3}|[A-Z]{7}")
-_OTHER_LETTERS = re.compile(
-    r"[\u0250-\u1dff\u1f00-\u1fff\u2c80-\ud7ff\uf900-\uffff\U00010000-\U0001efff\U00020000-\U0003ffff]"
-)
+_WORD_LETTERS = 4  # of it, at least
+_OTHER_LETTERS = re.compile(f"[{OTHER_LETTERS}]")
 
 
 @lru_cache(maxsize=4096)  # a menu comes with every page of its site
-def _candidates(text: str, backend: Backend, seed: int) -> Candidates:
-    return BACKENDS[backend](text, (), seed)
+def _remembered_candidates(_text: str, _backend: Backend, _seed: int) -> list[Candidates]:
+    return []
 
 
-def running_words(text: str) -> str:
-    """The text without addresses if it is words in Latin letters and no code; else nothing.
+def _candidates(texts: Sequence[str], backend: Backend, seed: int) -> list[Candidates]:
+    found = {text: _remembered_candidates(text, backend, seed) for text in texts}
+    unread = [text for text, candidates in found.items() if not candidates]
+    for text, candidates in zip(unread, BACKENDS[backend](unread, (), seed) if unread else (), strict=True):
+        found[text].append(candidates)
+    return [found[text][0] for text in texts]
 
-    >>> [running_words(text) for text in ("Terms of use", "COP29", "x = y_total + 1", "见 Terms of use")]
+
+def running_words(texts: Sequence[str]) -> list[str]:
+    """Each text without addresses if it is words in Latin letters and no code; else nothing.
+
+    >>> running_words(["Terms of use", "COP29", "x = y_total + 1", "见 Terms of use"])
     ['Terms of use', '', '', '']
     """
-    return (_remembered if len(text) <= _REMEMBERED_CHARS else _running_words)(text)
+    return [_running_words(text, *signs) for text, signs in zip(texts, count_signs(texts), strict=True)]
 
 
-def _running_words(text: str) -> str:
+def _running_words(text: str, n_latin: int, n_others: int, n_symbols: int) -> str:
+    if n_latin < _WORD_LETTERS:
+        return ""
     words = strip_addresses(text)
-    if _WORD.search(words) is None or (not words.isascii() and _OTHER_LETTERS.search(words)) or looks_like_code(text):
+    if n_others and (words is text or _OTHER_LETTERS.search(words)):
+        return ""
+    if _WORD.search(words) is None or (is_dense(n_symbols, len(text)) and looks_like_code(text)):
         return ""
     return words
-
-
-_remembered = lru_cache(maxsize=16384)(_running_words)
 
 
 def confirmed(texts: Sequence[str], lang: str, backend: Backend, seed: int) -> list[bool]:
@@ -358,8 +406,9 @@ def confirmed(texts: Sequence[str], lang: str, backend: Backend, seed: int) -> l
     found = margins(texts, lang)
     sure = [margin >= MARGIN for margin in found]
     opened = [i for i, margin in enumerate(found) if OPEN_MARGIN <= margin < MARGIN and len(texts[i]) <= _MAX_OPEN]
-    for places in _joined(texts, opened):
-        candidates = _candidates(" ".join(texts[place] for place in places), backend, seed)
+    groups = list(_joined(texts, opened))
+    joined = [" ".join([texts[place] for place in places]) for places in groups]
+    for places, candidates in zip(groups, _candidates(joined, backend, seed), strict=True):
         if candidates and candidates[0][0] == lang and candidates[0][1] >= JOINED_SURE:
             for place in places:
                 sure[place] = True

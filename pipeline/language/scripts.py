@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.compiled import kernel
 
 #: Script and the ranges of code points (hexadecimal, both ends included) its letters lie in, after Unicode's
 #: Scripts.txt. Only code points of general category L (letter) in them count. Planes 2 and 3 hold nothing but Han.
@@ -103,8 +106,7 @@ _HAN, _KANA, _HANGUL = (_NAMES.index(name) for name in ("Han", "Kana", "Hangul")
 _SUPPLEMENT, _N_POINTS = 0x20000, 0x34001  # where plane 2 begins; planes 0 to 3, and one for all above
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptCount:
+class ScriptCount(NamedTuple):
     """The letters of a text: how many, and which script has the greatest weight of them."""
 
     script: str  # a name in RANGES; "CJK" for Han with kana; "" where there are no letters
@@ -131,15 +133,28 @@ def _table() -> npt.NDArray[np.uint8]:
     return table
 
 
-def classify(texts: Sequence[str], table: npt.NDArray[np.uint8], n_classes: int) -> npt.NDArray[np.intp]:
-    """How many code points of each class, a column, each text has, a row; ``table`` gives the class of a code point.
+def code_points(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
+    """The code points of all texts, one after the other."""
+    return np.frombuffer(bytearray("".join(texts).encode("utf-32-le", "surrogatepass")), dtype="<u4")
 
-    One pass over all the texts: a text by itself would cost ten times as much.
-    """
-    points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    rows = np.repeat(np.arange(len(texts)) * n_classes, [len(text) for text in texts])
-    found = np.bincount(rows + table.take(points, mode="clip"), minlength=len(texts) * n_classes)
-    return found.reshape(len(texts), n_classes)
+
+def classify(texts: Sequence[str], table: npt.NDArray[np.uint8], n_classes: int) -> npt.NDArray[np.int64]:
+    """How many code points of each class, a column, each text has, a row; ``table`` gives the class of a code point."""
+    return _count_classes(code_points(texts), np.array([len(text) for text in texts], np.int64), table, n_classes)
+
+
+@kernel
+def _count_classes(
+    points: npt.NDArray[np.uint32], sizes: npt.NDArray[np.int64], table: npt.NDArray[np.uint8], n_classes: int
+) -> npt.NDArray[np.int64]:
+    found = np.zeros((len(sizes), n_classes), np.int64)
+    last = len(table) - 1
+    at = 0
+    for text in range(len(sizes)):
+        for _ in range(sizes[text]):
+            found[text, table[min(np.int64(points[at]), last)]] += 1
+            at += 1
+    return found
 
 
 def count_scripts(text: str) -> ScriptCount:
@@ -220,8 +235,7 @@ class HanSets:
     foreign: frozenset[str]  # unified ideographs that JIS X 0208 lacks: no Japanese text has them
 
 
-@dataclass(frozen=True, slots=True)
-class HanEvidence:
+class HanEvidence(NamedTuple):
     """How many characters of a text are simplified, traditional, Japanese, or not Japanese."""
 
     simplified: int
@@ -319,31 +333,34 @@ def han_evidence_each(texts: Sequence[str]) -> list[HanEvidence]:
 
 # Tell what is no language by its form: code, commands, addresses, numbers.
 #
-# To add a form: an alternative in ``_CODE_MARKS`` (strong on its own) or a row in ``_ADDRESSES`` (cut out before the
+# To add a form: an alternative in ``_CODE_MARKS`` (strong on its own) or an address in ``_forms_in`` (cut out before the
 # letters are looked at). Both are linear: no nested quantifiers, bounded repeats.
 
 #: How a host or the name of a file ends that stands in prose without more ado.
 _ENDINGS = "com|cn|org|net|gov|edu|io|dev|html?|php|pdf|docx?|xlsx?"
-#: Web, mail and file addresses, handles and hashes: their letters say nothing of the language around. Each with what a
-#: text must have for it to be looked for at all.
-_ADDRESSES = (
-    (re.compile(":/"), r"(?:https?|ftp|file|mailto)://?[^\s<>\"'，。；、）】》\u4e00-\u9fff]{1,2000}"),
-    (re.compile(r"www\."), r"\bwww\.[\w.-]{1,250}(?:/[\w./?=&%#~+:@-]{0,2000})?"),
-    (re.compile("@"), r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
-    (re.compile(rf"\.(?:{_ENDINGS})\b"), rf"(?<![\w/])[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,6}}\.(?:{_ENDINGS})\b"),
-    (re.compile("[@#]"), r"(?<!\w)[@#][A-Za-z0-9_]{2,40}"),
-)
-_ADDRESS_SIGN = re.compile("[@#:.]")
+#: Web, mail and file addresses, handles and hashes: their letters say nothing of the language around.
+_URL = r"(?:https?|ftp|file|mailto)://?[^\s<>\"'，。；、）】》\u4e00-\u9fff]{1,2000}"
+_WWW = r"\bwww\.[\w.-]{1,250}(?:/[\w./?=&%#~+:@-]{0,2000})?"
+_MAIL = r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+_HOST = rf"(?<![\w/])[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{0,6}}\.(?:{_ENDINGS})\b"
+_HANDLE = r"(?<!\w)[@#][A-Za-z0-9_]{2,40}"
+_ENDING = re.compile(rf"\.(?:{_ENDINGS})\b")
 
-#: Signs that a line is source code or a command.
-_CODE_MARKS = re.compile(
-    r"[\w)\]\"'}];\s*$|[{}]\s*$|^\s*[{}\])]"  # the line ends or begins as a statement or block does
-    r"|=>|[=!<>]==?|&&|\|\||::|->|\+=|\$\{|</?\w+>|/>"
-    r"|\b\w{1,60}\((?!e?s\))[^\s()]{0,80}\)|\w\(\)|\b\w{1,60}\(\["  # calls
-    r"|\b[a-z]{1,30}[A-Z]\w{0,40}\b|\b[A-Za-z]\w{0,40}_\w{1,40}|\b[a-z]\w{1,30}\.[a-z]\w{1,30}[.(]"  # names
-    r"|(?<!\S)--?[A-Za-z][\w-]{0,40}(?![\w-])|\[-{1,2}\w|\|-{1,2}\w|[~.]?/\w{1,60}/\w"  # options, paths
-    r"|\s=\s|`[^`\s]{1,60}`|^\s*(?://|/\*|#!|\$ )"
+#: Signs that a line is source code or a command, in the order in which they are tried, each with its sort (``_count_marks``).
+_CODE_MARKS = (
+    ("statement", r"[\w)\]\"'}];\s*$|[{}]\s*$|^\s*[{}\])]"),  # the line ends or begins as a statement or block does
+    ("statement", r"=>|[=!<>]==?|&&|\|\||::|->|\+=|\$\{|</?\w+>|/>"),
+    ("call", r"\b\w{1,60}\((?!e?s\))[^\s()]{0,80}\)|\w\(\)|\b\w{1,60}\(\["),
+    ("name", r"\b[a-z]{1,30}[A-Z]\w{0,40}\b"),
+    ("statement", r"\b[A-Za-z]\w{0,40}_\w{1,40}"),
+    ("call", r"\b[a-z]\w{1,30}\.[a-z]\w{1,30}[.(]"),
+    ("path", r"(?<!\S)--?[A-Za-z][\w-]{0,40}(?![\w-])|\[-{1,2}\w|\|-{1,2}\w"),  # options
+    ("path", r"[~.]?/\w{1,60}/\w"),
+    ("statement", r"\s=\s|`[^`\s]{1,60}`|^\s*(?://|/\*|#!|\$ )"),
 )
+_STATEMENT = re.compile(r"[;{}<>=_`&$]|\|\||::|//|/\*|#!|\A\s*[\])]")
+_CALL = re.compile(r"\w\(|\w\.\w")
+_CAMEL = re.compile("[a-z][A-Z]")
 _SYMBOL = re.compile(r"[{}\[\]()<>=;_$\\|&*+/`~^:#-]")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 
@@ -366,9 +383,18 @@ def has_address(text: str) -> bool:
 
 
 def _forms_in(text: str) -> tuple[str, ...]:
-    if _ADDRESS_SIGN.search(text) is None:
+    """The forms that are looked for at all, in the order they are tried, by signs that each must have."""
+    has_dot, has_at = "." in text, "@" in text
+    if not (has_dot or has_at or ":/" in text or "#" in text):
         return ()
-    return tuple([form for hint, form in _ADDRESSES if hint.search(text)])
+    asked = (
+        (":/" in text, _URL),
+        (has_dot and "www." in text, _WWW),
+        (has_at, _MAIL),
+        (has_dot and _ENDING.search(text) is not None, _HOST),
+        (has_at or "#" in text, _HANDLE),
+    )
+    return tuple([form for holds, form in asked if holds])
 
 
 @cache
@@ -376,10 +402,55 @@ def _pattern(forms: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(forms))
 
 
+#: Ranges of code points (hexadecimal, both ends included) that hold letters of other scripts than Latin, and those of
+#: Latin with its extensions; and the first as a character class.
+_OTHER_RANGES = ("250-1DFF", "1F00-1FFF", "2C80-D7FF", "F900-FFFF", "10000-1EFFF", "20000-3FFFF")
+_LATIN_RANGES = ("41-5A", "61-7A", "C0-24F")
+OTHER_LETTERS = "".join("-".join(chr(int(end, 16)) for end in part.split("-")) for part in _OTHER_RANGES)
+
+
+@cache
+def _signs() -> npt.NDArray[np.uint8]:
+    """What ``count_signs`` counts, by code point: 1 a Latin letter, 2 one of another script, 3 a symbol."""
+    table = np.zeros(0x40001, np.uint8)
+    for number, ranges in enumerate((_LATIN_RANGES, _OTHER_RANGES), start=1):
+        for part in ranges:
+            first, _, last = part.partition("-")
+            table[int(first, 16) : int(last, 16) + 1] = number
+    table[[code for code in range(128) if _SYMBOL.match(chr(code))]] = 3
+    return table
+
+
+def count_signs(texts: Sequence[str]) -> list[list[int]]:
+    """How many Latin letters, letters of other scripts (``OTHER_LETTERS``) and symbols of code each text has."""
+    return classify(texts, _signs(), 4)[:, 1:].tolist() if texts else []
+
+
+def is_dense(n_symbols: int, n_chars: int) -> bool:
+    """Whether so many symbols in so many characters may be code; so it may where a text is looked at in part only."""
+    return n_symbols * 30 >= n_chars > 0 or (n_symbols > 0 and n_chars > _MAX_CODE)
+
+
 def is_symbolic(text: str) -> bool:
     """Whether a text has a symbol in thirty characters or more: prose has fewer, though not all such text is code."""
     head = text[:_MAX_CODE]
     return _SYMBOL.search(head) is not None and len(_SYMBOL.findall(head)) * 30 >= len(head)
+
+
+def _count_marks(text: str) -> int:
+    """How many marks of code a text has; only those sorts are looked for that it can hold."""
+    sorts = (
+        *(("statement",) if _STATEMENT.search(text) else ()),
+        *(("call",) if _CALL.search(text) else ()),
+        *(("name",) if _CAMEL.search(text) else ()),
+        *(("path",) if "-" in text or "/" in text else ()),
+    )
+    return sum(1 for _ in _marks_of(sorts).finditer(text)) if sorts else 0
+
+
+@cache
+def _marks_of(sorts: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(form for sort, form in _CODE_MARKS if sort in sorts))
 
 
 def looks_like_code(text: str) -> bool:
@@ -398,6 +469,6 @@ def looks_like_code(text: str) -> bool:
         return False
     head = text[:_MAX_CODE]
     symbols = len(_SYMBOL.findall(head))
-    marks = sum(1 for _ in _CODE_MARKS.finditer(head))
+    marks = _count_marks(head)
     words = len(_WORD.findall(head))
     return marks * 4 >= max(words, 1) or (marks >= 2 and symbols * 6 > len(head))

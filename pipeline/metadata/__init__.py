@@ -33,6 +33,8 @@ _KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
 _KANA_SHARE = 20  # one kana in so many CJK characters makes it Japanese
 _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _HANGUL_SHARE = 5  # one syllable in so many characters makes it Korean
+_MAY_BE_DATED = re.compile(r"[\d月]")  # every date has one of these
+_NOWHERE = Country(0, False, None)
 _TIME_REACH = 400  # code points before the first of the lines of the head and after the last, of a <time>
 _HEAD_CHARS = 600  # characters of it that say what language it is in, where nothing declares one
 _MAX_BLOCKS = 500  # whose dates say how the page writes them
@@ -63,8 +65,10 @@ def find_metadata(extracted: Extracted, decisions: Sequence[Decision], *, record
     blocks = extracted.blocks
     page = read_page_data(extracted.head)
     title, title_ordinal = _title(extracted, decisions, page, record=record, site=site)
-    country = _country(extracted, decisions, site)
-    lines, reach = _source_lines(blocks, decisions, title_ordinal, day_first=bool(country.day_first))
+    candidates, reach = _line_candidates(blocks, decisions, title_ordinal)
+    dated = page.published or page.times or record.published or any(_MAY_BE_DATED.search(text) for text in candidates)
+    country = _country(extracted, decisions, site) if dated else _NOWHERE  # it is asked for times alone
+    lines = [_Line(text, read_source_line(text, day_first=bool(country.day_first))) for text in candidates]
     published = _published(page, lines, record=record, country=country, reach=reach)
     return Metadata(
         title=title,
@@ -93,17 +97,19 @@ class _Published:
 def _country(extracted: Extracted, decisions: Sequence[Decision], site: str | None) -> Country:
     """Where the page is published, by its site, by what its head says of its language, and by its letters."""
     sample = _sample(extracted.blocks, decisions)
+    kana = 0 if sample.isascii() else len(_KANA.findall(sample))
     lang = extracted.head.lang or next((value for name, value in extracted.head.meta if name == "og:locale"), None)
-    cjk = count_cjk(sample)
-    if len(_KANA.findall(sample)) * _KANA_SHARE > cjk:
+    cjk = 0 if sample.isascii() else count_cjk(sample)
+    if kana * _KANA_SHARE > cjk:
         lang = "ja"
-    elif len(_HANGUL.findall(sample)) * _HANGUL_SHARE > len(sample):
+    elif not sample.isascii() and len(_HANGUL.findall(sample)) * _HANGUL_SHARE > len(sample):
         lang = "ko"
     elif not lang and not cjk:
         lang = identify(sample[:_HEAD_CHARS]).lang
-    country = country_of(site, lang, is_chinese=_is_chinese(site, sample))
+    country = country_of(site, lang, is_chinese=_is_chinese(site, sample, cjk, kana))
     if country.day_first is None:
-        told = writes_day_first(" ".join(block.text[:200] for block in extracted.blocks[:_MAX_BLOCKS]))
+        texts = (block.text for block in extracted.blocks[:_MAX_BLOCKS])
+        told = writes_day_first(" ".join(text[:200] for text in texts if "/" in text))
         country = replace(country, day_first=told)
     return country
 
@@ -128,9 +134,9 @@ def _said(name: str | None) -> str | None:
     return clean_name(repair(name).text) if name else None
 
 
-def _source_lines(
-    blocks: Sequence[Block], decisions: Sequence[Decision], title_ordinal: int | None, *, day_first: bool
-) -> tuple[tuple[_Line, ...], range]:
+def _line_candidates(
+    blocks: Sequence[Block], decisions: Sequence[Decision], title_ordinal: int | None
+) -> tuple[list[str], range]:
     """The lines that may name a source, labelled ones and those of the head before those of the tail; and the head's place."""
     kept = [i for i, decision in enumerate(decisions) if decision.label in KEPT_LABELS]
     after_title = [i for i in kept if title_ordinal is None or blocks[i].ordinal > title_ordinal]
@@ -146,11 +152,10 @@ def _source_lines(
         block = blocks[i]
         if len(block.text) > MAX_LINE or block.ordinal == title_ordinal or block.kind is BlockKind.HEADING:
             continue
-        read = read_source_line(block.text, day_first=day_first)
         if i in tail and i not in labelled and is_prose_line(block.text):
             continue
-        lines.append(_Line(block.text, read))
-    return tuple(lines), _reach(blocks, head, prose, title_ordinal)
+        lines.append(block.text)
+    return lines, _reach(blocks, head, prose, title_ordinal)
 
 
 def _reach(blocks: Sequence[Block], head: Sequence[int], prose: int, title_ordinal: int | None) -> range:
@@ -212,9 +217,8 @@ def _sample(blocks: Sequence[Block], decisions: Sequence[Decision]) -> str:
     )[:_SAMPLE]
 
 
-def _is_chinese(site: str | None, sample: str) -> bool:
+def _is_chinese(site: str | None, sample: str, cjk: int, kana: int) -> bool:
     """Whether a time without a zone is China's: a site under .cn, or mostly Chinese content."""
     if site and site.endswith((".cn", ".中国", ".xn--fiqs8s")):
         return True
-    cjk = count_cjk(sample)
-    return 2 * cjk >= count_tokens(sample) > 0 and len(_KANA.findall(sample)) * _KANA_SHARE <= cjk
+    return cjk > 0 and kana * _KANA_SHARE <= cjk and 2 * cjk >= count_tokens(sample)

@@ -7,7 +7,8 @@ name cut off, the container's title, and for flattened text the first line that 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
+from functools import cache, lru_cache
 
 from pipeline.text.dates import find_dates
 from pipeline.text.forms import is_heading
@@ -59,8 +60,7 @@ def cut_site_name(title: str, site_names: Sequence[str] = (), *, headlines: Sequ
     edges = [(m.start(), m.end()) for m in _SEPARATOR.finditer(title)]
     if not edges:
         return title
-    known = {normalised(name) for name in site_names} - {""}
-    on_page = {normalised(text) for text in headlines} - {""}
+    known, on_page = _names(tuple(site_names)), _names(tuple(headlines))
     starts, ends = [0, *(end for _, end in edges)], [*(start for start, _ in edges), len(title)]
     for length in range(len(starts), 0, -1):
         for first in range(len(starts) - length + 1):
@@ -75,7 +75,13 @@ def cut_site_name(title: str, site_names: Sequence[str] = (), *, headlines: Sequ
     return title[starts[first] : ends[last]].strip() or title
 
 
-def _is_tail(title: str, starts: list[int], ends: list[int], last: int, known: set[str]) -> bool:
+@lru_cache(maxsize=4)  # a page claims its title in several ways, and has the same names and headings for each
+def _names(texts: tuple[str, ...]) -> frozenset[str]:
+    """The texts for comparison, without empty ones."""
+    return frozenset(map(normalised, texts)) - {""}
+
+
+def _is_tail(title: str, starts: list[int], ends: list[int], last: int, known: Set[str]) -> bool:
     """Whether the last part is the name of a site or channel rather than the end of the title."""
     part, head = title[starts[last] : ends[last]], title[: ends[last - 1]]
     name = normalised(part)
@@ -112,8 +118,9 @@ def find_title(
     texts = [block.text for block in (*headings, *kept[:_HEAD_LINES])]
     cut = [cut_site_name(claim, site_names, headlines=texts) for claim in claims if claim.strip()]
     titles = [title for title in (*cut, *(" ".join(t.split()) for t in other)) if normalised(title) not in known | {""}]
+    said = cache(normalised)  # each title is looked for in the same blocks
     for title in titles:
-        found = _block_of(title, kept, headings) or _above(title, blocks, kept)
+        found = _block_of(title, kept, headings, said) or _above(title, blocks, kept, said)
         if found is not None:
             return found.text, found.ordinal
     top = [block for block in kept if block.kind is BlockKind.HEADING and block.level == 1]
@@ -125,27 +132,31 @@ def find_title(
     return (first.text, first.ordinal) if first else (None, None)
 
 
-def _block_of(title: str, kept: Sequence[Block], headings: Sequence[Block]) -> Block | None:
+def _block_of(
+    title: str, kept: Sequence[Block], headings: Sequence[Block], said: Callable[[str], str]
+) -> Block | None:
     """The block that says the title: a heading or one of the first kept blocks that equals it or all but."""
-    wanted = normalised(title)
+    wanted = said(title)
     near = [*(block for block in kept[: 2 * _HEAD_LINES]), *headings]
     for block in near:
-        if normalised(block.text) == wanted:
+        if said(block.text) == wanted:
             return block
     for block in near:
-        text = normalised(block.text)
+        text = said(block.text)
         short, long = sorted((text, wanted), key=len)
         if len(short) >= 8 and 3 * len(short) >= 2 * len(long) and long.startswith(short) and is_heading(block):
             return block
     return None
 
 
-def _above(title: str, blocks: Sequence[Block], kept: Sequence[Block]) -> Block | None:
+def _above(
+    title: str, blocks: Sequence[Block], kept: Sequence[Block], said: Callable[[str], str]
+) -> Block | None:
     """The last block above the first kept one that equals the title, whatever it was taken for."""
     end = kept[0].ordinal if kept else 0
-    wanted = normalised(title)
+    wanted = said(title)
     above = (block for block in reversed(blocks) if block.ordinal < end)
-    return next((block for block in above if normalised(block.text) == wanted), None)
+    return next((block for block in above if said(block.text) == wanted), None)
 
 
 def _is_date_line(text: str) -> bool:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 from operator import add
 
-from pipeline.text.forms import has_cjk, is_heading_text
+from pipeline.text.forms import MAX_HEADING_CHARS, has_cjk, is_heading_text
 from pipeline.text.prose import ends_sentence, is_prose_line
 from pipeline.text.tokens import CJK, count_tokens
 from pipeline.types import Block, BlockKind
@@ -56,9 +57,16 @@ def headline_candidates(blocks: Sequence[Block]) -> tuple[int, ...]:
     return _with_body(_without_outline(blocks, found), len(blocks))
 
 
+def _may_head(text: str) -> bool:
+    return len(text) <= MAX_HEADING_CHARS and _remembered(text)
+
+
+_remembered = lru_cache(maxsize=1024)(is_heading_text)  # a line is asked as a headline, as a body and without its title
+
+
 def is_headline_text(block: Block) -> bool:
     """Whether a block reads like a headline, by its text alone."""
-    if block.kind not in (BlockKind.PARAGRAPH, BlockKind.HEADING) or not is_heading_text(block.text):
+    if block.kind not in (BlockKind.PARAGRAPH, BlockKind.HEADING) or not _may_head(block.text):
         return False
     if block.kind is BlockKind.HEADING:
         return True
@@ -73,7 +81,7 @@ def is_headline_text(block: Block) -> bool:
 def _is_body(blocks: Sequence[Block], index: int) -> bool:
     """Whether a block may be the first of a headline's body: prose, or anything that is no heading-like line."""
     text = blocks[index].text
-    if not is_heading_text(text):
+    if not _may_head(text):
         return True
     return is_prose_line(text) and not _is_headline_of(blocks, index)
 
@@ -247,11 +255,13 @@ def is_digest(blocks: Sequence[Block], heads: Sequence[int], *, title: str | Non
     """
     if len(heads) < 2:
         return False
+    announced = is_announced(blocks, heads, title=title)
+    if not announced and len(heads) < MIN_STORIES:
+        return False
     score = digest_score(blocks, heads, title=title if above else None)
-    if is_announced(blocks, heads, title=title):
+    if announced:
         return score > ANNOUNCED_THRESHOLD
-    threshold = THRESHOLD[script_of(blocks)] + (TITLE_ABOVE if above else 0)
-    return len(heads) >= MIN_STORIES and score > threshold
+    return score > THRESHOLD[script_of(blocks)] + (TITLE_ABOVE if above else 0)
 
 
 def script_of(blocks: Sequence[Block]) -> str:
@@ -265,7 +275,7 @@ def is_announced(blocks: Sequence[Block], heads: Sequence[int] = (), *, title: s
         return True
     for block in blocks[:_TOP]:
         text = block.text[:300].lower()
-        short = is_heading_text(block.text) or (len(text) < 60 and not ends_sentence(text))
+        short = _may_head(block.text) or (len(text) < 60 and not ends_sentence(text))
         if (
             (ANNOUNCING_TITLE if short else ANNOUNCING_PROSE).search(text)
             and not _OFFER.search(text)
@@ -326,6 +336,8 @@ def shared_words(stories: Sequence[set[str]]) -> float:
 
 def terms(text: str) -> set[str]:
     """Words that carry a topic: longer Latin words in lower case, pairs of CJK characters."""
+    if text.isascii():  # the same in one pass: no letter changes its length, no character is CJK
+        return {word.rstrip("s") for word in _WORD.findall(text.lower())} - _STOP
     found = {word.lower().rstrip("s") for word in _WORD.findall(text)} - _STOP
     for run in _RUN.findall(text):
         found.update(map(add, run, run[1:]))

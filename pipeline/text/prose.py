@@ -95,11 +95,12 @@ def is_prose_line(text: str) -> bool:
 
 def is_prose(block: Block) -> bool:
     """A sentence or more of running text: long enough, with an end or running on without, most of it outside links."""
-    if len(block.text) < PROSE_TOKENS or link_density(block) >= LINK_DENSE:
+    text, markup = block.text, block.markup
+    if len(text) < PROSE_TOKENS or (markup is not None and markup.link_chars / len(text) >= LINK_DENSE):
         return False
-    if not holds_sentence(block.text):
-        return _runs_on(block.text)
-    return count_tokens(block.text[:_ENOUGH]) >= PROSE_TOKENS
+    if _SENTENCE.search(text) is None:
+        return _runs_on(text)
+    return count_tokens(text[:_ENOUGH]) >= PROSE_TOKENS
 
 
 def _runs_on(text: str) -> bool:
