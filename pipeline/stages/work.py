@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.boilerplate.templates import index_templates
-from pipeline.errors import VERSION
+from pipeline.errors import version
 from pipeline.read.limits import ReadLimits
 from pipeline.settings import Settings
 from pipeline.stages.learn import Learned, hits_in
@@ -244,7 +244,7 @@ def finish_tasks(work: Work, packs: Sequence[Pack], learned: Learned) -> list[Fi
             templates=templates,
             backend=backend,
             seed=seed,
-            version=VERSION,
+            version=version(),
             made_of=fingerprint(n_rows, given_up),
             earlier=earlier.get(pack.name),
         )
