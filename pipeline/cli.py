@@ -83,9 +83,10 @@ def run(
     from pipeline.report import write_report
     from pipeline.run import run as run_pipeline
     from pipeline.settings import within_roots
-    from pipeline.store.files import disk_errors
+    from pipeline.store.files import disk_errors, without_pandas
     from pipeline.workers.machine import fitted
 
+    without_pandas()
     voice = _Voice(quiet=quiet, verbose=verbose, json_logs=json_logs)
     with voice.telling_errors(out):
         settings = settings_for_run(values, raw, quiet=quiet or json_logs)

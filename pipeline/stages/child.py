@@ -26,6 +26,7 @@ from typing import Any, Generic, TypeVar
 from pipeline.errors import OutputError
 from pipeline.stages.children import assemble_shard, clean_shard, finish_shard, probe, warm_up
 from pipeline.stages.tasks import AssembleTask, CleanTask, FinishTask
+from pipeline.store.files import without_pandas
 from pipeline.workers.journal import (
     COLD,
     ERROR_FILE,
@@ -91,6 +92,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 def main(stages: Mapping[str, Stage[Any]] = STAGES) -> None:
     """Read requests, a JSON line each; answer the child's pid when it runs, its wait status when it ended."""
     _die_with(int(os.environ.get(PARENT, os.getppid())))
+    without_pandas()
     if stages is STAGES and COLD not in sys.argv:
         warm_up()
     gc.freeze()
