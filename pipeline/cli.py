@@ -294,6 +294,18 @@ def check(out: Path, state: bool) -> None:
         say(f"State: {check_state(out)} folders and tables as they were written.")
 
 
+@winnow.command()
+def warm() -> None:
+    """Compile now what else the first run would: once after installing, and on each kind of processor."""
+    from pipeline.workers.nursery import fill_caches
+
+    folders = fill_caches()
+    for folder in folders:
+        say(f"Machine code for this processor is kept in {folder}.")
+    if not folders:
+        say("No machine code is kept.")
+
+
 SNAPSHOT = click.option("--snapshot", "name", metavar="NAME", help="A snapshot other than the live one.")
 
 
