@@ -76,6 +76,7 @@ define install
 	@echo "Setting up $(VENV) from $(1) (a minute or two, once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(1)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/winnow warm > /dev/null
 	@touch $@
 endef
 

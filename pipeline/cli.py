@@ -83,9 +83,10 @@ def run(
     from pipeline.report import write_report
     from pipeline.run import run as run_pipeline
     from pipeline.settings import within_roots
-    from pipeline.store.files import disk_errors
+    from pipeline.store.files import disk_errors, without_pandas
     from pipeline.workers.machine import fitted
 
+    without_pandas()
     voice = _Voice(quiet=quiet, verbose=verbose, json_logs=json_logs)
     with voice.telling_errors(out):
         settings = settings_for_run(values, raw, quiet=quiet or json_logs)
@@ -291,6 +292,18 @@ def check(out: Path, state: bool) -> None:
     check_folder(out)
     if state:
         say(f"State: {check_state(out)} folders and tables as they were written.")
+
+
+@winnow.command()
+def warm() -> None:
+    """Compile now what else the first run would: once after installing, and on each kind of processor."""
+    from pipeline.workers.nursery import fill_caches
+
+    folders = fill_caches()
+    for folder in folders:
+        say(f"Machine code for this processor is kept in {folder}.")
+    if not folders:
+        say("No machine code is kept.")
 
 
 SNAPSHOT = click.option("--snapshot", "name", metavar="NAME", help="A snapshot other than the live one.")

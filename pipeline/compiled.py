@@ -1,25 +1,258 @@
 """Hot loops compiled from Python: the same source runs as plain Python, which is what tests hold it against.
 
 Kernels take and return numpy arrays and numbers, never strings or objects; indices are checked (a wrong one raises
-IndexError instead of reading memory that is not ours), because what they walk over comes from untrusted bytes.
+IndexError instead of reading memory that is not ours), because what they walk over comes from untrusted bytes. Numba is
+loaded at the first call of a kernel: a process that calls none never waits for it.
+
+Machine code is kept beside the source, or in the user's cache folder where that cannot be written, in a file for each
+kernel, processor and combination of argument types; its name has the fingerprint of all it depends on and its first
+bytes the checksum of the rest. So a file is right, or is no file: processors and versions share a folder, processes
+compile at the same time, and what is damaged, stale or unreadable is compiled anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
-
-import numba
+import contextlib
+import functools
+import hashlib
+import os
+import pickle
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, Generic, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
+_PACKAGE = __name__.split(".")[0]
+_SUFFIX = ".kernel"
+_DIGEST = hashlib.sha256().digest_size  # bytes
+_NAME_DIGITS = 16  # hexadecimal digits of a fingerprint in a file's name
 
-def kernel(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Compile a function of arrays and numbers at its first call and keep the machine code beside its source.
 
-    ``kernel(f).py_func`` is the plain function. Numba compiles anew for each combination of argument types, read-only
-    arrays being types of their own: call a kernel with one combination only.
+class Kernel(Generic[_P, _R]):
+    """A function of arrays and numbers that is compiled, or loaded, at its first call. ``py_func`` is the plain one."""
+
+    def __init__(self, function: Callable[_P, _R]) -> None:
+        functools.update_wrapper(self, function)
+        self.py_func = function
+        self._run: Callable[_P, _R] = self._first_run
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """What the function makes of the arguments."""
+        return self._run(*args, **kwargs)
+
+    def _first_run(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        self._run = self.py_func if _is_off() else self.dispatcher
+        return self._run(*args, **kwargs)
+
+    @functools.cached_property
+    def dispatcher(self) -> Any:
+        """What numba makes of the function."""
+        import numba
+
+        config: Any = numba.config
+        if config.BOUNDSCHECK == 0:  # of the environment: it would outweigh what is asked for here
+            config.BOUNDSCHECK = None
+        made: Any = numba.njit(self.py_func, boundscheck=True, nogil=True)
+        made._cache = _Kept(self)  # where numba asks before it compiles, and tells what it compiled
+        return made
+
+    @property
+    def _numba_type_(self) -> Any:
+        """How numba sees a kernel that another one calls."""
+        return self.dispatcher._numba_type_
+
+
+def kernel(function: Callable[_P, _R]) -> Kernel[_P, _R]:
+    """Have a function of arrays and numbers compiled at its first call, and the machine code kept for the next process.
+
+    Numba compiles anew for each combination of argument types, read-only arrays being types of their own: call a kernel
+    with one combination only. With NUMBA_DISABLE_JIT=1 it runs as it is.
     Source: https://numba.readthedocs.io/en/stable/user/jit.html
     """
-    return cast("Callable[_P, _R]", numba.njit(function, cache=True, boundscheck=True, nogil=True))
+    return Kernel(function)
+
+
+def load_kept() -> bool:
+    """Load whatever machine code is kept of the kernels imported so far; False when one of them has none."""
+    if _is_off():
+        return True
+    loaded = [_load(one) for one in _imported()]  # those that have some, whatever others have
+    return all(loaded)
+
+
+def folders_in_use() -> list[Path]:
+    """Where the machine code of the kernels imported so far lies, sorted."""
+    return sorted({file.parent for one in _imported() for file in one.dispatcher._cache.files()})
+
+
+def _load(one: Kernel[..., Any]) -> bool:
+    signatures = one.dispatcher._cache.signatures()
+    for signature in signatures:
+        one.dispatcher.compile(signature)
+    return bool(signatures)
+
+
+def _imported() -> list[Kernel[..., Any]]:
+    own = [module for name, module in sorted(sys.modules.items()) if name.split(".")[0] == _PACKAGE]
+    found = {id(value): value for module in own for value in vars(module).values() if isinstance(value, Kernel)}
+    return list(found.values())
+
+
+def _is_off() -> bool:
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in {"", "0"}
+
+
+class _Kept:
+    """The machine code of one kernel on disk, by argument types: what numba calls a cache."""
+
+    def __init__(self, of: Kernel[..., Any]) -> None:
+        self._source = Path(of.py_func.__code__.co_filename)
+        name = f"{self._source.stem}.{of.py_func.__qualname__}".replace("<", "").replace(">", "")
+        self._name = f"{name}.{sys.implementation.cache_tag}-{_fingerprint(of)}"
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """The compiled function for these argument types; None when it is not kept."""
+        from numba.core.compiler import CompileResult
+
+        target_context.refresh()
+        name = self._file_name(signature, target_context.codegen())
+        for folder in _folders(self._source):
+            if kept := _read(folder / name):
+                return CompileResult._rebuild(target_context, *kept[1])  # type: ignore[no-untyped-call]  # numba has no types
+        return None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """Keep a compiled function for these argument types, if there is a place where it can be."""
+        from numba.core.serialize import dumps
+
+        if result.library.has_dynamic_globals or any(not one.can_cache for one in result.lifted):
+            return  # it holds addresses of this process
+        content: bytes = dumps((signature, result._reduce()))  # type: ignore[no-untyped-call]  # numba has no types
+        name = self._file_name(signature, result.codegen)
+        for folder in _folders(self._source, make=True):
+            with contextlib.suppress(OSError):
+                _write(folder / name, hashlib.sha256(content).digest() + content)
+                return
+
+    def signatures(self) -> list[Any]:
+        """The argument types for which there is machine code for this processor."""
+        return [kept[0] for file in self.files() if (kept := _read(file))]
+
+    def files(self) -> list[Path]:
+        """The files for this processor."""
+        from numba.core.registry import cpu_target
+
+        beginning = self._beginning(cpu_target.target_context.codegen())
+        found = {}
+        for folder in reversed(list(_folders(self._source))):  # the first wins
+            with contextlib.suppress(OSError):
+                files = (
+                    file for file in folder.iterdir() if file.suffix == _SUFFIX and file.name.startswith(beginning)
+                )
+                found.update({file.name: file for file in files})
+        return [file for _, file in sorted(found.items())]
+
+    def enable(self) -> None:
+        """Nothing: it is."""
+
+    def disable(self) -> None:
+        """Nothing: numba asks for it only where it records how it compiles."""
+
+    def flush(self) -> None:
+        """Nothing: what is stale has another name."""
+
+    def _beginning(self, codegen: Any) -> str:
+        return f"{self._name}-{_digest(codegen.magic_tuple())}-"  # of the system, the processor and what it can do
+
+    def _file_name(self, signature: Any, codegen: Any) -> str:
+        return f"{self._beginning(codegen)}{_digest(signature)}{_SUFFIX}"
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:_NAME_DIGITS]
+
+
+def _fingerprint(one: Kernel[..., Any]) -> str:
+    """Of all that machine code depends on, beside the processor and the argument types."""
+    import llvmlite
+    import numba
+    import numpy as np
+
+    config = {name: getattr(numba.config, name, None) for name in ("BOUNDSCHECK", "OPT", "DEBUGINFO_DEFAULT")}
+    made_with = (numba.__version__, llvmlite.__version__, np.__version__, sorted(config.items()))
+    parts = [repr(made_with), Path(__file__).read_text("utf-8"), *_parts(one.py_func, set())]
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()[:_NAME_DIGITS]
+
+
+def _parts(function: Any, seen: set[Any]) -> Iterator[str]:
+    """The source files of a function and of those it calls, and the values it takes from its module."""
+    if function in seen:
+        return
+    seen.add(function)
+    yield Path(function.__code__.co_filename).read_text("utf-8")
+    for name in sorted(_names(function.__code__)):
+        value = function.__globals__.get(name)
+        value = getattr(value, "py_func", value)
+        if isinstance(value, FunctionType):
+            yield from _parts(value, seen)
+        elif isinstance(value, ModuleType) and value.__name__.startswith(f"{_PACKAGE}."):
+            yield Path(str(value.__file__)).read_text("utf-8")
+        elif hasattr(value, "dtype"):
+            yield f"{name} {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+        elif isinstance(value, int | float | complex | str | bytes | tuple):
+            yield f"{name} {value!r}"
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = (one for one in code.co_consts if isinstance(one, CodeType))
+    return {*code.co_names, *(name for one in inner for name in _names(one))}
+
+
+def _folders(source: Path, *, make: bool = False) -> Iterator[Path]:
+    """Where machine code of a source file may lie: beside it, then in the user's cache folder, if that is theirs alone.
+
+    Never where numba's variables or the working folder say: raw files may lie there. With ``make`` each is made when it
+    is asked for.
+    """
+    beside = source.parent / "__pycache__"
+    if make:
+        with contextlib.suppress(OSError):
+            beside.mkdir(exist_ok=True)
+    yield beside
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    with contextlib.suppress(RuntimeError, OSError):  # nobody's home
+        base = named if named.is_absolute() else Path.home() / ".cache"
+        own = base / "winnow" / f"kernels-{_digest(str(source.parent))}"
+        if make:
+            own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = own.stat()
+        if about.st_uid == os.geteuid() and not about.st_mode & 0o022:
+            yield own
+
+
+def _read(file: Path) -> tuple[Any, Any] | None:
+    """Argument types and machine code in a file; None when there is none, or not as it was written."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
+        return None
+    kept: tuple[Any, Any] = pickle.loads(content[_DIGEST:])
+    return kept
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all. Raises OSError."""
+    temporary = file.with_name(f"{file.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

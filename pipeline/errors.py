@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.metadata import version
+from functools import cache
 from typing import ClassVar
 
 
@@ -113,6 +113,9 @@ class Skipped(LeftOut):
     outcome: ClassVar[str] = "skipped"
 
 
-# The version of Winnow, as installed.
+@cache
+def version() -> str:
+    """The version of Winnow that is installed."""
+    from importlib import metadata  # brings a parser of mail: only what writes the version down needs it
 
-VERSION = version("winnow")
+    return metadata.version("winnow")

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import VERSION, WinnowError
+from pipeline.errors import WinnowError, version
 from pipeline.stages.outcomes import RunReport
 from pipeline.store.files import write_synced, write_text
 from pipeline.store.layout import LAST_RUN
@@ -83,7 +83,7 @@ def _families(facts: Facts, now: float) -> Iterator[_Family]:
     def by(name: str, label: str, about: str, values: Mapping[str, float]) -> _Family:
         return f"winnow_{name}", about, [({label: key}, value) for key, value in values.items()]
 
-    about = {"version": VERSION, "schema": facts.schema, "snapshot": facts.snapshot}
+    about = {"version": version(), "schema": facts.schema, "snapshot": facts.snapshot}
     yield "winnow_snapshot_info", "The live snapshot, and what wrote these lines.", [(about, 1)]
     yield one("snapshot_created_timestamp_seconds", "When the run began that published it.", facts.created)
     age = "Its age as these lines are written. In rules, use time() - winnow_snapshot_created_timestamp_seconds."

@@ -446,3 +446,9 @@ def test_every_flag_and_reason_is_explained_in_the_data_dictionary():
 def test_the_data_dictionary_in_docs_is_the_generated_one():
     shown = CliRunner().invoke(winnow, ["dictionary"]).output
     assert shown == (Path(__file__).parent.parent / "docs" / "data-dictionary.md").read_text("utf-8")
+
+
+def test_warm_compiles_what_a_first_run_would_and_says_where_it_is_kept(folder):
+    done = call("warm", cwd=folder, NUMBA_DEBUG="1")
+    assert done.returncode == 0, done.stderr
+    assert "achine code" in done.stdout

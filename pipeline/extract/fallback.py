@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final
-
-from bs4 import BeautifulSoup
-from bs4.element import NavigableString, Tag
+from typing import TYPE_CHECKING, Final
 
 from pipeline.extract.blocks import RawBlock
 from pipeline.extract.markup import BLOCK, DEPTH, ELEMENTS, INLINE, LINK, RAW, VOID, Node
 from pipeline.extract.runs import Piece, blocks_of
 from pipeline.extract.scanner import raw_parts, scan
+
+if TYPE_CHECKING:
+    from bs4.element import Tag
 
 #: Pages of more elements than this take more than about a second; the stack machine is as good for them.
 MAX_TAGS: Final = 10_000
@@ -31,6 +31,9 @@ def deep_blocks(source: str) -> list[RawBlock] | None:
 
     Offsets are code points of ``source``. Path, classes and role are those of the nearest elements only.
     """
+    from bs4 import BeautifulSoup  # with its selectors a tenth of a second, which few pages are worth
+    from bs4.element import NavigableString, Tag
+
     if source.count("<") > 2 * MAX_TAGS:
         return None
     texts: list[tuple[int, str]] = []

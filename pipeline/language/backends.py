@@ -14,16 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
-from importlib import resources
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
-from langdetect.lang_detect_exception import LangDetectException
 
 from pipeline.compiled import kernel
-from pipeline.language.lid176 import predict
+from pipeline.language.lid176 import folder_of, predict
 from pipeline.language.scripts import LANGUAGES, code_points
 from pipeline.types import Backend
 
@@ -65,7 +62,7 @@ class _Profiles(NamedTuple):
 @cache
 def _profiles() -> _Profiles:
     """All profiles as one matrix (about 6 MB), read at first use."""
-    folder = resources.files("langdetect") / "profiles"
+    folder = folder_of("langdetect") / "profiles"
     loaded = [json.loads((folder / lang).read_text("utf-8")) for lang in PROFILES]
     rows: dict[str, int] = {}
     for profile in loaded:
@@ -316,6 +313,8 @@ def lid176(texts: Sequence[str], allowed: tuple[str, ...], seed: int = 0) -> lis
 
 @cache
 def _langdetect() -> Any:
+    from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
+
     factory = DetectorFactory()
     factory.load_profile(PROFILES_DIRECTORY)
     return factory
@@ -330,6 +329,8 @@ def langdetect(texts: Sequence[str], allowed: tuple[str, ...], seed: int = 0) ->
 
 
 def _detected(text: str, languages: Sequence[str], seed: int) -> Candidates:
+    from langdetect.lang_detect_exception import LangDetectException
+
     detector = _langdetect().create()
     detector.seed = seed
     detector.set_prior_map({lang: 1.0 / len(languages) for lang in languages})

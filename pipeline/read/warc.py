@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from io import BytesIO
-from typing import Final
-
-from warcio.bufferedreaders import ChunkedDataReader
-from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
+from typing import TYPE_CHECKING, Final
 
 from pipeline.errors import Reason, Skipped
 from pipeline.read.apart import apart_at
@@ -29,6 +27,9 @@ from pipeline.read.stream import (
 from pipeline.text.safety import clean_url
 from pipeline.types import Flag, Record
 
+if TYPE_CHECKING:
+    from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParser
+
 # A WARC stream cut into records, with what is damaged said and stepped over.
 #
 # WARC 1.1, clause 4: a record is a version line, header fields, a blank line, a block of Content-Length bytes and two
@@ -42,7 +43,15 @@ _RECORD_MOST = 64  # bytes that _RECORD may match
 _GLIMPSE = 16 * KIB  # of a record that is too large: enough to tell by its HTTP header whether it is a document
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _NUMBER = re.compile(r"\d{1,18}")
-_PARSER = StatusAndHeadersParser([], verify=False)
+
+
+@cache
+def _parser() -> StatusAndHeadersParser:
+    from warcio.statusandheaders import (
+        StatusAndHeadersParser,  # brings half a network client: who has no WARC needs none
+    )
+
+    return StatusAndHeadersParser([], verify=False)
 
 
 def is_warc(head: bytes) -> bool:
@@ -186,7 +195,7 @@ def _next_frame(window: _Window, index: int, limits: ReadLimits) -> Frame | Loss
     if end is None:
         window.skip_to_record()
         return _loss(index, place, f"has no header that ends within {limits.max_header_bytes:,} bytes")
-    headers = _PARSER.parse(BytesIO(window.ahead[: end.end()]))
+    headers = _parser().parse(BytesIO(window.ahead[: end.end()]))
     length = (headers.get_header("Content-Length") or "").strip()
     window.drop(end.end() - 2)  # a line end stays before the block: a record may be found right behind it
     if not _NUMBER.fullmatch(length):
@@ -355,7 +364,7 @@ def _http_head(body: BytesIO) -> StatusAndHeaders:
     """Read the HTTP status line and header fields. Raises ReadFailure when there are none."""
     if not body.getvalue().startswith(b"HTTP/"):
         raise ReadFailure(Reason.BROKEN_CONTAINER, "It is an HTTP response that does not begin with an HTTP header.")
-    return _PARSER.parse(body)
+    return _parser().parse(body)
 
 
 def _status(head: StatusAndHeaders) -> str:
@@ -419,6 +428,8 @@ def _is_utf8(content: bytes) -> bool:
 
 def _dechunked(body: BytesIO) -> bytes:
     """Undo chunks; where they cannot be read, warcio gives the rest as it is."""
+    from warcio.bufferedreaders import ChunkedDataReader
+
     reader = ChunkedDataReader(body)
     parts = []
     while data := reader.read(_BLOCK):

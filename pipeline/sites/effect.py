@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from pipeline.boilerplate.rule_format import Choices, apply_choices
 from pipeline.boilerplate.rules import all_rules, load_choices, load_rules
 from pipeline.boilerplate.templates import TEMPLATES_SCHEMA
-from pipeline.errors import VERSION, OutputError, RawFolderError, RuleError
+from pipeline.errors import OutputError, RawFolderError, RuleError, version
 from pipeline.read.limits import ReadLimits
 from pipeline.read.scan import scan
 from pipeline.settings import Settings
@@ -155,7 +155,7 @@ def try_files(
         templates=scratch / "templates.parquet",
         backend=settings.language_backend,
         seed=settings.language_seed,
-        version=VERSION,
+        version=version(),
     )
     return Tried(cleaned, supervise(finishing, nursery).folder, templates)
 

@@ -23,9 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from pipeline.compiled import folders_in_use, load_kept
 from pipeline.errors import OutputError
 from pipeline.stages.children import assemble_shard, clean_shard, finish_shard, probe, warm_up
 from pipeline.stages.tasks import AssembleTask, CleanTask, FinishTask
+from pipeline.store.files import without_pandas
 from pipeline.workers.journal import (
     COLD,
     ERROR_FILE,
@@ -34,6 +36,7 @@ from pipeline.workers.journal import (
     EXIT_OUT_OF_MEMORY,
     EXIT_OUTPUT,
     EXIT_REFUSED,
+    FILL,
     NO_THREAD,
     Journal,
     Span,
@@ -91,8 +94,12 @@ _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 def main(stages: Mapping[str, Stage[Any]] = STAGES) -> None:
     """Read requests, a JSON line each; answer the child's pid when it runs, its wait status when it ended."""
     _die_with(int(os.environ.get(PARENT, os.getppid())))
-    if stages is STAGES and COLD not in sys.argv:
+    without_pandas()
+    if stages is STAGES and (COLD not in sys.argv or not load_kept()):  # no record pays for compiling
         warm_up()
+    if FILL in sys.argv:
+        print(json.dumps([str(folder) for folder in folders_in_use()]))
+        return
     gc.freeze()
     own = os.getpid()
     for line in sys.stdin:

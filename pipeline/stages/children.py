@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ _WARM = """<title>示例</title><ul class=nav><li><a href=/>Home</a> | <a href=/
 
 def warm_up() -> None:
     """Load what the stages load at first use, so that children forked later need not, each anew."""
+    import_module("pyarrow.dataset")  # which reads Parquet files
     rules = load_rules()
     for media_type in ("text/html", "text/plain"):
         cleaned = clean_record(Record("warm", None, _WARM.encode(), media_type), rules=rules)

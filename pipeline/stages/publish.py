@@ -8,21 +8,23 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import VERSION
+from pipeline.errors import version
 from pipeline.schema import DATASETS, FIRST_SEEN, RUNS, SCHEMA_VERSION, VERDICTS, sort_rows
-from pipeline.settings import Settings
 from pipeline.store.files import chunk_names, chunk_place, write_table
 from pipeline.store.fingerprint import code_fingerprint
 from pipeline.store.layout import Part, staged_part
 from pipeline.store.memory import run_row
 from pipeline.store.snapshots import Snapshot
 from pipeline.types import Place
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
 
 # Finished rows and the verdicts of dedup to the rows that are published: pure Arrow, no text logic.
 
@@ -185,7 +187,7 @@ def runs_table(run: RunFacts, *, seconds: Mapping[str, float], before: pa.Table)
 def versions() -> dict[str, str]:
     """What the results were made with."""
     return {
-        "pipeline": VERSION,
+        "pipeline": version(),
         "schema": SCHEMA_VERSION,
         "code": code_fingerprint(),
         "python": platform.python_version(),

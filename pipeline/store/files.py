@@ -12,9 +12,12 @@ import errno
 import os
 import re
 import shutil
+import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -98,6 +101,27 @@ def link_or_copy(source: Path, target: Path) -> None:
             raise
         shutil.copyfile(source, target)
         sync(target)
+
+
+# How Arrow is loaded.
+
+
+def without_pandas() -> None:
+    """Have Arrow do without pandas in this process, unless it is there: it would load it at the first list it is given.
+
+    Loading pandas takes as long as cleaning a hundred pages. Whoever asks a table for a data frame still gets one.
+    """
+    sys.meta_path.insert(0, _NoPandas())
+    try:
+        pa.array([])
+    finally:
+        del sys.meta_path[0]
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError("Nobody here works with pandas.", name=fullname)
 
 
 CONTENTS = "contents.json"

@@ -14,12 +14,14 @@ from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline.settings import Settings
 from pipeline.types import RawInput
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
 
 #: Suffixes of the package's files that results depend on: code and weights. Rules are told apart by site.
 _CODE = (".py", ".toml", ".json", ".npz")

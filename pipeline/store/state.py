@@ -24,8 +24,8 @@ from pipeline.types import RawInput
 ABOUT = "pack.json"
 #: A pack is given up when less than this share of its files is still the same: the rest is cleaned anew.
 MIN_LIVE = 0.5
-#: So are the packs of few files when there are more than this many of them: they become one.
-MAX_SMALL, SMALL_FILES = 16, 100
+#: So are the packs of few files and bytes when there are more than this many of them: they become one.
+MAX_SMALL, SMALL_FILES, SMALL_BYTES = 16, 100, 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def take_packs(
             packs.append(Pack(folder, found, live))
             for path in live:
                 del wanted[path]
-    packs = _worth_keeping(packs)
+    packs = _worth_keeping(packs, {one.path: one.size for one in inputs})
     taken = frozenset(path for pack in packs for path in pack.live)
     return packs, [one for one in inputs if one.path not in taken], list(damaged.values())
 
@@ -131,10 +131,14 @@ def damaged_in(folder: Path) -> Iterator[Path]:
     yield from damaged_files(folder)
 
 
-def _worth_keeping(packs: list[Pack]) -> list[Pack]:
+def _worth_keeping(packs: list[Pack], sizes: Mapping[str, int]) -> list[Pack]:
     whole = [pack for pack in packs if len(pack.live) >= MIN_LIVE * len(pack.files)]
-    small = [pack for pack in whole if len(pack.live) < SMALL_FILES]
-    return whole if len(small) <= MAX_SMALL else [pack for pack in whole if len(pack.live) >= SMALL_FILES]
+    small = {pack.name for pack in whole if _is_small(pack, sizes)}
+    return whole if len(small) <= MAX_SMALL else [pack for pack in whole if pack.name not in small]
+
+
+def _is_small(pack: Pack, sizes: Mapping[str, int]) -> bool:
+    return len(pack.live) < SMALL_FILES and sum(sizes[path] for path in pack.live) < SMALL_BYTES
 
 
 def _usable(folder: Path, made_with: str, site_rules: Mapping[str, str]) -> dict[str, str]:

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import chain
 
-from dateutil import parser as dateutil_parser
-
 # The written forms of dates and times of day, as tables of patterns for ``pipeline.text.dates``.
 #
 # To add a form, add a line to ``FORMS``: a pattern whose named groups are ``y`` (``zy`` in Chinese digits), ``m``
@@ -411,10 +409,12 @@ def _written(value: str, day_first: bool) -> datetime | None:
 
 def _dateutil(value: str, day_first: bool) -> datetime | None:
     """Whatever else python-dateutil reads, if it reads year, month and day out of the value itself."""
+    from dateutil import parser  # a hundredth of a second, for the few values that nothing above reads
+
     moments = []
     for default in (datetime(2001, 1, 1), datetime(2002, 2, 2)):
         try:
-            moments.append(dateutil_parser.parse(value, default=default, tzinfos=_tzinfo, dayfirst=day_first))
+            moments.append(parser.parse(value, default=default, tzinfos=_tzinfo, dayfirst=day_first))
         except (ValueError, OverflowError, TypeError, AttributeError):
             return None  # dateutil raises any of these on odd input
     return moments[0] if moments[0] == moments[1] else None

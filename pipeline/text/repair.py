@@ -10,10 +10,10 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import ftfy
 import numpy as np
 import numpy.typing as npt
 
@@ -89,17 +89,18 @@ _PIECE = re.compile(
     f"(?s:.{{1,{_LINE_CHARS - 3}}}(?:[。，]|[ -~](?=[ -~])|ã€‚|ï¼Œ|¡£|£¬)(?![\\x80-\\xbf])|.{{1,{_LINE_CHARS}}})"
 )
 
-_FTFY = ftfy.TextFixerConfig(
-    unescape_html=False,
-    remove_terminal_escapes=False,
-    fix_latin_ligatures=False,
-    fix_character_width=False,
-    uncurl_quotes=False,
-    fix_line_breaks=False,
-    remove_control_chars=False,
-    normalization=None,
-    explain=False,
-)
+#: What ftfy is not to do: everything but its re-reading of misread bytes.
+_LEFT_ALONE: Mapping[str, Any] = {
+    "unescape_html": False,
+    "remove_terminal_escapes": False,
+    "fix_latin_ligatures": False,
+    "fix_character_width": False,
+    "uncurl_quotes": False,
+    "fix_line_breaks": False,
+    "remove_control_chars": False,
+    "normalization": None,
+    "explain": False,
+}
 
 
 def is_suspect(text: str) -> bool:
@@ -142,7 +143,9 @@ def _fix_line(line: str) -> str:
         fixed = fix(line)
         if fixed != line:
             return fixed
-    return ftfy.fix_encoding(_LOST_QUOTE.sub("â€\x9d", line), _FTFY)
+    import ftfy  # with its tables a fifteenth of a second: few lines come this far
+
+    return ftfy.fix_encoding(_LOST_QUOTE.sub("â€\x9d", line), ftfy.TextFixerConfig(**_LEFT_ALONE))
 
 
 def _fix_legacy_as_latin(line: str) -> str:

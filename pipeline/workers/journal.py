@@ -21,6 +21,8 @@ from pipeline.types import Place
 
 #: Said to a worker that will see one file: it costs more to load everything at the start than what that file needs.
 COLD = "--cold"
+#: Said to a worker that is to load and compile everything, say where machine code is kept, and end.
+FILL = "--fill"
 
 #: How a child ends that cannot go on: by an error on a record; refused by the disk; short of memory; without a part of
 #: its installation; refused a thread or a process by the machine. Why is in the file.

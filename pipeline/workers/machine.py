@@ -11,8 +11,11 @@ import resource
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.settings import Settings
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+
 
 #: What is left to the run itself (its checks may hold 1 GB) and to whatever else there is, megabytes; at most half.
 RESERVE_MB = 1024

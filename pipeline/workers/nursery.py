@@ -31,6 +31,7 @@ from pipeline.workers.journal import (
     EXIT_OUT_OF_MEMORY,
     EXIT_OUTPUT,
     EXIT_REFUSED,
+    FILL,
     NO_THREAD,
     Follower,
     Span,
@@ -48,6 +49,8 @@ TICK = 0.2
 WORKER = (sys.executable, "-P", "-m", "pipeline.stages.child")
 #: How the names of variables begin that parse nothing and may hold a server's secret.
 SECRETS = "PREFECT_"
+#: What may be said to numba: to compile nothing, or for which processor. Others make it print where we answer.
+NUMBA = frozenset({"NUMBA_DISABLE_JIT", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"})
 #: Code points of what a child says of its end that are told.
 MESSAGE_CHARS = 500
 #: What to do about an installation that does not work.
@@ -174,10 +177,7 @@ class Nursery:
         return self._process
 
     def _start(self) -> subprocess.Popen[bytes]:
-        handed_on = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
-        environment = safe_environment(handed_on)
-        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-        environment["NURSERY_PARENT"] = str(os.getpid())
+        environment = _environment()
 
         def start() -> subprocess.Popen[bytes]:
             return subprocess.Popen(
@@ -280,6 +280,33 @@ class Nursery:
                     os.killpg(pid, signal.SIGKILL)
         _told(follower, on_progress)
         return killed
+
+
+def fill_caches() -> list[Path]:
+    """Have everything compiled that is compiled at its first use; the folders where the machine code is kept.
+
+    Raises WorkerError when a nursery cannot start.
+    """
+    with contextlib.suppress(OSError):
+        done = subprocess.run((*WORKER, FILL), capture_output=True, env=_environment(), cwd="/", check=False)
+        if done.returncode == 0:
+            return [Path(folder) for folder in json.loads(done.stdout)]
+        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        raise WorkerError(f"What is compiled cannot be: {printable(''.join(last), limit=MESSAGE_CHARS)}.", mend=CHECK)
+    raise WorkerError("A worker process cannot be started.", mend=CHECK)
+
+
+def _environment() -> dict[str, str]:
+    """What a nursery takes over of ours: nothing that is secret, that leads to raw files, or that has numba talk."""
+    handed_on = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(SECRETS) and (name in NUMBA or not name.startswith("NUMBA_"))
+    }
+    environment = safe_environment(handed_on)
+    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    environment["NURSERY_PARENT"] = str(os.getpid())
+    return environment
 
 
 class _Gone(Exception):

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from pipeline.local import local_runner
 from pipeline.run import run
 from pipeline.settings import Settings
+from pipeline.stages.work import FILE_BYTES, make_shards
+from pipeline.types import RawInput
 from pipeline.workers.nursery import Nursery, WorkerError
 from pipeline.workers.supervise import supervise
 
@@ -122,3 +125,42 @@ def test_small_slices_hold_the_rows_of_one_part(raw, tmp_path, dying):
         whole = run(raw, tmp_path / "whole", settings=settings, runner=runner, on_stage=on_stage).snapshot
     assert len(sliced.files("blocks")) > len(whole.files("blocks")) == 1
     assert rows(sliced) == rows(whole)
+
+
+def files(n, size):
+    return [RawInput(f"{number:06}", size, 0, "") for number in range(n)]
+
+
+def cut(inputs, workers=1, *, max_bytes=64 << 20, max_files=2000):
+    shards = make_shards(inputs, max_bytes=max_bytes, max_files=max_files, workers=workers)
+    assert [one for shard in shards for one in shard] == inputs
+    assert all(len(shard) <= max_files for shard in shards)
+    assert all(sum(one.size for one in shard) <= max_bytes or len(shard) == 1 for shard in shards)
+    return list(map(len, shards))
+
+
+def test_two_thousand_small_texts_are_work_for_two_workers():
+    assert cut(files(2000, 4_000), 2) == [500] * 4
+
+
+def test_shards_take_about_as_long_as_one_another_whatever_the_files_are():
+    assert cut(files(3000, 100_000), 2) == [375] * 8
+    texts, pages = files(3000, 4_000), [replace(one, path=f"x{one.path}") for one in files(1000, 100_000)]
+    costs = [
+        sum(one.size + FILE_BYTES for one in shard)
+        for shard in make_shards([*texts, *pages], max_bytes=64 << 20, max_files=2000, workers=2)
+    ]
+    assert max(costs) < 1.05 * min(costs)
+
+
+def test_the_cut_is_the_same_for_fewer_workers_so_that_a_run_goes_on_with_them():
+    assert cut(files(3000, 100_000), 1) == cut(files(3000, 100_000), 4)
+    assert len(cut(files(3000, 100_000), 16)) > len(cut(files(3000, 100_000), 4))
+
+
+def test_what_is_little_work_is_one_shard_and_limits_hold():
+    assert cut([]) == []
+    assert cut(files(50, 10_000), 64) == [50]
+    assert cut(files(50, 10_000), 64, max_files=20) == [20, 20, 10]
+    assert cut(files(4, 40 << 20), 1) == [1] * 4
+    assert cut(files(3, 100 << 20), 1) == [1] * 3

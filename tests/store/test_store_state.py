@@ -4,6 +4,7 @@ import json
 import random
 
 import pyarrow as pa
+import pytest
 
 from pipeline.store.files import note_contents, write_table
 from pipeline.store.marks import make_marked
@@ -48,3 +49,16 @@ def test_a_pack_does_not_name_the_sites_of_its_records(tmp_path):
     seal(tmp_path, made_with="x", site_rules={"example.org": "r"}, files={"a": "hash"})
     assert json.loads((tmp_path / ABOUT).read_text())["site_rules"] == {"example.org": "r"}
     assert (tmp_path / ABOUT).stat().st_size < 200
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1_000, 0), (4 << 20, 20)])
+def test_many_packs_of_little_work_become_one_and_those_of_large_files_stay(tmp_path, size, kept):
+    inputs = [RawInput(f"{pack:02}-{n}.txt", size, 1, "hash") for pack in range(20) for n in range(3)]
+    for pack in range(20):
+        folder, paths = tmp_path / f"{pack:02}", [one.path for one in inputs[3 * pack : 3 * pack + 3]]
+        make_marked(folder, "results")
+        write_table(pa.table({"path": paths, "site": ["a.org"] * 3}), folder / "0.records.parquet")
+        note_contents(folder)
+        seal(folder, made_with="x", site_rules={}, files=dict.fromkeys(paths, "hash"))
+    packs, rest, _ = take_packs(tmp_path, inputs, made_with="x", site_rules={})
+    assert (len(packs), len(rest)) == (kept, 60 - 3 * kept)
