@@ -66,9 +66,9 @@ CALLS: tuple[tuple[str, Any, str], ...] = (
     ("rules loaded", children, "load_rules"),
     ("file read", children, "read_file"),
     ("decode", recipe, "decode"),
-    ("wrappers, page marks", recipe, "http_head"),
-    ("wrappers, page marks", recipe, "unwrap"),
-    ("wrappers, page marks", recipe, "page_marks"),
+    ("wrappers", recipe, "http_head"),
+    ("wrappers", recipe, "unwrap"),
+    ("page marks", recipe, "page_marks"),
     ("extract", recipe, "extract"),
     ("site", recipe, "site_of"),
     ("rules", recipe, "apply_rules"),
@@ -99,7 +99,7 @@ FIXED = ("rules loaded",)
 #: Rows that several stages have.
 SHARED = ("journal", "Parquet read", "Parquet write")
 #: From bytes to a label for each block; line keys are for the site's template.
-LABELLING = ("file read", "decode", "wrappers, page marks", "extract", "site", "rules", "features", "model", "decide")
+LABELLING = ("file read", "decode", "wrappers", "page marks", "extract", "site", "rules", "features", "model", "decide")
 
 #: Row of a stage: "clean", "extract".
 Row = tuple[str, str]
@@ -414,17 +414,21 @@ def summary(page: Pass, text: Pass) -> dict[str, Any]:
 
 
 def rows_of(found: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[list[str]]:
-    """A heading and a row a stage; with what was measured before, before and after and how many times as fast."""
+    """A heading and a row a stage; with what was measured before, that and how many times as fast it is now.
+
+    Machines differ from day to day: times as fast are told by the times of trafilatura in both runs.
+    """
     peer = found["page"]["trafilatura"]
     heads = ("{}, before", "now", "times as fast") if before else ("{}, ms", "of trafilatura")
     rows = [["stage", *(head.format(kind) for kind in ("100 KB page", "4 KB text") for head in heads)]]
     old = before or {"page": {}, "text": {}}
+    slower = peer / before["page"]["trafilatura"] if before else 1.0  # the machine now, as trafilatura tells
     for name in dict.fromkeys((*found["page"], *found["text"], *old["page"], *old["text"])):
-        cells = []
+        cells: list[str] = []
         for kind in ("page", "text"):
             now, was = found[kind].get(name), old[kind].get(name)
             if before:
-                cells += [_ms(was), _ms(now), f"{was / now:.1f}" if was and now else ""]
+                cells += [_ms(was), _ms(now), f"{slower * was / now:.1f}" if was and now else ""]
             else:
                 cells += [_ms(now), f"{now / peer:.3f}" if now else ""]
         rows.append([name, *cells])
