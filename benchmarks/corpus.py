@@ -542,9 +542,10 @@ def make_corpus(
     return truth_file(out)
 
 
-def make_few(full: Path, few: Path) -> None:
-    """The first two files of a corpus as a corpus of their own."""
-    for file in sorted(path for path in full.rglob("*") if path.is_file())[:2]:
+def make_few(full: Path, few: Path, paths: Sequence[str] = ()) -> None:
+    """These files of a corpus as a corpus of their own; the first two, if none are named."""
+    first = sorted(path for path in full.rglob("*") if path.is_file())[:2]
+    for file in [full / path for path in paths] or first:
         target = few / file.relative_to(full)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.read_bytes())

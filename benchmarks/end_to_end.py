@@ -3,8 +3,8 @@
     python -m benchmarks.end_to_end [--quick] [--rounds 3] [--tools winnow script datatrove frontier] [--json FILE]
 
 Each tool of ``TOOLS`` runs as a process of its own with one worker, on the same files, in turn: pages of about 100 KB and
-texts of 4 KB with known duplicates among them (``benchmarks.corpus``), the first two of these files, whose cost is taken
-out as that of any run, and stored pages with known main text, as HTML and flattened to text. Winnow runs with two workers
+texts of 4 KB with known duplicates among them (``benchmarks.corpus``), two of these files, whose cost is taken out as
+that of any run, and stored pages with known main text, as HTML and flattened to text. Winnow runs with two workers
 as well, and on a mixed corpus, where what became of every record is compared with the truth. Figures are medians of the
 rounds. How time and memory are measured says ``benchmarks.measure``.
 
@@ -33,7 +33,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.corpus import (
     DATA,
@@ -50,9 +49,10 @@ from benchmarks.corpus import (
 from benchmarks.extraction_metrics import f1
 from benchmarks.measure import Cost, measure
 from benchmarks.outcomes import add_up, compare, found_in, truth_table
+from benchmarks.tables import as_markdown, as_table
 from pipeline.store.snapshots import open_snapshot
 
-CONSOLE = Console(width=140)
+CONSOLE = Console(width=150)
 SIZES = {"html": 100_000, "text": 4096}  # bytes that a document's time is scaled to, by mix
 WHAT = {"html": "100 KB page", "text": "4 KB text"}
 #: Times that a tool's CPU time a document must be of ours, and should be if all goes well.
@@ -288,28 +288,35 @@ def run_kind(
     return lines, statistics.median(speedups)
 
 
+def two_stories(truth: Sequence[Truth], pages: Sequence[Page]) -> list[str]:
+    """Two files of different English stories, which no tool leaves out: every step of it then has something to do."""
+    english = {page.page for page in pages if page.lang == "en"}
+    first = {row.cluster: row.path for row in truth if row.page in english and not row.edit}
+    return list(first.values())[:2]
+
+
 def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def line_table(mix: str, n: int, lines: Mapping[str, Line]) -> Table:
-    table = Table("", title=f"{WHAT[mix]}: {n} files, one worker")
-    costs = ("CPU ms", "over ours", "with fixed cost", "2 files, CPU s", "wall ms", "peak MB")
-    qualities = ("doubles found", "stories wrong", "stories lost", "F1", "pages lost", "pages wrong")
-    for column in (*costs, *qualities):
-        table.add_column(column, justify="right")
+COLUMNS = (
+    *("CPU ms", "times ours", "with fixed cost", "2 files, CPU s", "wall ms", "peak MB"),
+    *("doubles found", "stories wrong", "stories lost", "F1", "pages lost", "pages wrong"),
+)
+
+
+def line_rows(lines: Mapping[str, Line]) -> list[list[str]]:
+    """A heading and a row a tool."""
+    rows = [["tool", *COLUMNS]]
     ours = lines[OURS.name].rate.cpu_ms
     for name, one in lines.items():
         rate, found, text = one.rate, one.found, one.text
-        times = "" if name == OURS.name else f"x {rate.cpu_ms / ours:.1f}"
-        table.add_row(
-            name,
-            *(f"{rate.cpu_ms:.2f}", times, f"{rate.cpu_ms_whole:.2f}", f"{rate.few_cpu:.2f}"),
-            *(f"{rate.wall_ms:.2f}", f"{rate.peak_mb:.0f}"),
-            *(f"{100 * found.found / max(1, found.duplicates):.1f} %", f"{found.wrong}", f"{found.lost}"),
-            *(f"{text.f1:.3f}", f"{text.lost}", f"{text.left_out}"),
-        )
-    return table
+        share = 100 * found.found / max(1, found.duplicates)
+        times = "" if name == OURS.name else f"{rate.cpu_ms / ours:.1f}"
+        cost = f"{rate.cpu_ms:.2f}", times, f"{rate.cpu_ms_whole:.2f}", f"{rate.few_cpu:.2f}", f"{rate.wall_ms:.2f}"
+        quality = f"{share:.1f} %", f"{found.wrong}", f"{found.lost}", f"{text.f1:.3f}", f"{text.lost}"
+        rows.append([name, *cost, f"{rate.peak_mb:.0f}", *quality, f"{text.left_out}"])
+    return rows
 
 
 # --- targets ---
@@ -346,12 +353,13 @@ def targets_of(kinds: Mapping[str, Mapping[str, Line]], two_workers: float) -> l
     return [*found, Target("run on two files, CPU s", FEW_CPU, few, False)]
 
 
-def target_table(targets: Sequence[Target]) -> Table:
-    table = Table("target", "wanted", "measured", "", title="Targets")
+def target_rows(targets: Sequence[Target]) -> list[list[str]]:
+    """A heading and a row a target."""
+    rows = [["target", "wanted", "measured", ""]]
     for one in targets:
         wanted = f"{'at least' if one.least else 'at most'} {one.wanted:g}"
-        table.add_row(one.name, wanted, f"{one.got:.2f}", "met" if one.met else "[red]MISSED")
-    return table
+        rows.append([one.name, wanted, f"{one.got:.2f}", "met" if one.met else "MISSED"])
+    return rows
 
 
 # --- the mixed corpus, on which every record is accounted for ---
@@ -411,6 +419,13 @@ def chosen_tools(names: Sequence[str]) -> list[Tool]:
     return found
 
 
+def show(rows: Sequence[Sequence[str]], title: str, markdown: bool) -> None:
+    if markdown:
+        print(f"{title}\n\n{as_markdown(rows)}\n")
+    else:
+        CONSOLE.print(as_table(rows, title))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small run, to see that all works")
@@ -421,6 +436,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tools", nargs="+", choices=names, default=names, help="winnow always runs")
     parser.add_argument("--data", type=Path, nargs="+", default=[DATA, DATA_ZH], help="folders with gold.jsonl, pages/")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     given = parser.parse_args(arguments)
     scale = QUICK if given.quick else FULL
     scale = replace(scale, **{name: n for name in asdict(FULL) if (n := getattr(given, name)) is not None})
@@ -435,15 +451,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         kinds, two_workers = {}, {}
         for mix, files in (("html", scale.pages), ("text", scale.texts)):
             make_corpus(work / mix, files=files, data=given.data[0], mix=mix, quiet=True)
-            make_few(work / mix, work / f"{mix}-few")
+            few = two_stories(read_truth(work / f"{mix}.truth.jsonl"), read_pages(given.data[0]))
+            make_few(work / mix, work / f"{mix}-few", few)
             kinds[mix], two_workers[mix] = run_kind(work, mix, golds[mix], tools, given.rounds)
-            CONSOLE.print(line_table(mix, files, kinds[mix]))
+            show(line_rows(kinds[mix]), f"{WHAT[mix]}: {files} files, one worker", given.markdown)
             CONSOLE.print(
                 f"Two workers are {two_workers[mix]:.2f} times as fast as one by wall clock, start-up aside.\n"
             )
         targets = targets_of(kinds, two_workers["html"])
         targets += mixed(work, scale.mixed, given.data[0]) if scale.mixed else []
-    CONSOLE.print(target_table(targets))
+    show(target_rows(targets), "Targets", given.markdown)
     for tool in tools:
         CONSOLE.print(f"{tool.name}: {tool.about}", style="dim")
     if given.json:

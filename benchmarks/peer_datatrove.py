@@ -68,6 +68,8 @@ def run(raw: Path, out: Path, weights: Path) -> None:
         if next(raw.rglob(pattern), None):
             name = f"read/{pattern.removeprefix('*.')}"
             do(out, name, [file_reader(raw, pattern), *steps, LanguageFilter(), JsonlWriter(f"{out}/{name}")])
+    if not next((out / "read").rglob("*.jsonl.gz"), None):
+        return  # the language filter has dropped all there was, and a reader without files is an error
     config = MinhashConfig(hash_config=HashConfig(precision=64), num_buckets=14, hashes_per_bucket=8)
     signatures, buckets, remove = (f"{out}/{name}" for name in ("signatures", "buckets", "remove"))
     reader = JsonlReader(f"{out}/read")

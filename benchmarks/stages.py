@@ -1,12 +1,12 @@
 """What each stage costs a document: CPU time for 100 KB of HTML and for 4 KB of text, beside trafilatura.
 
-    python -m benchmarks.stages [--pages 600] [--texts 1200] [--json FILE] [--before FILE] [--markdown] [--data FOLDER ...]
+    python -m benchmarks.stages [--pages 300] [--texts 600] [--json FILE] [--before FILE] [--markdown] [--data FOLDER ...]
 
 One pass: each stored page goes once through ``clean``, ``finish`` and ``assemble`` as in a run, from the raw file to
 the parts of the datasets, and so does the main text of each page between the first and last lines of the page. A shard
 of them has a child process of its own, forked from a warm one, as in a run; what is kept from one document to the next
-is what a run keeps. Every second document is in a legacy charset, where it can be written in one. Trafilatura reads
-the pages of each shard in a child of its own beside it, so that a busy machine slows both down.
+is what a run keeps. A third is not English, and every second document is in a legacy charset, where it can be written
+in one. Trafilatura reads the pages of each shard in a child of its own beside it, so that a busy machine slows both.
 
 A row is the time in the calls that ``CALLS`` names, less that of the rows within them; "the rest" is what is in none.
 The work of the parent (scan, plan, learn, dedup, check, publish) is not here: ``benchmarks.end_to_end`` has it.
@@ -35,9 +35,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.corpus import DATA, DATA_ZH, as_page, decode, read_pages, text_lines
+from benchmarks.corpus import DATA, DATA_ZH, Page, as_page, decode, read_pages, text_lines
+from benchmarks.tables import as_markdown, as_table
 from pipeline import recipe
 from pipeline.boilerplate import model
 from pipeline.read.limits import ReadLimits
@@ -192,7 +192,7 @@ class Document:
 def pages_of(folders: Sequence[Path], n: int) -> list[Document]:
     """At most so many stored pages of the sizes that count, in random order, the same each time."""
     found = []
-    for number, (folder, page) in enumerate(_shuffled(folders)):
+    for number, (folder, page) in enumerate(in_order(folders)):
         stored = gzip.decompress((folder / page.page).read_bytes())
         if len(stored) in HTML_BYTES:
             content, charset = legacy_page(stored, page.lang, number // 2) if number % 2 else (stored, "as stored")
@@ -205,7 +205,7 @@ def pages_of(folders: Sequence[Path], n: int) -> list[Document]:
 def texts_of(folders: Sequence[Path], n: int) -> list[Document]:
     """At most so many texts of 4 KB: the main text of a page between the page's first and last lines."""
     found = []
-    for number, (folder, page) in enumerate(_shuffled(folders)):
+    for number, (folder, page) in enumerate(in_order(folders)):
         if len(page.gold.encode()) < TEXT_BYTES // 2:
             continue
         lines = text_lines(decode(gzip.decompress((folder / page.page).read_bytes())))
@@ -219,10 +219,14 @@ def texts_of(folders: Sequence[Path], n: int) -> list[Document]:
     return found
 
 
-def _shuffled(folders: Sequence[Path]) -> list[tuple[Path, Any]]:
+def in_order(folders: Sequence[Path]) -> Iterator[tuple[Path, Page]]:
+    """All pages in random order, the same each time: after each two English ones another, as long as there are such."""
     rows = [(folder, page) for folder in folders for page in read_pages(folder)]
     random.Random(0).shuffle(rows)
-    return rows
+    english, other = ([row for row in rows if (row[1].lang == "en") == wanted] for wanted in (True, False))
+    for number in range(max(len(english), 2 * len(other))):
+        yield from english[number : number + 1]
+        yield from other[number // 2 : number // 2 + 1] if number % 2 else ()
 
 
 def legacy_page(stored: bytes, lang: str, turn: int) -> tuple[bytes, str]:
@@ -435,34 +439,14 @@ def rows_of(found: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[
     return rows
 
 
-def as_table(rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(title="CPU ms")
-    for number, head in enumerate(rows[0]):
-        table.add_column(head, justify="right" if number else "left", no_wrap=not number)
-    for row in rows[1:]:
-        table.add_row(*row, end_section=row[0].startswith("="))
-    return table
-
-
-def as_markdown(rows: Sequence[Sequence[str]]) -> str:
-    """The table for docs, sums in bold."""
-    lines = ["| " + " | ".join(rows[0]) + " |", "| --- |" + " ---: |" * (len(rows[0]) - 1)]
-    for row in rows[1:]:
-        bold = row[0].startswith("=")
-        lines.append(
-            "| " + " | ".join(f"**{cell.removeprefix('= ')}**" if bold and cell else cell for cell in row) + " |"
-        )
-    return "\n".join(lines)
-
-
 def _ms(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pages", type=int, default=600)
-    parser.add_argument("--texts", type=int, default=1200)
+    parser.add_argument("--pages", type=int, default=300)
+    parser.add_argument("--texts", type=int, default=600)
     parser.add_argument("--shard", type=int, default=SHARD, help="documents a child process")
     parser.add_argument("--data", type=Path, nargs="+", default=[DATA, DATA_ZH], help="folders with gold.jsonl, pages/")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -481,7 +465,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = summary(page, text)
     console = Console(width=120)
     rows = rows_of(found, before)
-    print(as_markdown(rows)) if given.markdown else console.print(as_table(rows))
+    console.print(as_table(rows, "CPU ms")) if not given.markdown else print(as_markdown(rows))
     for name, of in found["documents"].items():
         charsets = ", ".join(f"{n} {charset}" for charset, n in sorted(of["charsets"].items()))
         console.print(f"{of['files']} {name}s of {of['bytes'] / of['files'] / 1000:.1f} KB: {charsets}")

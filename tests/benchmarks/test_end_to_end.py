@@ -6,7 +6,7 @@ import json
 import pytest
 
 from benchmarks import end_to_end
-from benchmarks.corpus import Truth
+from benchmarks.corpus import Page, Truth
 from benchmarks.end_to_end import (
     Found,
     Line,
@@ -20,6 +20,7 @@ from benchmarks.end_to_end import (
     stories_found,
     targets_of,
     text_found,
+    two_stories,
 )
 from benchmarks.measure import Cost
 
@@ -74,6 +75,12 @@ def test_the_pages_with_truth_come_as_html_and_as_lines(tmp_path):
     assert list(html) == ["a.example/0000.html"] and list(text) == ["a.example/0000.txt"], "a text that is there twice"
     assert (work / "truth-html/a.example/0000.html").read_text().startswith("<p>The council")
     assert (work / "truth-text/a.example/0000.txt").read_text().startswith("The council")
+
+
+def test_the_run_that_is_taken_out_is_on_two_english_stories():
+    rows = [Truth(str(n), None, "document", cluster=str(n // 2), page="en" if n > 1 else "zh") for n in range(8)]
+    pages = [Page(lang, lang, "a.example", "") for lang in ("zh", "en")]
+    assert two_stories(rows, pages) == ["3", "5"]
 
 
 def test_targets_are_met_or_missed_by_what_was_measured():

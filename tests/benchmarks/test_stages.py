@@ -1,5 +1,7 @@
 """The table of stages: each moment is counted once, every call has its row, no document comes as it never would."""
 
+import json
+
 import pytest
 
 from benchmarks import stages
@@ -8,8 +10,8 @@ from benchmarks.stages import (
     Clock,
     Document,
     Pass,
-    as_markdown,
     figures,
+    in_order,
     lay_out,
     legacy_page,
     legacy_text,
@@ -107,4 +109,15 @@ def test_what_was_measured_before_stands_beside_what_is_now():
     rows = {row[0]: row[1:] for row in rows_of(now, before)}
     assert rows["extract"] == ["6.000", "2.000", "1.5", "", "1.000", ""], "this machine is twice as fast now"
     assert rows["gone"] == ["1.000", "", "", "", "", ""]
-    assert as_markdown(rows_of(now, None)).splitlines()[3] == "| **clean** | **2.000** | **0.250** |  |  |"
+    assert rows_of(now, None)[2] == ["= clean", "2.000", "0.250", "", ""]
+
+
+def test_every_page_comes_once_and_of_three_one_is_not_english(tmp_path):
+    for folder, lang, n in (("a", "en", 9), ("b", "zh", 3), ("c", "ja", 2)):
+        (tmp_path / folder).mkdir()
+        row = {"lang": lang, "site": "", "gold": ""}
+        rows = [json.dumps({"page": f"{lang}{number}", **row}) for number in range(n)]
+        (tmp_path / folder / "gold.jsonl").write_text("\n".join(rows))
+    pages = [page for _, page in in_order([tmp_path / name for name in "abc"])]
+    assert len({page.page for page in pages}) == len(pages) == 14
+    assert [page.lang == "en" for page in pages[:6]] == [True, True, False] * 2
