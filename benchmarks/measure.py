@@ -22,7 +22,7 @@ from pathlib import Path
 from benchmarks.memory import tree
 
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2), Linux
-_LINGER = 5.0  # seconds that descendants have to end after the command
+_LINGER = 30.0  # seconds that descendants have to end after the command
 
 
 @dataclass(frozen=True, slots=True)
