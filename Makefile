@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 export PREFECT_HOME ?= $(CURDIR)/.prefect
 
-.PHONY: help run test quick fast check coverage fast-coverage pythons bench-setup lock clean
+.PHONY: help run test quick fast check coverage fast-coverage pythons bench-setup bench-peers lock clean
 
 help:        ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -58,6 +58,8 @@ check: $(VENV)/.dev  ## lint, format, types
 
 bench-setup: $(VENV)/.bench  ## what benchmarks need beyond the product
 
+bench-peers: $(VENV)-peers/.peers  ## datatrove for benchmarks, in an environment of its own (VENV-peers)
+
 # A virtual environment from locked, hashed requirements; remade when they change.
 $(VENV)/.run: requirements.lock pyproject.toml
 	$(call install,requirements.lock)
@@ -69,6 +71,13 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml
 $(VENV)/.bench: benchmarks/requirements.lock pyproject.toml
 	$(call install,benchmarks/requirements.lock)
 	@touch $(VENV)/.run $(VENV)/.dev
+
+# Peers that want other versions than the product and its other peers. Nothing of ours is installed there.
+$(VENV)-peers/.peers: benchmarks/peers.lock
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@echo "Setting up $(@D) from $< (a minute or two, once)"
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
 
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Winnow needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
@@ -86,6 +95,7 @@ lock:  ## pin newer versions of the dependencies (needs uv)
 	uv pip compile $(LOCK) --extra dev -c requirements.lock pyproject.toml $(VENV)/build.in -o requirements-dev.lock
 	uv pip compile $(LOCK) --extra dev --extra bench -c requirements-dev.lock pyproject.toml $(VENV)/build.in \
 	    -o benchmarks/requirements.lock
+	uv pip compile $(LOCK) benchmarks/peers.in -o benchmarks/peers.lock
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q
 
 clean:  ## remove the virtual environment and Prefect's database

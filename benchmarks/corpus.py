@@ -30,7 +30,7 @@ from rich.progress import track
 
 from pipeline.text.tokens import CJK
 
-DATA = Path("../shared/data/extraction")
+DATA, DATA_ZH = Path("../shared/data/extraction"), Path("../shared/data/extraction-zh")
 CHINESE = 0.35  # of the records, as in the corpus that the peers were measured on
 FILES_PER_FRAME = 8  # a site's frame is shared by about this many files
 MAX_PAGE = 500_000  # bytes of a stored page
@@ -102,6 +102,15 @@ class Frame:
             else:
                 found.append(piece)
         return [text for text in found if text]
+
+
+def read_pages(data: Path) -> list[Page]:
+    """The rows of gold.jsonl in a data folder. Raises SystemExit when there is none."""
+    file = data / "gold.jsonl"
+    if not file.is_file():
+        raise SystemExit(f"No data: there is no {file}. Name a folder with gold.jsonl and pages/ with --data.")
+    rows = map(json.loads, file.read_text("utf-8").rstrip("\n").split("\n"))
+    return [Page(row["page"], row["lang"], row["site"], row["gold"]) for row in rows]
 
 
 @lru_cache(maxsize=32)
@@ -190,8 +199,8 @@ MIXES = {
         0.12,
         (0, MAX_PAGE),
     ),
-    "html": Mix({"documents": 1}, {"html": 1}, 0.0, (60_000, 160_000)),
-    "text": Mix({"documents": 1}, {"text4k": 1}, 0.0, (0, MAX_PAGE)),
+    "html": Mix({"documents": 96, "copy": 4}, {"html": 1}, 0.12, (60_000, 160_000)),
+    "text": Mix({"documents": 96, "copy": 4}, {"text4k": 1}, 0.12, (0, MAX_PAGE)),
 }
 
 
@@ -249,8 +258,7 @@ class Library:
 
 def open_library(data: Path, *, files: int, seed: int, mix: Mix) -> Library:
     """Read the pages and choose frames: in random order, those whose main text can be taken out."""
-    rows = map(json.loads, (data / "gold.jsonl").read_text("utf-8").rstrip("\n").split("\n"))
-    pages = {row["page"]: Page(row["page"], row["lang"], row["site"], row["gold"]) for row in rows}
+    pages = {page.page: page for page in read_pages(data)}
     order = sorted(pages)
     random.Random(seed).shuffle(order)
     wanted = max(files // FILES_PER_FRAME, 24)
@@ -367,12 +375,17 @@ def encode(library: Library, source: Source, text: str, *, is_html: bool, rng: r
         charset = "gb18030" if charset == "gbk" else charset
         content = text.encode(charset, "replace")
     else:
-        text = _CHARSET.sub("", text)
-        meta = f'<meta charset="{declared}">' if declared else ""
-        opened = _HEAD.search(text)
-        at = opened.end() if opened else 0
-        content = (text[:at] + meta + text[at:]).encode(charset, "xmlcharrefreplace")
+        content = as_page(text, charset, declared=declared)
     return content, "ascii" if content.isascii() else charset
+
+
+def as_page(text: str, charset: str, *, declared: str) -> bytes:
+    """A page in a charset, which says that it is in another or, with "", nothing. What a charset lacks is a reference."""
+    text = _CHARSET.sub("", text)
+    meta = f'<meta charset="{declared}">' if declared else ""
+    opened = _HEAD.search(text)
+    at = opened.end() if opened else 0
+    return (text[:at] + meta + text[at:]).encode(charset, "xmlcharrefreplace")
 
 
 def documents(library: Library, number: int) -> File:
@@ -527,6 +540,15 @@ def make_corpus(
                 truth.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
             seen.update(row.page for row in file.truths if row.form == "stored" and row.page)
     return truth_file(out)
+
+
+def make_few(full: Path, few: Path, paths: Sequence[str] = ()) -> None:
+    """These files of a corpus as a corpus of their own; the first two, if none are named."""
+    first = sorted(path for path in full.rglob("*") if path.is_file())[:2]
+    for file in [full / path for path in paths] or first:
+        target = few / file.relative_to(full)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.read_bytes())
 
 
 def main() -> None:

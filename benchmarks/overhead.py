@@ -19,8 +19,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.corpus import DATA, make_corpus
-from benchmarks.end_to_end import make_few, measure
+from benchmarks.corpus import DATA, make_corpus, make_few
+from benchmarks.measure import measure
 
 #: Of the wall time of the plain command, start-up aside, that the flow may take more.
 BOUND = 0.10

@@ -3,7 +3,8 @@
     python -m benchmarks.user_script RAW OUT.parquet
 
 Written as a capable user would in an afternoon, with each tool's own defaults: one process, a try around each file,
-a row a document that is no duplicate. It is here to be measured beside Winnow on the same files.
+a row a document that is no duplicate, and in OUT.duplicates.txt the path of each file with one that is. It is here to be
+measured beside Winnow on the same files.
 """
 
 from __future__ import annotations
@@ -64,13 +65,13 @@ def minhash(text: str) -> object:
 
 
 def run(raw: Path, out: Path) -> tuple[int, int, int]:
-    """How many documents, duplicates and failed files."""
+    """Write both files; how many documents, duplicates and failed files."""
     import pandas as pd
     from datasketch import MinHashLSH
     from langdetect import LangDetectException, detect
 
     lsh = MinHashLSH(threshold=0.5, num_perm=128)
-    rows, n_duplicates, n_failed = [], 0, 0
+    rows, duplicates, n_failed = [], [], 0
     for path in sorted(raw.rglob("*")):
         if path.suffix not in SUFFIXES or not path.is_file() or path.name.startswith("."):
             continue
@@ -80,14 +81,15 @@ def run(raw: Path, out: Path) -> tuple[int, int, int]:
                 lang = detect(text)
                 signature = minhash(text)
                 if lsh.query(signature):
-                    n_duplicates += 1
+                    duplicates.append(f"{path.relative_to(raw)}\n")
                     continue
                 lsh.insert(f"{path}#{member}", signature)
                 rows.append({"path": str(path.relative_to(raw)), "member": member, "lang": lang, "text": text})
         except (OSError, EOFError, ValueError, KeyError, LangDetectException):
             n_failed += 1
     pd.DataFrame(rows).to_parquet(out, compression="zstd")
-    return len(rows), n_duplicates, n_failed
+    out.with_suffix(".duplicates.txt").write_text("".join(duplicates), "utf-8")
+    return len(rows), len(duplicates), n_failed
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("benchmarks", "proofs", "training")
-PEERS = ("trafilatura", "datasketch", "resiliparse", "readability", "justext", "pandas", "jax")
+PEERS = ("trafilatura", "datasketch", "resiliparse", "readability", "justext", "pandas", "jax", "rensa", "datatrove")
 TRAINER = "training.block_net"  # all of it is JAX
 MODULES = sorted(
     {
