@@ -12,9 +12,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from pipeline.extract.blocks import RawBlock
-from pipeline.extract.markup import BLOCK, DEPTH, ELEMENTS, INLINE, LINK, RAW, VOID, Node
+from pipeline.extract.machine import BLOCK, INLINE, LINK, RAW, VOID
+from pipeline.extract.markup import DEPTH, ELEMENTS, Node
 from pipeline.extract.runs import Piece, blocks_of
-from pipeline.extract.scanner import raw_parts, scan
+from pipeline.extract.scanner import raw_parts
+from pipeline.extract.scanner import tags as tags_of
 
 if TYPE_CHECKING:
     from bs4.element import Tag
@@ -71,25 +73,24 @@ def deep_blocks(source: str) -> list[RawBlock] | None:
 
 def _skeleton(source: str, texts: list[tuple[int, str]], tags: list[str]) -> Iterator[str]:
     """The page as plain tags, each with its number, and numbers of texts; fills the two lists."""
-    for tokens, _ in scan(source):
-        for start, text, tag, closing, opening in tokens:
-            if text:
-                yield f" {len(texts)} "
-                texts.append((start, text))
-            name = (opening or closing or "").lower()
-            code = _code(name)
-            if code in (VOID, RAW):
-                continue
-            name = name if name in ELEMENTS else "span"
-            if opening is not None:
-                yield f"<{name} i={len(tags)}>"
-                tags.append(tag)
-            elif closing is not None:
-                yield f"</{name}>"
-            elif (raw := raw_parts(tag))[0] in ("textarea", "xmp"):
-                yield f"<pre i={len(tags)}> {len(texts)} </pre>"
-                texts.append((start + len(text) + raw[2], raw[3]))
-                tags.append(raw[1])
+    for start, text, tag, closing, opening in tags_of(source):
+        if text:
+            yield f" {len(texts)} "
+            texts.append((start, text))
+        name = (opening or closing or "").lower()
+        code = _code(name)
+        if code in (VOID, RAW):
+            continue
+        name = name if name in ELEMENTS else "span"
+        if opening is not None:
+            yield f"<{name} i={len(tags)}>"
+            tags.append(tag)
+        elif closing is not None:
+            yield f"</{name}>"
+        elif (raw := raw_parts(tag))[0] in ("textarea", "xmp"):
+            yield f"<pre i={len(tags)}> {len(texts)} </pre>"
+            texts.append((start + len(text) + raw[2], raw[3]))
+            tags.append(raw[1])
 
 
 def _effort(skeleton: list[str]) -> int:

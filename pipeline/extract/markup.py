@@ -8,35 +8,63 @@ To read another attribute, add it to ``_own``.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from html import unescape
+from html.entities import html5
 from typing import Final, NamedTuple
 
+import numpy as np
+
+from pipeline.extract.machine import (
+    BARRIER,
+    BLOCK,
+    BREAK,
+    CAPTION,
+    CELL,
+    DATA,
+    FOREIGN,
+    FORMATTING,
+    HEAD,
+    HEADING,
+    HTML,
+    INLINE,
+    ITEM,
+    KEEPS_SPACE,
+    LINE_BREAK,
+    LINK,
+    LIST,
+    LIST_ITEM,
+    ONE_OPTION,
+    OPTION,
+    OPTION_GROUP,
+    OUTER,
+    PARAGRAPH,
+    PRE,
+    RAW,
+    ROW,
+    RULE,
+    SCRIPT,
+    SECTION,
+    SVG,
+    SVG_RAW,
+    TABLE,
+    TEMPLATE,
+    TERM,
+    TEXT,
+    TITLE,
+    TRANSPARENT,
+    VOID,
+    Elements,
+    Ints,
+    Longs,
+)
 from pipeline.extract.styles import EMPTY_SHEET, FREEABLE, NOTHING, Aspects, Sheet, aspects
 from pipeline.text.safety import clean_url
 from pipeline.types import BlockKind, Markup, PageHead
 
 # What each HTML element means for blocks: one table. Add an element by one word in one line of it.
-
-# How the stack machine treats a start tag. Plain integers: the loop compares them for every tag of a page.
-INLINE: Final = 0  # part of the run of text around it; also every element not named below
-LINK: Final = 1
-BLOCK: Final = 2  # ends the run before it and begins another
-ITEM: Final = 3  # li, dd, dt: a block that ends an open sibling
-HEADING: Final = 4  # a block that ends an open heading
-OPTION: Final = 5  # a block that ends an open option
-PRE: Final = 6  # a block that keeps its white space
-VOID: Final = 7  # no content and no edge: an image, an input
-BREAK: Final = 8
-RULE: Final = 9  # a void element with an edge: <hr>
-TABLE: Final = 10
-SECTION: Final = 11  # tbody, thead, tfoot, caption
-ROW: Final = 12
-CELL: Final = 13
-OUTER: Final = 14  # html, body, head: once each, never closed before the end
-DATA: Final = 15  # meta, link: goes to the page head
-RAW: Final = 16  # its content is no mark-up
 
 _WORDS: Final = {
     VOID: "area base basefont bgsound col colgroup embed frame img input keygen param source track wbr",
@@ -76,18 +104,99 @@ ELEMENTS: Final = {
 RAW_ELEMENTS: Final = ("script", "style", "title", "textarea", "iframe", "xmp", "noembed", "noframes")
 
 #: In these, a CDATA section is text (https://html.spec.whatwg.org/#markup-declaration-open-state).
-FOREIGN: Final = frozenset(("svg", "math", "text"))
+FOREIGNERS: Final = ("svg", "math", "text")
 
 #: An end tag closes nothing beyond these (the "has an element in scope" of the standard).
 BARRIERS: Final = frozenset(("td", "th", "caption", "table", "template", "html", "body", "button", "object", "marquee"))
 
+LISTS: Final = frozenset(("ul", "ol", "dl", "menu", "dir"))
+
 #: <li>, <dd> and <dt> look for an open sibling through these and through inline elements only.
-TRANSPARENT: Final = frozenset(("address", "div", "p"))
+TRANSPARENTS: Final = frozenset(("address", "div", "p"))
 
 #: Formatting elements whose end tag works across an open block.
-FORMATTING: Final = frozenset(
+FORMATTERS: Final = frozenset(
     ("a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u")
 )
+
+#: Raw elements whose content is shown.
+SHOWN_RAW: Final = ("textarea", "xmp")
+
+PREFORMATTED: Final = frozenset(("pre", "listing", "plaintext", "xmp"))
+
+_TRAITS: Final = {
+    BARRIER: BARRIERS,
+    LIST: LISTS,
+    TRANSPARENT: TRANSPARENTS,
+    FORMATTING: FORMATTERS,
+    KEEPS_SPACE: PREFORMATTED,
+    FOREIGN: FOREIGNERS,
+    SVG: ("svg",),
+    PARAGRAPH: ("p",),
+    LIST_ITEM: ("li",),
+    TERM: ("dd", "dt"),
+    ONE_OPTION: ("option",),
+    OPTION_GROUP: ("optgroup",),
+    HTML: ("html",),
+    HEAD: ("head",),
+    CAPTION: ("caption",),
+    SCRIPT: ("script",),
+    TITLE: ("title",),
+    TEXT: SHOWN_RAW,
+    TEMPLATE: ("template",),
+    SVG_RAW: ("style", "title"),
+    LINE_BREAK: ("br",),
+}
+#: Attributes that say something of a block; the first is told by its name alone.
+_SAYING_NAMES: Final = ("hidden", "class", "id", "role", "style", "itemprop", "aria-hidden", "aria-labelledby")
+
+#: Elements by number, as the stack machine knows them.
+NAMES: Final = tuple(dict.fromkeys((*(name for name, _ in ELEMENTS.values()), *FOREIGNERS)))
+
+
+def _key(name: str) -> int:
+    """The same as ``machine.name_key``."""
+    key = 0
+    if len(name) <= 10 and name.isalnum():
+        for char in name:
+            key = key * 64 + (ord(char) - 21 if char.isdigit() else ord(char) - 96)
+        return key
+    for char in name:
+        key = (key * 33 ^ ord(char)) & (1 << 56) - 1
+    return key | 1 << 61
+
+
+def _slots(numbers: Mapping[int, int]) -> tuple[Longs, Ints]:
+    """A table of keys and numbers for ``machine.slot``."""
+    size = 4 * len(numbers) + 1
+    keys, values = np.full(size, -1, np.int64), np.zeros(size, np.int32)
+    for key, number in numbers.items():
+        at = key % size
+        while keys[at] != -1:
+            at = (at + 1) % size
+        keys[at], values[at] = key, number
+    return keys, values
+
+
+def _elements() -> Elements:
+    """What the stack machine is told of elements."""
+    known = {_key(name): number for number, name in enumerate(NAMES)}
+    traits = [sum(bit for bit, names in _TRAITS.items() if name in names) for name in NAMES]
+    raw = [RAW_ELEMENTS.index(name) if name in RAW_ELEMENTS else -1 for name in NAMES]
+    treatments = [ELEMENTS.get(name, (name, INLINE))[1] for name in NAMES]
+    return Elements(np.array(treatments, np.int32), np.array(traits, np.int32), np.array(raw, np.int32), *_slots(known))
+
+
+KNOWN: Final = _elements()
+#: Character references that the machine reads itself: keys of their names, and what they mean.
+REFERENCES: Final = _slots(
+    {
+        _key(name[:-1]): ord(chars)
+        for name, chars in html5.items()
+        if len(chars) == 1 and re.fullmatch(r"[a-z0-9]{1,10};", name)
+    }
+)
+SAYING: Final = np.array([_key(name) for name in _SAYING_NAMES], np.int64)
 
 #: What a block is by the nearest of these elements around it; None looks no further out.
 KINDS: Final[dict[str, BlockKind]] = {
@@ -107,8 +216,6 @@ KINDS: Final[dict[str, BlockKind]] = {
     ),
 }
 HEADINGS: Final = {f"h{level}": level for level in range(1, 7)}
-LISTS: Final = frozenset(("ul", "ol", "dl", "menu", "dir"))
-PREFORMATTED: Final = frozenset(("pre", "listing", "plaintext", "xmp"))
 
 #: Landmark elements as the roles they stand for (https://www.w3.org/TR/html-aam-1.0/).
 LANDMARKS: Final = {
@@ -236,13 +343,13 @@ def meaning(node: Node) -> Meaning:
         tag = at[TAG] or at[NAME]
         found = known.children.get(tag)
         if found is None:
-            found = known.children[tag] = _likeness(known, at[NAME], at[TAG])
+            found = known.children[tag] = likeness(known, at[NAME], at[TAG])
         at[MEMO].append(found)
         known = found
     return known
 
 
-def _likeness(above: Meaning, name: str, tag: str) -> Meaning:
+def likeness(above: Meaning, name: str, tag: str) -> Meaning:
     """What a tag says in its place: one value for all tags there that differ in nothing that counts."""
     words = role = ""
     said = NOTHING

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from html import unescape
 from itertools import dropwhile, groupby
 from typing import Final
 
 from pipeline.extract.blocks import RawBlock
-from pipeline.extract.markup import CODE, DEPTH, LINK, MEMO, NAME, PARENT, TAG, Node, meaning, plain_markup
+from pipeline.extract.machine import LINK
+from pipeline.extract.markup import CODE, DEPTH, MEMO, NAME, PARENT, TAG, Meaning, Node, meaning, plain_markup
 from pipeline.types import BlockKind, Markup
 
 # Table rows: the cells of a data table are joined into one block a row, a layout table is left as it is.
@@ -22,38 +24,32 @@ _MAX_BROKEN_CELL: Final = 120
 _MAX_BROKEN_SHARE: Final = 0.2  # of the cells with text
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Table:
-    """An open table: where its parts begin in the list of blocks."""
+    """A table without another in it: where its parts begin in the list of blocks."""
 
-    node: Node
-    body: Node  # the open section, else the table
-    row: Node | None = None
-    cell: Node | None = None
-    layout: bool = False
-    rows: list[tuple[Node, list[int]]] = field(default_factory=list)  # row, first block of each cell
+    rows: list[tuple[int, list[int]]]  # row, first block of each cell
+    end: int
 
 
-def join_rows(table: Table, blocks: list[RawBlock]) -> None:
-    """Replace the blocks of a closed data table, the last in the list, by one block a row."""
-    if table.layout or not table.rows:
-        return
-    first = next((cells[0] for _, cells in table.rows if cells), len(blocks))
+def join_rows(table: Table, blocks: list[RawBlock], meaning_of: Callable[[int], Meaning]) -> None:
+    """Replace the blocks of a data table by one block a row. ``meaning_of``: what a row says of its blocks."""
+    first = next((cells[0] for _, cells in table.rows if cells), table.end)
     rows = _cells(table, blocks)
-    if not _is_data([cell for _, cells in rows for cell in cells]) or not any(len(c) > 1 for _, c in rows):
+    if not any(len(cells) > 1 for _, cells in rows) or not _is_data([cell for _, cells in rows for cell in cells]):
         return
-    joined = [block for node, cells in rows if cells for block in _join(node, cells)]
-    blocks[first:] = joined
+    joined = [block for row, cells in rows if cells for block in _join(meaning_of(row), cells)]
+    blocks[first : table.end] = joined
 
 
-def _cells(table: Table, blocks: list[RawBlock]) -> list[tuple[Node, list[list[RawBlock]]]]:
+def _cells(table: Table, blocks: list[RawBlock]) -> list[tuple[int, list[list[RawBlock]]]]:
     """The blocks of each cell that has any, by row."""
-    starts = [start for _, cells in table.rows for start in cells] + [len(blocks)]
-    rows: list[tuple[Node, list[list[RawBlock]]]] = []
+    starts = [start for _, cells in table.rows for start in cells] + [table.end]
+    rows: list[tuple[int, list[list[RawBlock]]]] = []
     i = 0
-    for node, cells in table.rows:
+    for row, cells in table.rows:
         spans = [blocks[starts[j] : starts[j + 1]] for j in range(i, i + len(cells))]
-        rows.append((node, [span for span in spans if span]))
+        rows.append((row, [span for span in spans if span]))
         i += len(cells)
     return rows
 
@@ -70,9 +66,8 @@ def _is_data(cells: list[list[RawBlock]]) -> bool:
     return broken <= _MAX_BROKEN_SHARE * len(cells)
 
 
-def _join(node: Node, cells: list[list[RawBlock]]) -> list[RawBlock]:
+def _join(found: Meaning, cells: list[list[RawBlock]]) -> list[RawBlock]:
     """The row as one block; what is hidden in it stays by itself."""
-    found = meaning(node)
     own = [[block for block in cell if not block.hidden and len(block.hiders) <= len(found.hiders)] for cell in cells]
     own = [cell for cell in own if cell]
     blocks = [block for cell in own for block in cell]

@@ -1,29 +1,37 @@
-r"""HTML source to tags and the text between them, by one compiled regular expression in one pass.
+"""HTML source to tags and the text between them: the compiled tokenizer, and what it does where mark-up is left open.
 
-The expression follows the tokenizer of the WHATWG standard (https://html.spec.whatwg.org/#tokenization).
-All its repeats are possessive and every alternative that could look for an end in vain accepts the end
-of the source (``\Z``), so that no stretch is scanned twice: the time is linear whatever the input.
-Python before 3.11.5 forgets to step back when the last alternative of a possessive group fails half-way
-(python/cpython#106052), so the last one always fails at once: ``(?!)``.
-To add an element with raw content, name it in ``elements.RAW_ELEMENTS``.
+To add an element with raw content, name it in ``markup.RAW_ELEMENTS``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from itertools import accumulate, islice
-from operator import add
+from types import MappingProxyType
 from typing import Final
 
-from pipeline.extract.markup import RAW_ELEMENTS
+import numpy as np
+
+from pipeline.extract.machine import (
+    CLOSES,
+    CODE,
+    COMMENT,
+    CONTENT_END,
+    END,
+    NAME_END,
+    NOTHING,
+    NUMBER,
+    OPENS,
+    SORT,
+    START,
+    TRAITS,
+    Ints,
+    tokenize,
+)
+from pipeline.extract.markup import KNOWN, RAW_ELEMENTS
 
 _NAME: Final = r"[a-zA-Z][^ \t\n\r\f/>]*+"
-# Three ways to read attributes, which agree where more than one can; the narrower, the faster.
-# Four tags of five are written so; where it fails half-way, what ends the tag is the same.
-_NEAT: Final = r"""(?: [a-zA-Z:_-]++="[^"]*+")*+(?:>| ?/?>)"""
 # Attributes without ">" in them end at the first ">".
 _PLAIN: Final = r"""[^>"']*+(?:"[^">]*+"[^>"']*+|'[^'>]*+'[^>"']*+|(?!))*+>"""
 # A quote counts only after a name and "="; one that is never closed is read as a name. "=" can begin a name.
@@ -32,44 +40,8 @@ _VALUE: Final = r"""(?:"[^"]*+"|'[^']*+'|[^ \t\n\r\f>"'][^ \t\n\r\f>]*+|)"""
 _EXACT: Final = rf"(?:[ \t\n\r\f/]++|[^ \t\n\r\f/>][^ \t\n\r\f/>=]*+(?:{_SPACE}*+={_SPACE}*+{_VALUE}|)|(?!))*+(?:>|\Z)"
 _COMMENT: Final = r"!--(?:-?>|(?:[^-]++|(?!--!?>)-|(?!))*+(?:--!?>|\Z))"
 CDATA: Final = "<![CDATA["
-_END: Final = r"[ \t\n\r\f/>]"
-# Within <!-- in a script, <script> ... </script> does not end the script ("double escaped").
-_DOUBLE: Final = rf"<script{_END}(?:[^<-]++|(?!-->)-|(?!</script{_END})<|(?!))*+(?:</script{_END}|(?=-->)|\Z)"
-_ESCAPED: Final = rf"<!(?=--)(?:[^<-]++|(?!-->)-|(?!</?script{_END})<|{_DOUBLE}|(?!))*+(?:-->|(?=</script{_END})|\Z)"
 
 _MAX_TITLE: Final = 300  # code points of a title that may name tags; the end tag of a longer one is another's
-_SVG_RAW: Final = ("style", "title")  # elements of SVG too, where <style/> is whole
-
-
-def _raw(name: str) -> str:
-    """The expression of a raw element from its name to the end of its end tag, or of the source."""
-    plain = rf"(?:[^<]++|(?!</{name}{_END})<|(?!))*+"
-    body = rf"(?:[^<]++|(?!</script{_END}|<!--)<|{_ESCAPED}|(?!))*+" if name == "script" else plain
-    body = rf"{body}(?:</{name}[^>]*+(?:>|\Z)|\Z)"
-    if name in _SVG_RAW:  # empty if it says so and the "/" belongs to no value
-        body = rf"(?:(?<=<{name}/>)|(?<=[ \t\n\r\f\"']/>)|{body})"
-    # The first letter as a class: the matcher then passes over the alternative without entering it.
-    first = f"[{name[0]}{name[0].upper()}]"
-    return rf"{first}(?i:{name[1:]}(?={_END})(?:{_PLAIN}|{_EXACT}){body})"
-
-
-@cache
-def _pattern(unclosed: frozenset[str], lenient: bool) -> re.Pattern[str]:
-    """The expression: groups are the whole tag, the name of an end tag, the name of a start tag.
-
-    ``unclosed`` names raw elements (and "!--") that have no end in what follows and are read as plain
-    tags; ``lenient`` ends every start tag at the next angle bracket, whatever the quotes say.
-    """
-    attributes = r"[^<>]*+>?" if lenient else f"(?:{_NEAT}|{_PLAIN}|{_EXACT})"
-    parts = [
-        rf"/(?:({_NAME})[^>]*+|[^>]*+)(?:>|\Z)",
-        *([] if "!--" in unclosed else [_COMMENT]),
-        r"[!?][^>]*+(?:>|\Z)",
-        *(_raw(name) for name in RAW_ELEMENTS if name not in unclosed),
-        rf"({_NAME}){attributes}",
-    ]
-    return re.compile(rf"(<(?:{'|'.join(parts)}))")
-
 
 _DECLARATION: Final = r"""<![a-z](?:[^"'>]++|"[^"]*+"|'[^']*+'|(?!))*+>"""
 _SUBSET: Final = re.compile(
@@ -81,44 +53,90 @@ _START_TAG: Final = re.compile(rf"<{_NAME}(?:{_PLAIN}|{_EXACT})")
 _BRACKET: Final = re.compile("[<>]")
 _MAX_RESTARTS: Final = 16
 
+#: Bits of what is left open, as the tokenizer takes them.
+_UNCLOSED: Final = MappingProxyType({"!--": COMMENT, **{name: 1 << bit for bit, name in enumerate(RAW_ELEMENTS)}})
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """The tags of a source."""
+
+    codes: Ints  # code points of the source
+    start: int  # where the page begins in it
+    table: Ints  # the tags, and one that stands for a <tr> that is not written
+    recovered: bool  # mark-up left open would have swallowed over half of the page, and was cut short
+
+
+def code_points(source: str) -> Ints:
+    """The code points of a text."""
+    return np.frombuffer(source.encode("utf-32-le", "surrogatepass"), np.int32)
+
+
+def scan(source: str) -> Scanned:
+    """The tags of a source, whatever it is; the time is linear in it."""
+    subset = _SUBSET.match(source)  # of a DTD: has ">" in it
+    start = pos = subset.end() if subset else 0
+    codes = code_points(source)
+    parts: list[Ints] = []
+    unclosed = 0
+    lenient = False
+    for restart in range(_MAX_RESTARTS + 1):
+        table = tokenize(codes, pos, unclosed, lenient, source.count("<", pos) + 1, KNOWN)
+        parts.append(table)
+        index = _swallower(table, len(source)) if restart < _MAX_RESTARTS else -1
+        cut = _cut(source[table[index, START] : table[index, END]]) if index >= 0 else None
+        if cut is None:
+            break
+        parts[-1] = table[: index + 1]
+        pos = _cut_short(source, table[index], cut.length)
+        for name in cut.unclosed:
+            unclosed |= _UNCLOSED[name]
+        lenient = lenient or cut.lenient or restart > _MAX_RESTARTS // 2
+    return Scanned(codes, start, parts[0] if len(parts) == 1 else np.concatenate(parts), len(parts) > 1)
+
+
+def _swallower(table: Ints, size: int) -> int:
+    """The first of the longest tags, where it is longer than half of its page; else -1."""
+    lengths = table[:, END] - table[:, START]
+    index = int(lengths.argmax())
+    return index if int(lengths[index]) * 2 > size else -1
+
+
+def _cut_short(source: str, token: Ints, length: int) -> int:
+    """End a tag after so many characters; where it ends."""
+    start, end = int(token[START]), int(token[START]) + length
+    token[END] = end
+    if token[SORT] == NOTHING and token[NUMBER] >= 0:
+        _, _, content, text = raw_parts(source[start:end])
+        token[NAME_END], token[CONTENT_END] = start + content, start + content + len(text)
+    elif token[SORT] == OPENS:
+        token[CONTENT_END] = 0
+    else:
+        token[SORT] = NOTHING
+        token[[CODE, TRAITS]] = 0
+    return end
+
+
 Token = tuple[int, str, str, str | None, str | None]
 
 
-def scan(source: str) -> Iterator[tuple[Iterable[Token], bool]]:
-    """Stretches of ``(start, text, tag, closing, opening)``: the text before a tag, the whole tag, its name.
+def tags(source: str) -> Iterator[Token]:
+    """Each tag as ``(start, text, tag, closing, opening)``: the text before a tag, the whole tag, its name.
 
     ``start`` is the text's place in the source. Both names are None for comments, declarations and raw
     elements (these whole, with their content). Texts and tags joined are the source; the last text has an
-    empty tag. With each stretch comes whether it was cut short because mark-up left open would have
-    swallowed over half of the page.
+    empty tag.
     """
-    subset = _SUBSET.match(source)  # of a DTD: has ">" in it
-    pos = subset.end() if subset else 0
-    if pos:
-        yield [(0, "", source[:pos], None, None)], False
-    unclosed: frozenset[str] = frozenset()
-    lenient = False
-    for restart in range(_MAX_RESTARTS + 1):
-        parts = _pattern(unclosed, lenient).split(source[pos:] if pos else source)
-        texts, tags = parts[0::4], parts[1::4]
-        lengths = list(map(len, tags))
-        starts = list(accumulate(map(add, map(len, texts), lengths), initial=pos))
-        tokens: Iterator[Token] = zip(starts, texts, tags, parts[2::4], parts[3::4], strict=False)
-        longest = max(lengths, default=0)
-        cut = None
-        if longest * 2 > len(source) and restart < _MAX_RESTARTS:
-            index = lengths.index(longest)
-            cut = _cut(tags[index])
-        if cut is None:
-            yield tokens, False
-            break
-        yield islice(tokens, index), False
-        start = starts[index]
-        yield [(start, texts[index], tags[index][: cut.length], None, parts[index * 4 + 3])], True
-        pos = start + len(texts[index]) + cut.length
-        unclosed |= cut.unclosed
-        lenient = lenient or cut.lenient or restart > _MAX_RESTARTS // 2
-    yield [(starts[-1], parts[-1], "", None, None)], False
+    scanned = scan(source)
+    at = scanned.start
+    if at:
+        yield 0, "", source[:at], None, None
+    for start, end, sort, name_end, *_ in scanned.table[:-1].tolist():
+        closing = source[start + 2 : name_end] if sort == CLOSES else None
+        opening = source[start + 1 : name_end] if sort == OPENS else None
+        yield at, source[at:start], source[start:end], closing, opening
+        at = end
+    yield at, source[at:], "", None, None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from html import unescape
 from itertools import islice
 from typing import Final, NamedTuple
 
-from pipeline.extract.markup import BREAK, ELEMENTS, INLINE
-from pipeline.extract.scanner import raw_parts, scan
+from pipeline.extract.machine import BREAK, INLINE
+from pipeline.extract.markup import ELEMENTS
+from pipeline.extract.scanner import raw_parts, tags
 from pipeline.text.escapes import holds_markup, undo_escapes
 from pipeline.text.prose import holds_sentence
 from pipeline.text.rewrite import Piece, Rewritten, rewrite
@@ -190,29 +191,28 @@ def _window(text: str) -> tuple[list[Piece], str]:
     lines: list[Piece] = []
     beside: list[str] = []
     depth = 0
-    for tokens, _ in scan(text):
-        for start, shown, tag, closing, opening in tokens:
-            if shown:
-                if depth:
-                    lines += _decoded(text, start, start + len(shown))
-                else:
-                    beside.append(shown.strip())
-            at = start + len(shown)
-            name = (opening or closing or "").lower()
-            if cells and name == "td":
-                depth = int(opening is not None and "line-content" in tag)
-                if closing is not None:
-                    lines.append(Piece(at, at + len(tag), "\n"))
-            elif not cells and name == "pre":
-                depth = max(0, depth + (1 if opening is not None else -1))
-            elif depth and (opening or closing) and ELEMENTS.get(name, ("", INLINE))[1] == BREAK:
+    for start, shown, tag, closing, opening in tags(text):
+        if shown:
+            if depth:
+                lines += _decoded(text, start, start + len(shown))
+            else:
+                beside.append(shown.strip())
+        at = start + len(shown)
+        name = (opening or closing or "").lower()
+        if cells and name == "td":
+            depth = int(opening is not None and "line-content" in tag)
+            if closing is not None:
                 lines.append(Piece(at, at + len(tag), "\n"))
-            elif not cells and tag[:1] == "<" and opening is None and closing is None:
-                raw, _, length, content = raw_parts(tag)
-                if raw in ("textarea", "xmp"):
-                    begin = at + length
-                    whole = [Piece(begin, begin + len(content))]
-                    lines += whole if raw == "xmp" else _decoded(text, begin, begin + len(content))
+        elif not cells and name == "pre":
+            depth = max(0, depth + (1 if opening is not None else -1))
+        elif depth and (opening or closing) and ELEMENTS.get(name, ("", INLINE))[1] == BREAK:
+            lines.append(Piece(at, at + len(tag), "\n"))
+        elif not cells and tag[:1] == "<" and opening is None and closing is None:
+            raw, _, length, content = raw_parts(tag)
+            if raw in ("textarea", "xmp"):
+                begin = at + length
+                whole = [Piece(begin, begin + len(content))]
+                lines += whole if raw == "xmp" else _decoded(text, begin, begin + len(content))
     return lines, unescape(" ".join(filter(None, beside)))
 
 
