@@ -200,8 +200,9 @@ def _parts(function: Any, seen: set[Any]) -> Iterator[str]:
         value = getattr(value, "py_func", value)
         if isinstance(value, FunctionType):
             yield from _parts(value, seen)
-        elif isinstance(value, ModuleType) and value.__name__.startswith(f"{_PACKAGE}."):
-            yield Path(str(value.__file__)).read_text("utf-8")
+        elif isinstance(value, ModuleType):
+            if value.__name__.startswith(f"{_PACKAGE}."):
+                yield Path(str(value.__file__)).read_text("utf-8")
         elif hasattr(value, "dtype"):
             yield f"{name} {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
         elif isinstance(value, int | float | complex | str | bytes | tuple):

@@ -421,9 +421,14 @@ def load_rules(extra: Path | None = None, *, without: Iterable[str] = ()) -> Rul
     ``without`` names rules that are left out, to see what they are good for.
     Raises RuleError that names the file, the rule and the mend.
     """
+    return _read_rules(tuple(_files(extra)), frozenset(without))
+
+
+@lru_cache(maxsize=4)  # parsing takes longer than a shard of a few small files
+def _read_rules(files: tuple[tuple[str | None, str, bytes], ...], out: frozenset[str]) -> RuleSet:
     general: list[Rule] = []
     sites: dict[str, list[Rule]] = {}
-    for domain, name, content in _files(extra):
+    for domain, name, content in files:
         found = parse_rules(content, file=name)
         if domain is None:
             general += found
@@ -431,7 +436,6 @@ def load_rules(extra: Path | None = None, *, without: Iterable[str] = ()) -> Rul
             parse_choices(content, file=name)  # a mistake there stops the run, too
             sites.setdefault(domain, []).extend(found)
     _refuse_duplicates([*general, *(rule for rules in sites.values() for rule in rules)])
-    out = frozenset(without)
     kept = {domain: [rule for rule in rules if rule.id not in out] for domain, rules in sites.items()}
     return RuleSet(
         pack_rules([rule for rule in general if rule.id not in out]),
