@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.boilerplate.lexicon import TEXT_WORDS
+from pipeline.kept import kept
 from pipeline.text.prose import SENTENCE_ENDS, STOP_CHARACTERS, STOP_WORDS
 from pipeline.text.tokens import count_cjk
 
@@ -61,7 +62,7 @@ _SPECIALS = {
 }
 
 
-@cache
+@kept()
 def _kind_table() -> NDArray[np.uint8]:
     """The kind of each code point of the basic plane; the last entry serves all beyond it."""
     table = np.zeros(_BMP + 1, dtype=np.uint8)

@@ -22,6 +22,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.kept import kept
 from pipeline.text.tokens import CJK
 
 SIGNATURE_VERSION = 2  # signatures of different versions cannot be compared
@@ -224,7 +225,7 @@ def _powers() -> tuple[_Longs, _Longs]:
     return powers, inverses
 
 
-@cache
+@kept("opencc-python-reimplemented")
 def _folding() -> tuple[_Longs, npt.NDArray[np.uint8]]:
     """By code point: the letter it is compared as (0 for a separator), and its class."""
     letters = np.arange(_N_POINTS, dtype=np.uint64)

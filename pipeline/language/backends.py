@@ -21,6 +21,7 @@ import fasttext
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.kept import kept
 from pipeline.language.scripts import LANGUAGES
 from pipeline.types import Backend
 
@@ -59,7 +60,7 @@ def _folder_of(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-@cache
+@kept("langdetect")
 def _profiles() -> _Profiles:
     """All profiles as one matrix (about 6 MB), read at first use."""
     folder = _folder_of("langdetect") / "profiles"
@@ -103,7 +104,7 @@ class _Latin:
     logs: npt.NDArray[np.float32]  # as in ``_Profiles``, for the languages of ``LATIN``; the first row is of zeros
 
 
-@cache
+@kept("langdetect")
 def _latin() -> _Latin:
     profiles = _profiles()
     grams = [gram for gram in profiles.rows if all(char == " " or char in _LETTERS for char in gram)]

@@ -13,13 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from unicodedata import category
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import Reason
+from pipeline.kept import kept
 from pipeline.text.prose import CLAUSE_ENDS, ends_sentence
 from pipeline.text.tokens import CJK
 
@@ -141,7 +141,7 @@ def _class_of(char: str) -> int:
     return _PUNCTUATION if kind[0] == "P" else _OTHER
 
 
-@cache
+@kept()
 def _class_table() -> npt.NDArray[np.uint8]:
     """Class of each code point of planes 0 and 1; then one for the ideographs beyond and one for the rest."""
     chars = [chr(code) for code in range(_CLASSED)]
