@@ -185,6 +185,9 @@ def explain(
     rules and settings of the run unless others are named now, with the site templates that runs have learned. What the
     live snapshot says otherwise is said.
     """
+    from pipeline.store.files import without_pandas
+
+    without_pandas()
     from pipeline.explain import explain as explain_it
     from pipeline.explain import find
     from pipeline.workers.journal import COLD

@@ -4,33 +4,28 @@ Kernels take and return numpy arrays and numbers, never strings or objects; indi
 IndexError instead of reading memory that is not ours), because what they walk over comes from untrusted bytes. Numba is
 loaded at the first call of a kernel: a process that calls none never waits for it.
 
-Machine code is kept beside the source, or in the user's cache folder where that cannot be written, in a file for each
-kernel, processor and combination of argument types; its name has the fingerprint of all it depends on and its first
-bytes the checksum of the rest. So a file is right, or is no file: processors and versions share a folder, processes
-compile at the same time, and what is damaged, stale or unreadable is compiled anew.
+Machine code is ``kept`` in a file for each kernel, processor and combination of argument types, so that processors and
+versions share a folder and processes compile at the same time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import os
 import pickle
 import sys
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
 from typing import Any, Generic, ParamSpec, TypeVar
+
+from pipeline.kept import file_name, fingerprint, folders, parts, read, write
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _PACKAGE = __name__.split(".")[0]
 _SUFFIX = ".kernel"
-_DIGEST = hashlib.sha256().digest_size  # bytes
-_NAME_DIGITS = 16  # hexadecimal digits of a fingerprint in a file's name
 
 
 class Kernel(Generic[_P, _R]):
@@ -111,9 +106,9 @@ class _Kept:
     """The machine code of one kernel on disk, by argument types: what numba calls a cache."""
 
     def __init__(self, of: Kernel[..., Any]) -> None:
-        self._source = Path(of.py_func.__code__.co_filename)
-        name = f"{self._source.stem}.{of.py_func.__qualname__}".replace("<", "").replace(">", "")
-        self._name = f"{name}.{sys.implementation.cache_tag}-{_fingerprint(of)}"
+        function: Any = of.py_func
+        self._source = Path(function.__code__.co_filename)
+        self._name = f"{file_name(function)}-{_made_of(of)}"
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """The compiled function for these argument types; None when it is not kept."""
@@ -121,9 +116,9 @@ class _Kept:
 
         target_context.refresh()
         name = self._file_name(signature, target_context.codegen())
-        for folder in _folders(self._source):
-            if kept := _read(folder / name):
-                return CompileResult._rebuild(target_context, *kept[1])  # type: ignore[no-untyped-call]  # numba has no types
+        for folder in folders(self._source):
+            if (content := read(folder / name)) is not None:
+                return CompileResult._rebuild(target_context, *pickle.loads(content)[1])  # type: ignore[no-untyped-call]  # numba has no types
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
@@ -133,15 +128,12 @@ class _Kept:
         if result.library.has_dynamic_globals or any(not one.can_cache for one in result.lifted):
             return  # it holds addresses of this process
         content: bytes = dumps((signature, result._reduce()))  # type: ignore[no-untyped-call]  # numba has no types
-        name = self._file_name(signature, result.codegen)
-        for folder in _folders(self._source, make=True):
-            with contextlib.suppress(OSError):
-                _write(folder / name, hashlib.sha256(content).digest() + content)
-                return
+        write(content, self._file_name(signature, result.codegen), self._source)
 
     def signatures(self) -> list[Any]:
         """The argument types for which there is machine code for this processor."""
-        return [kept[0] for file in self.files() if (kept := _read(file))]
+        contents = [read(file) for file in self.files()]
+        return [pickle.loads(content)[0] for content in contents if content is not None]
 
     def files(self) -> list[Path]:
         """The files for this processor."""
@@ -149,7 +141,7 @@ class _Kept:
 
         beginning = self._beginning(cpu_target.target_context.codegen())
         found = {}
-        for folder in reversed(list(_folders(self._source))):  # the first wins
+        for folder in reversed(list(folders(self._source))):  # the first wins
             with contextlib.suppress(OSError):
                 files = (
                     file for file in folder.iterdir() if file.suffix == _SUFFIX and file.name.startswith(beginning)
@@ -167,93 +159,18 @@ class _Kept:
         """Nothing: what is stale has another name."""
 
     def _beginning(self, codegen: Any) -> str:
-        return f"{self._name}-{_digest(codegen.magic_tuple())}-"  # of the system, the processor and what it can do
+        return f"{self._name}-{fingerprint(repr(codegen.magic_tuple()))}-"  # of the system, the processor and what it can do
 
     def _file_name(self, signature: Any, codegen: Any) -> str:
-        return f"{self._beginning(codegen)}{_digest(signature)}{_SUFFIX}"
+        return f"{self._beginning(codegen)}{fingerprint(repr(signature))}{_SUFFIX}"
 
 
-def _digest(value: Any) -> str:
-    return hashlib.sha256(repr(value).encode()).hexdigest()[:_NAME_DIGITS]
-
-
-def _fingerprint(one: Kernel[..., Any]) -> str:
-    """Of all that machine code depends on, beside the processor and the argument types."""
+def _made_of(one: Kernel[..., Any]) -> str:
+    """The fingerprint of all that machine code depends on, beside the processor and the argument types."""
     import llvmlite
     import numba
     import numpy as np
 
-    config = {name: getattr(numba.config, name, None) for name in ("BOUNDSCHECK", "OPT", "DEBUGINFO_DEFAULT")}
-    made_with = (numba.__version__, llvmlite.__version__, np.__version__, sorted(config.items()))
-    parts = [repr(made_with), Path(__file__).read_text("utf-8"), *_parts(one.py_func, set())]
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()[:_NAME_DIGITS]
-
-
-def _parts(function: Any, seen: set[Any]) -> Iterator[str]:
-    """The source files of a function and of those it calls, and the values it takes from its module."""
-    if function in seen:
-        return
-    seen.add(function)
-    yield Path(function.__code__.co_filename).read_text("utf-8")
-    for name in sorted(_names(function.__code__)):
-        value = function.__globals__.get(name)
-        value = getattr(value, "py_func", value)
-        if isinstance(value, FunctionType):
-            yield from _parts(value, seen)
-        elif isinstance(value, ModuleType):
-            if value.__name__.startswith(f"{_PACKAGE}."):
-                yield Path(str(value.__file__)).read_text("utf-8")
-        elif hasattr(value, "dtype"):
-            yield f"{name} {value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
-        elif isinstance(value, int | float | complex | str | bytes | tuple):
-            yield f"{name} {value!r}"
-
-
-def _names(code: CodeType) -> set[str]:
-    inner = (one for one in code.co_consts if isinstance(one, CodeType))
-    return {*code.co_names, *(name for one in inner for name in _names(one))}
-
-
-def _folders(source: Path, *, make: bool = False) -> Iterator[Path]:
-    """Where machine code of a source file may lie: beside it, then in the user's cache folder, if that is theirs alone.
-
-    Never where numba's variables or the working folder say: raw files may lie there. With ``make`` each is made when it
-    is asked for.
-    """
-    beside = source.parent / "__pycache__"
-    if make:
-        with contextlib.suppress(OSError):
-            beside.mkdir(exist_ok=True)
-    yield beside
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    with contextlib.suppress(RuntimeError, OSError):  # nobody's home
-        base = named if named.is_absolute() else Path.home() / ".cache"
-        own = base / "winnow" / f"kernels-{_digest(str(source.parent))}"
-        if make:
-            own.mkdir(mode=0o700, parents=True, exist_ok=True)
-        about = own.stat()
-        if about.st_uid == os.geteuid() and not about.st_mode & 0o022:
-            yield own
-
-
-def _read(file: Path) -> tuple[Any, Any] | None:
-    """Argument types and machine code in a file; None when there is none, or not as it was written."""
-    try:
-        content = file.read_bytes()
-    except OSError:
-        return None
-    if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
-        return None
-    kept: tuple[Any, Any] = pickle.loads(content[_DIGEST:])
-    return kept
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all. Raises OSError."""
-    temporary = file.with_name(f"{file.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    config = [(name, getattr(numba.config, name, None)) for name in ("BOUNDSCHECK", "OPT", "DEBUGINFO_DEFAULT")]
+    made_with = (numba.__version__, llvmlite.__version__, np.__version__, config)
+    return fingerprint(repr(made_with), Path(__file__).read_text("utf-8"), *parts(one.py_func))

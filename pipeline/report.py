@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 import pyarrow as pa
 from rich.console import Console
 from rich.text import Text
@@ -18,6 +18,9 @@ from pipeline.stages.outcomes import FailedRun, RunReport, by_reason, n_left_out
 from pipeline.store.files import write_synced
 from pipeline.store.marks import is_file
 from pipeline.text.safety import printable
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 MAX_SHOWN, MAX_ON_PAGE = 20, 200  # records left out in the terminal, on a page
 MAX_NOTICE = 1_000  # characters
@@ -135,9 +138,7 @@ def report_events(report: RunReport, limit: int = MAX_ON_PAGE) -> Iterator[tuple
     )
 
 
-_ENVIRONMENT = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-
-_PAGE = _ENVIRONMENT.from_string("""<!doctype html>
+_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="generator" content="Winnow"><title>Winnow run report</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <style>
@@ -191,13 +192,20 @@ td.path { word-break: break-all; }
 </table>
 {% endif %}
 </body></html>
-""")
+"""
+
+
+@cache
+def _page() -> Template:
+    import jinja2  # with the page a twentieth of a second, which a run without news need not spend
+
+    return jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_PAGE)
 
 
 def html_report(report: RunReport) -> str:
     """The run as one HTML page: everything escaped, no scripts allowed."""
     created = report.snapshot.manifest["created_at"][:19].replace("T", " ")
-    return _PAGE.render(
+    return _page().render(
         what=f"Snapshot {report.snapshot.name}, {created} UTC.",
         counts=report.counts,
         notices=[printable(one, limit=MAX_NOTICE) for one in report.notices],
@@ -209,7 +217,7 @@ def html_report(report: RunReport) -> str:
 
 def html_failure(failed: FailedRun) -> str:
     """What is known of a run that failed, as one HTML page of the same kind."""
-    return _PAGE.render(
+    return _page().render(
         what=f"The run of {failed.started:%Y-%m-%d %H:%M:%S} UTC failed.",
         error=printable(failed.error),
         seconds=failed.seconds,

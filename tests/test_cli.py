@@ -452,3 +452,22 @@ def test_warm_compiles_what_a_first_run_would_and_says_where_it_is_kept(folder):
     done = call("warm", cwd=folder, NUMBA_DEBUG="1")
     assert done.returncode == 0, done.stderr
     assert "achine code" in done.stdout
+
+
+def test_who_only_schedules_loads_nothing_that_children_alone_need():
+    code = "import pipeline.cli, pipeline.local, pipeline.run, pipeline.explain, sys; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert "pipeline.stages.dedup" in loaded
+    assert not loaded & {
+        "numba",
+        "fasttext",
+        "bs4",
+        "ftfy",
+        "warcio",
+        "requests",
+        "duckdb",
+        "jinja2",
+        "pipeline.recipe",
+    }

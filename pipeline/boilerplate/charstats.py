@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.boilerplate.lexicon import TEXT_WORDS
 from pipeline.compiled import kernel
+from pipeline.kept import kept
 from pipeline.text.codes import CLASSED, Classes, Codes, Ints, Points, class_table, lower_points, read_codes
 from pipeline.text.prose import SENTENCE_ENDS, STOP_CHARACTERS, STOP_WORDS
 from pipeline.text.tokens import count_cjk
@@ -82,7 +83,7 @@ def _kind_of(char: str) -> int:
     return CharKind.SPACE if category[0] == "Z" or char.isspace() else CharKind.OTHER
 
 
-@cache
+@kept()
 def _kind_table() -> Classes:
     """The kind of each code point. Beyond the basic plane there are Han and kana; the rest is OTHER."""
     kinds = np.full(CLASSED, CharKind.OTHER, dtype=np.uint8)

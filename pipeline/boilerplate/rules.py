@@ -224,7 +224,9 @@ def _claims(packs: Iterable[RuleGroup], blocks: Sequence[Block]) -> dict[int, li
             bare = () if markup is None else _bare(pack, markup.path, markup.classes, markup.role)
             if bare:
                 hits = sorted({*hits, *(hit for hit in bare if _fits_text(pack.claims[hit].match, text))})
-            if hits and (fitting := [pack.claims[hit] for hit in hits if hit in bare or _fits(pack.claims[hit], markup)]):
+            if hits and (
+                fitting := [pack.claims[hit] for hit in hits if hit in bare or _fits(pack.claims[hit], markup)]
+            ):
                 claims.setdefault(i, []).extend(fitting)
     return claims
 

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.compiled import kernel
+from pipeline.kept import kept
 from pipeline.text.codes import CLASSED, IDEOGRAPHS, N_POINTS, Classes, Points, code_points
 from pipeline.text.tokens import CJK
 
@@ -243,7 +244,7 @@ def _minhash(shingles: Words) -> Words:
     return found
 
 
-@cache
+@kept("opencc-python-reimplemented")
 def _folding() -> tuple[Words, Classes]:
     """By code point: the letter it is compared as (0 for a separator), and its class with what it shows."""
     letters, traits = np.zeros(N_POINTS, np.uint32), np.zeros(N_POINTS, np.uint8)

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.compiled import kernel
+from pipeline.kept import kept
 from pipeline.language.lid176 import folder_of, predict
 from pipeline.language.scripts import LANGUAGES, code_points
 from pipeline.types import Backend
@@ -59,7 +60,7 @@ class _Profiles(NamedTuple):
     places: _Ints  # and its row
 
 
-@cache
+@kept("langdetect")
 def _profiles() -> _Profiles:
     """All profiles as one matrix (about 6 MB), read at first use."""
     folder = folder_of("langdetect") / "profiles"
@@ -134,7 +135,7 @@ class _Latin:
     logs: npt.NDArray[np.float32]  # as in ``_Profiles``, for the languages of ``LATIN``; the first row is of zeros
 
 
-@cache
+@kept("langdetect")
 def _latin() -> _Latin:
     profiles = _profiles()
     grams = [gram for gram in profiles.rows if all(char == " " or char in _LETTERS for char in gram)]
@@ -186,7 +187,9 @@ def _margins(
     for line in range(len(ends)):
         sums[:] = 0
         for at in range(start, ends[line]):
-            pair = letters[min(np.int64(points[at]), last)] * _MAX_LETTERS + letters[min(np.int64(points[at + 1]), last)]
+            pair = (
+                letters[min(np.int64(points[at]), last)] * _MAX_LETTERS + letters[min(np.int64(points[at + 1]), last)]
+            )
             row = np.int64(pairs[pair])
             more = 0
             if at + 2 < len(points):

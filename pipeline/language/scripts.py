@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.compiled import kernel
+from pipeline.kept import kept
 
 #: Script and the ranges of code points (hexadecimal, both ends included) its letters lie in, after Unicode's
 #: Scripts.txt. Only code points of general category L (letter) in them count. Planes 2 and 3 hold nothing but Han.
@@ -279,7 +280,7 @@ def _encodable(char: str, encoding: str) -> bool:
     return True
 
 
-@cache
+@kept("opencc-python-reimplemented")
 def han_sets() -> HanSets:
     """The four sets, built at first use (about 30 ms)."""
     simplified = {char for char, others in _opencc("STCharacters.txt").items() if char not in others}

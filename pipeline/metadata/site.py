@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from publicsuffixlist import PSLFILE, PublicSuffixList
 
+from pipeline.kept import kept
 from pipeline.types import Block
 
 #: A domain name in text: ASCII labels, the last one of letters. Bounded repeats (RFC 1035: 63 characters a label).
@@ -95,7 +96,7 @@ _MAX_HOST = 253  # characters: RFC 1035, 2.3.4, 255 octets with the lengths of t
 _MAX_LINE = 600  # characters: a longer block is prose
 
 
-@cache
+@kept("publicsuffixlist")
 def _suffixes() -> PublicSuffixList:
     """The list bundled with publicsuffixlist (https://publicsuffix.org), private suffixes included."""
     return PublicSuffixList(_suffix_lines(), accept_encoded_idn=False, accept_unknown=True)

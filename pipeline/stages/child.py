@@ -27,7 +27,7 @@ from pipeline.compiled import folders_in_use, load_kept
 from pipeline.errors import OutputError
 from pipeline.stages.children import assemble_shard, clean_shard, finish_shard, probe, warm_up
 from pipeline.stages.tasks import AssembleTask, CleanTask, FinishTask
-from pipeline.store.files import without_pandas
+from pipeline.store.files import without, without_pandas
 from pipeline.workers.journal import (
     COLD,
     ERROR_FILE,
@@ -88,6 +88,8 @@ MAX_SAID = 10_000
 PARENT = "NURSERY_PARENT"
 #: Blocks are made by the thousand and hold no cycles: looking for some less often saves a seventh of ``finish``.
 GC_THRESHOLD = (100_000, 20, 50)
+#: What numba would load where it is installed, and nobody here has a use for: a seventh of its start.
+UNUSED = ("cffi", "coverage", "yaml")
 _PR_SET_PDEATHSIG = 1  # prctl(2), Linux
 
 
@@ -95,8 +97,9 @@ def main(stages: Mapping[str, Stage[Any]] = STAGES) -> None:
     """Read requests, a JSON line each; answer the child's pid when it runs, its wait status when it ended."""
     _die_with(int(os.environ.get(PARENT, os.getppid())))
     without_pandas()
-    if stages is STAGES and (COLD not in sys.argv or not load_kept()):  # no record pays for compiling
-        warm_up()
+    with without(*UNUSED):
+        if stages is STAGES and (COLD not in sys.argv or not load_kept()):  # no record pays for compiling
+            warm_up()
     if FILL in sys.argv:
         print(json.dumps([str(folder) for folder in folders_in_use()]))
         return

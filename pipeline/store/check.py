@@ -10,8 +10,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from pipeline.errors import InvariantError, OutputError, SnapshotError
 from pipeline.schema import DATASETS
@@ -22,6 +21,9 @@ from pipeline.store.marks import is_file
 from pipeline.store.snapshots import LOST, Snapshot, literal, live_name, open_snapshot, same_schema
 from pipeline.store.state import ABOUT, damaged_in, results_in, sealed
 from pipeline.text.safety import printable
+
+if TYPE_CHECKING:
+    import duckdb
 
 #: Characters that must not be in a text: C0 controls but tab and line feed, DEL, C1, bidi controls.
 _FORBIDDEN = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
@@ -110,6 +112,8 @@ def _check(
     new: Iterable[Mapping[str, Sequence[Path]]],
     config: dict[str, str | bool | int | float | list[str]],
 ) -> None:
+    import duckdb  # a tenth of a second, which a run without news need not spend
+
     try:
         with duckdb.connect(config={**config, "memory_limit": WHOLE_MEMORY}) as connection:
             _hold(WHOLE, files, connection)

@@ -15,6 +15,7 @@ import shutil
 import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import ModuleType
@@ -111,17 +112,28 @@ def without_pandas() -> None:
 
     Loading pandas takes as long as cleaning a hundred pages. Whoever asks a table for a data frame still gets one.
     """
-    sys.meta_path.insert(0, _NoPandas())
-    try:
+    with without("pandas"):
         pa.array([])
+
+
+@contextlib.contextmanager
+def without(*packages: str) -> Iterator[None]:
+    """Have these packages seem not to be installed, unless they are loaded: libraries would load them for others."""
+    finder = _Without(packages)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
     finally:
-        del sys.meta_path[0]
+        sys.meta_path.remove(finder)
 
 
-class _NoPandas(MetaPathFinder):
+@dataclass(frozen=True, slots=True)
+class _Without(MetaPathFinder):
+    packages: tuple[str, ...]
+
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
-        if fullname == "pandas":
-            raise ModuleNotFoundError("Nobody here works with pandas.", name=fullname)
+        if fullname in self.packages:
+            raise ModuleNotFoundError(f"Nobody here works with {fullname}.", name=fullname)
 
 
 CONTENTS = "contents.json"

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from unicodedata import category
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from pipeline.compiled import kernel
 from pipeline.errors import Reason
+from pipeline.kept import kept
 from pipeline.text.codes import CLASSED, Classes, Ints, Points, class_table, code_points, read_codes
 from pipeline.text.prose import CLAUSE_ENDS, ends_sentence
 from pipeline.text.tokens import CJK, count_tokens_of
@@ -151,7 +151,7 @@ def _class_of(char: str) -> int:
     return _PUNCTUATION if kind[0] == "P" else _OTHER
 
 
-@cache
+@kept()
 def _class_table() -> Classes:
     """Class of each code point."""
     chars = [chr(code) for code in range(CLASSED)]
