@@ -2,7 +2,7 @@
 
 Text columns are counted in one walk over the page's code points; mark-up columns are looked up
 once for each distinct (path, classes) of the page. A flattened text has the same columns with those of
-mark-up 0. To add a column, name it in its group below and return it from that group's function.
+mark-up 0. To add a column, name it in its group below and write it at its place in that group's function.
 Scales are logarithms and shares, so that no column needs the unit of another.
 """
 
@@ -48,6 +48,7 @@ _TITLES = ("og:title", "twitter:title")
 _DESCRIPTIONS = ("description", "og:description", "twitter:description")
 _MIX = np.uint64(1_000_003)
 _SLOT_BITS = 13
+_SLOT_SHIFT = np.uint64(64 - _SLOT_BITS)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing (Knuth, TAOCP 3, 6.4)
 
 
@@ -123,20 +124,22 @@ def _pairs(tokens: Hashed) -> Hashed:
 
 
 def _found(tokens: Hashed, wanted: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
-    """How many of each text's tokens are among the wanted; only those that share a slot with one are compared."""
-    if not len(wanted):
-        return np.zeros(n)
-    wanted = np.sort(wanted)
-    taken = np.zeros(1 << _SLOT_BITS, dtype=np.bool_)
-    taken[_slot(wanted)] = True
-    likely = np.flatnonzero(taken[_slot(tokens.hashes)])
-    hashes = tokens.hashes[likely]
-    known = wanted[np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)] == hashes
-    return np.bincount(tokens.owner[likely[known]], minlength=n).astype(np.float64)
+    """How many of each text's tokens are among the wanted."""
+    return _count_wanted(tokens.owner, tokens.hashes, np.sort(wanted), n) if len(wanted) else np.zeros(n)
 
 
-def _slot(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    return (hashes * _GOLDEN >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
+@kernel
+def _count_wanted(owner: Ints, hashes: NDArray[np.uint64], wanted: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
+    """``wanted`` ascends; only hashes that share a slot with one of them are looked for."""
+    found, taken = np.zeros(n, np.float64), np.zeros(1 << _SLOT_BITS, np.bool_)
+    for one in wanted:
+        taken[np.int64((one * _GOLDEN) >> _SLOT_SHIFT)] = True
+    for at in range(len(hashes)):
+        if taken[np.int64((hashes[at] * _GOLDEN) >> _SLOT_SHIFT)]:
+            place = np.searchsorted(wanted, hashes[at])
+            if place < len(wanted) and wanted[place] == hashes[at]:
+                found[owner[at]] += 1
+    return found
 
 
 def _count(owner: NDArray[np.int64], n: int) -> NDArray[np.int64]:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from kernels import TEXT, as_written
 
 from pipeline.boilerplate import features
-from pipeline.boilerplate.features import FEATURES, block_features
+from pipeline.boilerplate.charstats import Hashed, char_stats
+from pipeline.boilerplate.features import FEATURES, block_features, repeats
 from pipeline.text.codes import read_codes
-from pipeline.types import Block, BlockKind, Markup
+from pipeline.types import Block, BlockKind, Markup, PageHead
 
 LOOPS = ("_fill_text", "_fill_place", "_fill_neighbours", "_common")
 PROSE = "The ministry said on Monday that the market would grow. " * 4
@@ -94,7 +95,21 @@ def test_common_tags_are_counted_from_the_outermost(one, other):
     assert features._common_tags(tuple(one), tuple(other)) == shared(one, other)
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 50)), max_size=60), st.sets(st.integers(0, 50), max_size=20)
+)
+def test_tokens_among_the_wanted_are_counted_by_text(tokens, wanted):
+    owner, hashes = ([one[at] for one in tokens] for at in (0, 1))
+    hashed = Hashed(np.array(owner, dtype=np.int64), np.array(hashes, dtype=np.uint64))
+    expected = [sum(one in wanted for of, one in tokens if of == text) for text in range(3)]
+    for few in (np.array(list(wanted), dtype=np.uint64), np.array(list(wanted) * 2, dtype=np.uint64)):
+        assert features._found(hashed, few, 3).tolist() == expected
+        with as_written(features, "_count_wanted"):
+            assert features._found(hashed, few, 3).tolist() == expected
+
+
 def test_each_loop_is_compiled_for_one_type_of_arrays():
     for texts in (["Home"], ["碳市场。", PROSE, PROSE]):
         block_features(blocks_of(texts))
-    assert [len(getattr(features, name).signatures) for name in LOOPS] == [1, 1, 1, 1]
+        repeats(PageHead(title="Home 市场", meta=(("description", PROSE),)), char_stats(texts))
+    assert [len(getattr(features, name).signatures) for name in (*LOOPS, "_count_wanted")] == [1] * 5
