@@ -1,8 +1,8 @@
 """Numbers about each block that tell main text from the rest, for a whole page at once.
 
-Text columns are counted with numpy over the page's concatenated code points; mark-up columns are looked up
+Text columns are counted in one walk over the page's code points; mark-up columns are looked up
 once for each distinct (path, classes) of the page. A flattened text has the same columns with those of
-mark-up 0. To add a column, name it in its group below and return it from that group's function.
+mark-up 0. To add a column, name it in its group below and write it at its place in that group's function.
 Scales are logarithms and shares, so that no column needs the unit of another.
 """
 
@@ -13,14 +13,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, compress, count, pairwise
+from operator import ne
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.boilerplate.charstats import WORD_KINDS, CharKind, CharStats, Hashed, char_stats, hash_words_and_pairs
 from pipeline.boilerplate.lexicon import CLASS_WORDS
+from pipeline.compiled import kernel
 from pipeline.extract.blocks import MAX_JSON, json_strings
+from pipeline.text.codes import Points, read_codes
 from pipeline.types import Block, BlockKind, Markup, PageHead
 
 # What a page's head tells of its kind and of its text: marks for the model, and how much of a block it repeats.
@@ -45,6 +48,7 @@ _TITLES = ("og:title", "twitter:title")
 _DESCRIPTIONS = ("description", "og:description", "twitter:description")
 _MIX = np.uint64(1_000_003)
 _SLOT_BITS = 13
+_SLOT_SHIFT = np.uint64(64 - _SLOT_BITS)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing (Knuth, TAOCP 3, 6.4)
 
 
@@ -97,14 +101,14 @@ def _texts(head: PageHead) -> tuple[str, str, str]:
 
 def _said(texts: Sequence[str]) -> list[Hashed]:
     """The tokens of each text."""
-    words, pairs = hash_words_and_pairs(texts)
-    return [_tokens(_of(words, at), _of(pairs, at)) for at in range(len(texts))]
+    words, pairs = (_apart(hashed, len(texts)) for hashed in hash_words_and_pairs(texts))
+    return list(map(_tokens, words, pairs))
 
 
-def _of(hashed: Hashed, text: int) -> Hashed:
-    """What lies in one text."""
-    start, end = hashed.owner.searchsorted((text, text + 1))
-    return Hashed(hashed.owner[start:end], hashed.hashes[start:end])
+def _apart(hashed: Hashed, n: int) -> list[Hashed]:
+    """What lies in each of n texts."""
+    edges = hashed.owner.searchsorted(np.arange(n + 1)).tolist()
+    return [Hashed(hashed.owner[start:end], hashed.hashes[start:end]) for start, end in pairwise(edges)]
 
 
 def _tokens(words: Hashed, pairs: Hashed) -> Hashed:
@@ -120,20 +124,22 @@ def _pairs(tokens: Hashed) -> Hashed:
 
 
 def _found(tokens: Hashed, wanted: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
-    """How many of each text's tokens are among the wanted; only those that share a slot with one are compared."""
-    if not len(wanted):
-        return np.zeros(n)
-    wanted = np.sort(wanted)
-    taken = np.zeros(1 << _SLOT_BITS, dtype=np.bool_)
-    taken[_slot(wanted)] = True
-    likely = np.flatnonzero(taken[_slot(tokens.hashes)])
-    hashes = tokens.hashes[likely]
-    known = wanted[np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)] == hashes
-    return np.bincount(tokens.owner[likely[known]], minlength=n).astype(np.float64)
+    """How many of each text's tokens are among the wanted."""
+    return _count_wanted(tokens.owner, tokens.hashes, np.sort(wanted), n) if len(wanted) else np.zeros(n)
 
 
-def _slot(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    return (hashes * _GOLDEN >> np.uint64(64 - _SLOT_BITS)).view(np.int64)
+@kernel
+def _count_wanted(owner: Ints, hashes: NDArray[np.uint64], wanted: NDArray[np.uint64], n: int) -> NDArray[np.float64]:
+    """``wanted`` ascends; only hashes that share a slot with one of them are looked for."""
+    found, taken = np.zeros(n, np.float64), np.zeros(1 << _SLOT_BITS, np.bool_)
+    for one in wanted:
+        taken[np.int64((one * _GOLDEN) >> _SLOT_SHIFT)] = True
+    for at in range(len(hashes)):
+        if taken[np.int64((hashes[at] * _GOLDEN) >> _SLOT_SHIFT)]:
+            place = np.searchsorted(wanted, hashes[at])
+            if place < len(wanted) and wanted[place] == hashes[at]:
+                found[owner[at]] += 1
+    return found
 
 
 def _count(owner: NDArray[np.int64], n: int) -> NDArray[np.int64]:
@@ -244,7 +250,8 @@ _NEIGHBOURS = tuple(f"{window}_{name}" for name in _WINDOWED for window in _WIND
 #: The columns of ``block_features``, in order.
 FEATURES: tuple[str, ...] = (*_TEXT, *_FORM, *_MARKUP, *_PLACE, *_NEIGHBOURS)
 
-_WINDOWED_AT = [FEATURES.index(name) for name in _WINDOWED]
+_WINDOWED_AT = tuple(FEATURES.index(name) for name in _WINDOWED)
+_LINK_DENSITY, _CJK_SHARE = FEATURES.index("link_density"), FEATURES.index("cjk")
 #: Where the columns of each group end.
 _TEXT_END, _FORM_END, _MARKUP_END, _PLACE_END = accumulate(map(len, (_TEXT, _FORM, _MARKUP, _PLACE)))
 _KINDS = tuple(BlockKind)
@@ -262,15 +269,15 @@ def block_features(blocks: Sequence[Block], stats: CharStats | None = None, plac
     texts = [block.text for block in blocks]
     stats = stats or char_stats(texts)
     tokens = stats.tokens
-    text, form = table[:, :_TEXT_END], table[:, _TEXT_END:_FORM_END]
-    _fill_text(text, texts, stats, tokens)
-    _fill_form(form, blocks, stats.length)
-    ends, links = text[:, _TEXT.index("sentences")] > 0, form[:, _FORM.index("link_density")]
+    counts = (stats.length, stats.kinds, stats.words, stats.word_kinds, stats.last_kind, stats.first_kind)
+    _fill_text(table, *counts, _repeated(texts))
+    _fill_form(table[:, _TEXT_END:_FORM_END], blocks, stats.length)
+    ends, links = table[:, _TEXT.index("sentences")] > 0, table[:, _LINK_DENSITY]
     prose = (tokens >= _PROSE_TOKENS) & ends & (links < 0.4)
     proser = np.where(prose, tokens, np.float32(0))
     _fill_markup(table[:, _FORM_END:_MARKUP_END], places or find_places(blocks), proser)
-    _fill_place(table[:, _MARKUP_END:_PLACE_END], tokens, proser, links, text[:, _TEXT.index("cjk")])
-    _fill_neighbours(table[:, _PLACE_END:], table[:, _WINDOWED_AT])
+    _fill_place(table, tokens, proser)
+    _fill_neighbours(table)
     return table
 
 
@@ -279,30 +286,40 @@ def _fill(table: Table, columns: Iterable[NDArray[np.generic] | float]) -> None:
         table[:, at] = column
 
 
-def _fill_text(table: Table, texts: Sequence[str], stats: CharStats, tokens: Column) -> None:
-    kinds = stats.kinds.T.astype(np.float32)
-    length = np.maximum(stats.length, 1).astype(np.float32)
-    some = np.maximum(tokens, 1)
-    letters = np.maximum(kinds[CharKind.LOWER] + kinds[CharKind.UPPER], 1)
-    cjk = (kinds[CharKind.CJK] + kinds[CharKind.CJK_STOP]) / length
-    page_cjk = float((cjk * length).sum() / length.sum())
-    listed = stats.word_kinds[:, 2:].astype(np.float32)
-    stop = stats.word_kinds[:, 1] + kinds[CharKind.CJK_STOP]
-    ends, separators = kinds[CharKind.SENTENCE_END], kinds[CharKind.SEPARATOR]
-    columns = (
-        np.log1p(tokens), np.log1p(length), stats.last_kind == CharKind.SENTENCE_END,
-        stats.last_kind == CharKind.COMMA, np.log1p(ends), ends / some, kinds[CharKind.COMMA] / some,
-        np.log1p(separators), separators / some, kinds[CharKind.DUNHAO] / some, kinds[CharKind.DIGIT] / length,
-        cjk, cjk - page_cjk, kinds[CharKind.UPPER] / letters,
-        (kinds[CharKind.OTHER] + kinds[CharKind.BULLET]) / length, stop / some,
-        stats.first_kind == CharKind.BULLET, stats.first_kind == CharKind.DIGIT,
-        stats.first_kind == CharKind.UPPER, letters / np.maximum(stats.words, 1) / 10,
-    )  # fmt: skip
-    _fill(table, columns)
-    table[:, len(columns) : -2] = np.log1p(listed)
-    table[:, -2] = listed.sum(axis=1) / some
-    if len(seen := Counter(texts)) < len(texts):
-        table[:, -1] = np.log1p([seen[text] - 1 for text in texts])
+def _repeated(texts: Sequence[str]) -> Ints:
+    """How many other blocks say the same as each."""
+    seen = Counter(texts)
+    if len(seen) == len(texts):
+        return np.zeros(len(texts), dtype=np.int64)
+    return np.array([seen[text] - 1 for text in texts], dtype=np.int64)
+
+
+@kernel
+def _fill_text(
+    table: Table, length: Ints, kinds: Ints, words: Ints, word_kinds: Ints, last: Ints, first: Ints, repeated: Ints
+) -> None:
+    """The columns _TEXT."""
+    page_cjk = (kinds[:, CharKind.CJK].sum() + kinds[:, CharKind.CJK_STOP].sum()) / max(length.sum(), 1)
+    for row in range(len(table)):
+        of, chars = kinds[row], max(length[row], 1)
+        n_cjk, letters = of[CharKind.CJK] + of[CharKind.CJK_STOP], max(of[CharKind.LOWER] + of[CharKind.UPPER], 1)
+        tokens = words[row] + n_cjk
+        some, cjk = max(tokens, 1), n_cjk / chars
+        ends, separators, said = of[CharKind.SENTENCE_END], of[CharKind.SEPARATOR], word_kinds[row, 2:].sum()
+        columns = (
+            np.log1p(tokens), np.log1p(chars), 1.0 * (last[row] == CharKind.SENTENCE_END),
+            1.0 * (last[row] == CharKind.COMMA), np.log1p(ends), ends / some, of[CharKind.COMMA] / some,
+            np.log1p(separators), separators / some, of[CharKind.DUNHAO] / some, of[CharKind.DIGIT] / chars,
+            cjk, cjk - page_cjk, of[CharKind.UPPER] / letters,
+            (of[CharKind.OTHER] + of[CharKind.BULLET]) / chars, (word_kinds[row, 1] + of[CharKind.CJK_STOP]) / some,
+            1.0 * (first[row] == CharKind.BULLET), 1.0 * (first[row] == CharKind.DIGIT),
+            1.0 * (first[row] == CharKind.UPPER), letters / max(words[row], 1) / 10,
+        )  # fmt: skip
+        for at in range(len(columns)):
+            table[row, at] = columns[at]
+        for kind in range(2, word_kinds.shape[1]):
+            table[row, len(columns) - 2 + kind] = np.log1p(word_kinds[row, kind])
+        table[row, _TEXT_END - 2], table[row, _TEXT_END - 1] = said / some, np.log1p(repeated[row])
 
 
 def _fill_form(table: Table, blocks: Sequence[Block], length: NDArray[np.int64]) -> None:
@@ -369,63 +386,85 @@ def _fill_markup(table: Table, places: Places, proser: Column) -> None:
 
 
 def _kin_rows(kin: Sequence[Skeleton], counts: NDArray[np.int64], prose: NDArray[np.float64]) -> Table:
-    """The columns from "siblings" on for each kin."""
-    path, classes = kin[int(prose.argmax())]
-    near_path = {own: _common(own, path) / max(len(own), len(path), 1) for own in {own for own, _ in kin}}
+    """The columns from "siblings" on for each kin: the last two, how much begins as with the kin of most prose."""
+    most = int(prose.argmax())
+    path = kin[most][0]
+    near_path = {own: _common_tags(own, path) / max(len(own), len(path), 1) for own in {own for own, _ in kin}}
+    classes = read_codes([classes for _, classes in kin])
     rows = np.empty((len(kin), _KIN_COLUMNS), dtype=np.float32)
     columns = (
         np.log1p(counts - 1),
         prose / max(float(prose.sum()), 1.0),
         np.array([near_path[own] for own, _ in kin]),
-        np.array([_common(own, classes) for _, own in kin]) / max(len(classes), 1),
+        _common(classes.points, classes.starts, most) / max(len(kin[most][1]), 1),
     )
     _fill(rows, columns)
     return rows
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Length of the longest common prefix, by halving."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+def _common_tags(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many tags two paths share from the outermost on."""
+    return next(compress(count(), map(ne, one, other)), min(len(one), len(other)))
 
 
-def _fill_place(table: Table, tokens: Column, proser: Column, links: Column, cjk: Column) -> None:
+@kernel
+def _common(points: Points, starts: Ints, which: int) -> Ints:
+    """For each text the length of the beginning that it shares with one of them."""
+    found = np.zeros(len(starts) - 1, np.int64)
+    end = starts[which + 1] - 1
+    for text in range(len(found)):
+        at, other = starts[text], starts[which]
+        while at < starts[text + 1] - 1 and other < end and points[at] == points[other]:
+            at += 1
+            other += 1
+        found[text] = at - starts[text]
+    return found
+
+
+@kernel
+def _fill_place(table: Table, tokens: Column, proser: Column) -> None:
+    """The columns _PLACE. ``proser``: the tokens of blocks of prose, 0 of the others."""
     n = len(tokens)
-    index, prose = np.arange(n), proser > 0
-    total, prose_total = max(float(tokens.sum()), 1.0), float(proser.sum())
-    before, seen = np.cumsum(tokens) - tokens, np.cumsum(proser) - proser
-    last = np.full(n + 1, -1)
-    last[1:] = np.maximum.accumulate(np.where(prose, index, -1))
-    back = np.where(last[:-1] >= 0, index - last[:-1], _FAR)
-    coming = np.full(n + 1, n + int(_FAR))
-    coming[:-1] = np.minimum.accumulate(np.where(prose, index, n + int(_FAR))[::-1])[::-1]
-    ahead = np.where(coming[1:] < n, coming[1:] - index, _FAR)
-    columns = (
-        np.log1p(index), np.log1p(n - 1 - index), index / max(n - 1, 1), before / total, np.log1p(n),
-        np.log1p(total), prose_total / total, float(links @ tokens) / total, float(cjk @ tokens) / total, prose,
-        np.log1p(np.minimum(back, _FAR)), np.log1p(np.minimum(ahead, _FAR)),
-        np.log1p(seen), np.log1p(np.maximum(prose_total - seen - proser, 0)),
-    )  # fmt: skip
-    _fill(table, columns)
+    total = prose_total = in_links = in_cjk = 0.0
+    ahead = np.full(n, _FAR)  # blocks to the next one of prose
+    coming = n + int(_FAR)
+    for row in range(n - 1, -1, -1):
+        if coming < n:
+            ahead[row] = min(coming - row, _FAR)
+        if proser[row] > 0:
+            coming = row
+        total += tokens[row]
+        prose_total += proser[row]
+        in_links += table[row, _LINK_DENSITY] * tokens[row]
+        in_cjk += table[row, _CJK_SHARE] * tokens[row]
+    total = max(total, 1.0)
+    before = seen = 0.0
+    back = _FAR
+    for row in range(n):
+        columns = (
+            np.log1p(row), np.log1p(n - 1 - row), row / max(n - 1, 1), before / total, np.log1p(n),
+            np.log1p(total), prose_total / total, in_links / total, in_cjk / total, 1.0 * (proser[row] > 0),
+            np.log1p(back), np.log1p(ahead[row]), np.log1p(seen), np.log1p(max(prose_total - seen - proser[row], 0.0)),
+        )  # fmt: skip
+        for at in range(len(columns)):
+            table[row, _MARKUP_END + at] = columns[at]
+        before += tokens[row]
+        seen += proser[row]
+        back = 1.0 if proser[row] > 0 else min(back + 1, _FAR)
 
 
-def _fill_neighbours(table: Table, picked: Table) -> None:
-    """For each column: the block before, the one after, and the means of two and of four on both sides."""
-    n, width = picked.shape
-    windows = table.reshape(n, width, len(_WINDOWS))  # a view
-    windows[1:, :, 0], windows[:-1, :, 1] = picked[:-1], picked[1:]
-    sums = np.zeros((n + 1 + 2 * max(_REACHES), width), dtype=np.float32)  # before each block; level beyond the page
-    start = max(_REACHES)
-    np.cumsum(picked, axis=0, out=sums[start + 1 : start + 1 + n])
-    sums[start + 1 + n :] = sums[start + n]
-    index = np.arange(n)
-    for at, reach in enumerate(_REACHES, start=2):
-        counts = np.minimum(index + reach + 1, n) - np.maximum(index - reach, 0)
-        total = sums[start + 1 + reach :][:n] - sums[start - reach :][:n]
-        windows[:, :, at] = total / counts[:, None].astype(np.float32)
+@kernel
+def _fill_neighbours(table: Table) -> None:
+    """The columns _NEIGHBOURS: the block before, the one after, and the means of two and of four on both sides."""
+    n = len(table)
+    sums = np.zeros(n + 1, np.float32)  # before each block
+    for which in range(len(_WINDOWED_AT)):
+        column, into = _WINDOWED_AT[which], _PLACE_END + which * len(_WINDOWS)
+        for row in range(n):
+            sums[row + 1] = sums[row] + table[row, column]
+        for row in range(n):
+            table[row, into] = table[row - 1, column] if row > 0 else np.float32(0)
+            table[row, into + 1] = table[row + 1, column] if row + 1 < n else np.float32(0)
+            for at in range(len(_REACHES)):
+                start, end = max(row - _REACHES[at], 0), min(row + _REACHES[at] + 1, n)
+                table[row, into + 2 + at] = (sums[end] - sums[start]) / np.float32(end - start)

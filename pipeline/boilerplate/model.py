@@ -183,7 +183,7 @@ def _word_bags(words: Hashed, pairs: Hashed, n: int, vocabulary: Vocabulary) -> 
     """The first words of each text, and after them its first pairs."""
     known = (vocabulary.words.keys, vocabulary.words.ids, vocabulary.pairs.keys, vocabulary.pairs.ids)
     rows, ids = _first_ids(words.owner, words.hashes, pairs.owner, pairs.hashes, n, *known)
-    return Bags(n, rows, ids, np.ones(len(ids), dtype=np.float32))
+    return _frozen(n, rows, ids, np.ones(len(ids), dtype=np.float32))
 
 
 @kernel
@@ -222,27 +222,35 @@ def _first_ids(
 
 
 @lru_cache(maxsize=8192)
-def _class_bag(classes: str, vocabulary: Vocabulary) -> tuple[Ints, Floats]:
+def _class_bag(classes: str, vocabulary: Vocabulary) -> tuple[bytes, bytes]:
     return _faded([vocabulary.class_words.get(word, 0) for word in split_classes(classes)], _CLASS_FADE)
 
 
 @lru_cache(maxsize=8192)
-def _tag_bag(path: tuple[str, ...], vocabulary: Vocabulary) -> tuple[Ints, Floats]:
+def _tag_bag(path: tuple[str, ...], vocabulary: Vocabulary) -> tuple[bytes, bytes]:
     return _faded([vocabulary.tags.get(tag, 0) for tag in path[: -MAX_TAGS - 1 : -1]], _TAG_FADE)
 
 
-def _faded(found: Sequence[int], fade: float) -> tuple[Ints, Floats]:
-    """Known ids (not 0), nearest first, and what each counts: less the farther out it stands."""
+def _faded(found: Sequence[int], fade: float) -> tuple[bytes, bytes]:
+    """Known ids (not 0), nearest first, and what each counts: less the farther out it stands. Bytes of arrays."""
     ids = np.array(found, dtype=np.int64)
     steps = np.flatnonzero(ids)
-    return ids[steps], (fade**steps).astype(np.float32)
+    return ids[steps].tobytes(), (fade**steps).astype(np.float32).tobytes()
 
 
-def _bags(places: Sequence[tuple[Ints, Floats]]) -> Bags:
-    """One bag a place, of a page of one place or more."""
-    rows = np.repeat(np.arange(len(places)), [len(ids) for ids, _ in places])
-    ids, weights = (np.concatenate(parts) for parts in zip(*places, strict=True))
-    return Bags(len(places), rows, ids, weights)
+def _bags(places: Sequence[tuple[bytes, bytes]]) -> Bags:
+    """One bag a place."""
+    ids = np.frombuffer(b"".join([ids for ids, _ in places]), dtype=np.int64)
+    weights = np.frombuffer(b"".join([weights for _, weights in places]), dtype=np.float32)
+    rows = np.repeat(np.arange(len(places)), [len(ids) // 8 for ids, _ in places])
+    return _frozen(len(places), rows, ids, weights)
+
+
+def _frozen(n: int, rows: Ints, ids: Ints, weights: Floats) -> Bags:
+    """Bags of arrays that cannot be written, as loops are compiled for one type of array."""
+    for array in (rows, ids, weights):
+        array.flags.writeable = False
+    return Bags(n, rows, ids, weights)
 
 
 #: What ``Decision.decided_by`` says where the model decided.

@@ -135,7 +135,7 @@ def test_the_compiled_loops_say_what_their_source_says() -> None:
 
 def test_means_are_means_and_an_empty_bag_is_nothing() -> None:
     embeddings = np.arange(8, dtype=np.float32).reshape(4, 2)
-    bags = model.Bags(3, np.array([0, 0, 2]), np.array([1, 3, 2]), np.array([1, 3, 1], dtype=np.float32))
+    bags = model._frozen(3, np.array([0, 0, 2]), np.array([1, 3, 2]), np.array([1, 3, 1], dtype=np.float32))
     expected = [[(2 + 3 * 6) / 4.5, (3 + 3 * 7) / 4.5], [0, 0], [4 / 1.5, 5 / 1.5]]
     assert np.allclose(model._mean_of_bags(embeddings, bags, 0.5), expected)
     hidden, kin = np.array([[1, 2], [3, 6], [5, 5]], dtype=np.float32), np.array([0, 0, 1])
