@@ -13,7 +13,7 @@ BESIDE = {"benchmarks": set(), "proofs": {"benchmarks"}, "training": {"benchmark
 
 #: Packages and modules of ``pipeline`` from the bottom up; a layer imports from those before it, or from itself.
 LAYERS = (
-    ("types", "errors", "safe_path"),
+    ("types", "errors", "safe_path", "compiled"),
     ("text",),
     ("settings", "schema"),
     ("extract", "boilerplate", "language", "dedup", "rules"),

@@ -189,7 +189,9 @@ def _margins(
     for line in range(len(ends)):
         sums[:] = 0
         for at in range(start, ends[line]):
-            pair = letters[min(np.int64(points[at]), last)] * _MAX_LETTERS + letters[min(np.int64(points[at + 1]), last)]
+            pair = (
+                letters[min(np.int64(points[at]), last)] * _MAX_LETTERS + letters[min(np.int64(points[at + 1]), last)]
+            )
             row = np.int64(pairs[pair])
             more = 0
             if at + 2 < len(points):

@@ -126,7 +126,9 @@ def _read_blocks(blocks: Sequence[Block], backend: Backend, seed: int) -> list[R
     if believed is not None:
         sure = confirmed(texts, believed.lang, backend, seed)
         readings |= {
-            i: Reading(believed, "Latin", len(said)) for (i, said), yes in zip(running.items(), sure, strict=True) if yes
+            i: Reading(believed, "Latin", len(said))
+            for (i, said), yes in zip(running.items(), sure, strict=True)
+            if yes
         }
     rest = [i for i in places if i not in readings]
     readings.update(zip(rest, read_texts([blocks[i].text for i in rest], backend, seed), strict=True))

@@ -303,9 +303,7 @@ def read_text(text: str, backend: Backend = "lid176", seed: int = 0) -> Reading:
     return _read_others([text[:_MAX_CHARS]], {}, backend, seed)[0]
 
 
-def _read_others(
-    texts: Sequence[str], counts: Mapping[str, ScriptCount], backend: Backend, seed: int
-) -> list[Reading]:
+def _read_others(texts: Sequence[str], counts: Mapping[str, ScriptCount], backend: Backend, seed: int) -> list[Reading]:
     """The readings of texts, those of short ones remembered; ``counts`` of some of those without addresses."""
     found = {text: _remembered_reading(text, backend, seed) if len(text) <= _CACHED_CHARS else [] for text in texts}
     unread = [text for text, reading in found.items() if not reading]

@@ -132,9 +132,7 @@ def find_title(
     return (first.text, first.ordinal) if first else (None, None)
 
 
-def _block_of(
-    title: str, kept: Sequence[Block], headings: Sequence[Block], said: Callable[[str], str]
-) -> Block | None:
+def _block_of(title: str, kept: Sequence[Block], headings: Sequence[Block], said: Callable[[str], str]) -> Block | None:
     """The block that says the title: a heading or one of the first kept blocks that equals it or all but."""
     wanted = said(title)
     near = [*(block for block in kept[: 2 * _HEAD_LINES]), *headings]
@@ -149,9 +147,7 @@ def _block_of(
     return None
 
 
-def _above(
-    title: str, blocks: Sequence[Block], kept: Sequence[Block], said: Callable[[str], str]
-) -> Block | None:
+def _above(title: str, blocks: Sequence[Block], kept: Sequence[Block], said: Callable[[str], str]) -> Block | None:
     """The last block above the first kept one that equals the title, whatever it was taken for."""
     end = kept[0].ordinal if kept else 0
     wanted = said(title)
