@@ -117,6 +117,8 @@ class Claim(NamedTuple):
 
     match: Match
     wants_markup: bool
+    tags: frozenset[str]  # those of the match, to look for at once
+    classes: frozenset[str]
     anywhere: bool  # nothing is asked of the block's place in the page
     decision: Decision
 
@@ -193,7 +195,8 @@ def _claim(rule: Rule) -> Claim:
     score = 1.0 if rule.label in KEPT_LABELS else 0.0
     match = rule.match
     anywhere = match.position == "any" and not match.lang_differs
-    return Claim(match, match.wants_markup, anywhere, Decision(rule.label, f"rule:{rule.id}", score))
+    tags, classes = frozenset(match.tag), frozenset(match.class_words)
+    return Claim(match, match.wants_markup, tags, classes, anywhere, Decision(rule.label, f"rule:{rule.id}", score))
 
 
 def _near_chaff(decisions: Sequence[Decision | None], i: int) -> bool:
@@ -220,35 +223,34 @@ def _claims(packs: Iterable[RuleGroup], blocks: Sequence[Block]) -> dict[int, li
         if len(text) > longest:
             continue
         for pack, find in asked:
-            hits: Sequence[int] = find(text)
-            bare = () if markup is None else _bare(pack, markup.path, markup.classes, markup.role)
-            if bare:
-                hits = sorted({*hits, *(hit for hit in bare if _fits_text(pack.claims[hit].match, text))})
-            if hits and (
-                fitting := [pack.claims[hit] for hit in hits if hit in bare or _fits(pack.claims[hit], markup)]
-            ):
+            hits = find(text)
+            bare = () if markup is None else pack.bare_by_role.get(markup.role, pack.bare_elsewhere)
+            if not (hits or bare):
+                continue
+            asking = sorted({*hits, *bare}) if bare else hits
+            if fitting := [
+                claim
+                for hit in asking
+                if not (claim := pack.claims[hit]).wants_markup
+                or (_fits_markup(claim, markup) and _fits_text(claim.match, text))
+            ]:
                 claims.setdefault(i, []).extend(fitting)
     return claims
 
 
 @lru_cache(maxsize=64)
 def _finder(pack: RuleGroup) -> Callable[[str], tuple[int, ...]]:
-    """A function from a text to the rules whose words are in it and whose other conditions on a text hold, ascending."""
+    """A function from a text to the rules whose words are in it, ascending.
+
+    The other conditions on a text hold for those that ask nothing of the mark-up; for the rest they are asked after it.
+    """
     search = searcher(pack.searches)
 
     def find(text: str) -> tuple[int, ...]:
-        hits = search(text)
-        return tuple(hit for hit in sorted(hits) if _fits_text(pack.claims[hit].match, text)) if hits else ()
+        asking = [(hit, pack.claims[hit]) for hit in sorted(search(text))]
+        return tuple([hit for hit, claim in asking if claim.wants_markup or _fits_text(claim.match, text)])
 
     return remembering(find)
-
-
-@lru_cache(maxsize=1 << 13)  # the pages of a site are made of the same places
-def _bare(pack: RuleGroup, path: tuple[str, ...], classes: str, role: str) -> tuple[int, ...]:
-    """The rules that look at mark-up alone and take such a place, ascending."""
-    words = classes.split()
-    asked = pack.bare_by_role.get(role, pack.bare_elsewhere)
-    return tuple(hit for hit in asked if _fits_place(pack.claims[hit].match, path, words, role))
 
 
 def _fits_text(match: Match, text: str) -> bool:
@@ -260,18 +262,13 @@ def _fits_text(match: Match, text: str) -> bool:
     return not match.unless or not any(is_found(pattern, text) for pattern in match.unless)
 
 
-def _fits(claim: Claim, markup: Markup | None) -> bool:
-    """Whether the conditions on the mark-up hold."""
+def _fits_markup(claim: Claim, markup: Markup | None) -> bool:
     if markup is None:
-        return not claim.wants_markup or claim.match.markup_optional
-    return not claim.wants_markup or _fits_place(claim.match, markup.path, markup.classes.split(), markup.role)
-
-
-def _fits_place(match: Match, path: Sequence[str], words: Sequence[str], role: str) -> bool:
+        return claim.match.markup_optional
     return (
-        (not match.role or role in match.role)
-        and (not match.tag or not set(match.tag).isdisjoint(path))
-        and (not match.class_words or not set(match.class_words).isdisjoint(words))
+        (not claim.match.role or markup.role in claim.match.role)
+        and (not claim.tags or not claim.tags.isdisjoint(markup.path))
+        and (not claim.classes or not claim.classes.isdisjoint(markup.classes.split()))
     )
 
 

@@ -4,6 +4,7 @@
     structure   code, addresses and numbers, which are no language
     chinese     simplified, traditional or Japanese, by the characters
     backends    lid.176 or langdetect for scripts that several languages share (ngrams: a second witness)
+    lid176      the model's own answers, for many lines at once
     reading     one text: structure, script, backend
     confirm     which lines are plainly in the language of their page, and need no reading of their own
     blocks      a page's blocks with a look at their neighbours, and the page

@@ -181,7 +181,7 @@ def _margins(
 ) -> _Floats:
     """Of each part of the points, by how much language ``own`` is likelier than the likeliest other one."""
     margins = np.zeros(len(ends), np.float32)
-    n_languages, last = logs.shape[1], len(letters) - 1
+    n_languages, last = logs.shape[1], np.int64(len(letters) - 1)
     sums = np.zeros(n_languages, np.float32)
     start = 0
     for line in range(len(ends)):
@@ -191,7 +191,7 @@ def _margins(
                 letters[min(np.int64(points[at]), last)] * _MAX_LETTERS + letters[min(np.int64(points[at + 1]), last)]
             )
             row = np.int64(pairs[pair])
-            more = 0
+            more = np.int64(0)
             if at + 2 < len(points):
                 more = np.int64(triples[pair * _MAX_LETTERS + letters[min(np.int64(points[at + 2]), last)]])
             if row or more:  # the first row is of zeros

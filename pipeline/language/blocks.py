@@ -48,7 +48,7 @@ def _decides_cjk(reading: Reading) -> bool:
 
 
 def _borrow_japanese(readings: Sequence[Reading], place: int, everywhere: list[LanguageGuess]) -> LanguageGuess | None:
-    """A line of kanji alone is Japanese between Japanese lines: no tool can tell by the line.
+    """Asked of a line of kanji alone, which is Japanese between Japanese lines: no tool can tell by the line.
 
     ``everywhere``: what the lines that tell are, wherever they stand; asked where none is near.
     """
@@ -64,7 +64,7 @@ def _is_sure(reading: Reading) -> bool:
 
 
 def _borrow_alphabetic(readings: Sequence[Reading], place: int) -> LanguageGuess | None:
-    """A short line is likelier in the language of its nearest sure neighbours of the same script."""
+    """Asked of a short line with candidates: it is likelier in the language of its nearest sure neighbours of the same script."""
     reading = readings[place]
     if _is_sure(reading):
         return None

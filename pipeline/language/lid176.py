@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ _Ints = npt.NDArray[np.int64]
 _Floats = npt.NDArray[np.float32]
 _Bytes = npt.NDArray[np.uint8]
 
-#: Labels of a line that are given at most, and the natural logarithm of the probability they have at least.
+#: Labels of a line that are given at most, and the probability that each has at least.
 MOST_LABELS = 16
 LEAST = 0.01
 _BITS = 15  # of the table of words: four places for each
@@ -42,7 +42,7 @@ class _Weights(NamedTuple):
     n_words: int  # the rest are labels
     known: _Bytes  # a bit for each hash of an n-gram, set where it has a row: small enough to stay in the cache
     grams: npt.NDArray[np.uint16]  # such a hash -> its row less the number of words
-    sizes: tuple[int, int]  # bytes-wise characters of the shortest and the longest n-gram
+    sizes: tuple[int, int]  # characters of the shortest and the longest n-gram
     codes: _Bytes  # row x part: which centroid
     norm_codes: _Bytes  # row: which norm
     norms: _Floats
@@ -114,7 +114,7 @@ class _File:
     def __init__(self, content: bytes) -> None:
         self._content, self._at = content, 0
 
-    def numbers(self, kind: str, n: int) -> npt.NDArray[np.generic]:
+    def numbers(self, kind: str, n: int) -> npt.NDArray[Any]:
         """The next numbers of a numpy type; a copy, for the loop is compiled for arrays that may be written."""
         found = np.frombuffer(self._content, kind, n, self._at).copy()
         self._at += found.nbytes
@@ -275,7 +275,7 @@ def _rows(content: _Bytes, start: int, end: int, weights: _Weights, rows: _Ints)
 @kernel
 def _word(content: _Bytes, start: int, end: int, weights: _Weights) -> int:
     """The number of a word or label, -1 for none."""
-    h = _FNV_START
+    h = np.int64(_FNV_START)
     for at in range(start, end):
         byte = np.int64(content[at])
         if byte > 127:
@@ -291,7 +291,7 @@ def _word(content: _Bytes, start: int, end: int, weights: _Weights) -> int:
             while same < end - start and weights.words[first + same] == content[start + same]:
                 same += 1
             if same == end - start:
-                return np.int64(number)
+                return int(number)
         place = (place + 1) & mask
     return -1
 
@@ -304,7 +304,7 @@ def _is_label(content: _Bytes, start: int, end: int) -> bool:
     for i in (0, 1, 7, 8):
         if content[start + i] != 95:
             return False
-    return (
+    return bool(
         content[start + 2] == 108
         and content[start + 3] == 97
         and content[start + 4] == 98
@@ -320,7 +320,7 @@ def _gram_rows(content: _Bytes, start: int, end: int, weights: _Weights, rows: _
     for first in range(start - 1, end + 1):  # the byte before the word stands for "<", that behind it for ">"
         if start <= first < end and content[first] & 0xC0 == 0x80:
             continue
-        h = _FNV_START
+        h = np.int64(_FNV_START)
         at = first
         n = 1
         while at <= end and n <= longest:

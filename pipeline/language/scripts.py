@@ -149,7 +149,7 @@ def _count_classes(
     points: npt.NDArray[np.uint32], sizes: npt.NDArray[np.int64], table: npt.NDArray[np.uint8], n_classes: int
 ) -> npt.NDArray[np.int64]:
     found = np.zeros((len(sizes), n_classes), np.int64)
-    last = len(table) - 1
+    last = np.int64(len(table) - 1)
     at = 0
     for text in range(len(sizes)):
         for _ in range(sizes[text]):
