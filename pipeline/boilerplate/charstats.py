@@ -62,7 +62,7 @@ _SPECIALS = {
 }
 
 
-# For the loop, which knows no enumerations and needs to be told the width of its constants.
+# For the loop: what it takes from its module must be a plain value, of a width that is told.
 _SPACE, _LOWER, _DIGIT, _QUOTE = (
     int(kind) for kind in (CharKind.SPACE, CharKind.LOWER, CharKind.DIGIT, CharKind.QUOTE)
 )

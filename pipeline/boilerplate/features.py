@@ -250,6 +250,10 @@ _NEIGHBOURS = tuple(f"{window}_{name}" for name in _WINDOWED for window in _WIND
 #: The columns of ``block_features``, in order.
 FEATURES: tuple[str, ...] = (*_TEXT, *_FORM, *_MARKUP, *_PLACE, *_NEIGHBOURS)
 
+# Kinds of characters as numbers: what a loop takes from its module must be a plain value.
+(
+    _OTHER, _SPACE, _LOWER, _UPPER, _DIGIT, _CJK, _CJK_STOP, _SENTENCE_END, _COMMA, _SEPARATOR, _DUNHAO, _QUOTE, _BULLET,
+) = map(int, CharKind)  # fmt: skip
 _WINDOWED_AT = tuple(FEATURES.index(name) for name in _WINDOWED)
 _LINK_DENSITY, _CJK_SHARE = FEATURES.index("link_density"), FEATURES.index("cjk")
 #: Where the columns of each group end.
@@ -299,21 +303,21 @@ def _fill_text(
     table: Table, length: Ints, kinds: Ints, words: Ints, word_kinds: Ints, last: Ints, first: Ints, repeated: Ints
 ) -> None:
     """The columns _TEXT."""
-    page_cjk = (kinds[:, CharKind.CJK].sum() + kinds[:, CharKind.CJK_STOP].sum()) / max(length.sum(), 1)
+    page_cjk = (kinds[:, _CJK].sum() + kinds[:, _CJK_STOP].sum()) / max(length.sum(), 1)
     for row in range(len(table)):
         of, chars = kinds[row], max(length[row], 1)
-        n_cjk, letters = of[CharKind.CJK] + of[CharKind.CJK_STOP], max(of[CharKind.LOWER] + of[CharKind.UPPER], 1)
+        n_cjk, letters = of[_CJK] + of[_CJK_STOP], max(of[_LOWER] + of[_UPPER], 1)
         tokens = words[row] + n_cjk
         some, cjk = max(tokens, 1), n_cjk / chars
-        ends, separators, said = of[CharKind.SENTENCE_END], of[CharKind.SEPARATOR], word_kinds[row, 2:].sum()
+        ends, separators, said = of[_SENTENCE_END], of[_SEPARATOR], word_kinds[row, 2:].sum()
         columns = (
-            np.log1p(tokens), np.log1p(chars), 1.0 * (last[row] == CharKind.SENTENCE_END),
-            1.0 * (last[row] == CharKind.COMMA), np.log1p(ends), ends / some, of[CharKind.COMMA] / some,
-            np.log1p(separators), separators / some, of[CharKind.DUNHAO] / some, of[CharKind.DIGIT] / chars,
-            cjk, cjk - page_cjk, of[CharKind.UPPER] / letters,
-            (of[CharKind.OTHER] + of[CharKind.BULLET]) / chars, (word_kinds[row, 1] + of[CharKind.CJK_STOP]) / some,
-            1.0 * (first[row] == CharKind.BULLET), 1.0 * (first[row] == CharKind.DIGIT),
-            1.0 * (first[row] == CharKind.UPPER), letters / max(words[row], 1) / 10,
+            np.log1p(tokens), np.log1p(chars), 1.0 * (last[row] == _SENTENCE_END),
+            1.0 * (last[row] == _COMMA), np.log1p(ends), ends / some, of[_COMMA] / some,
+            np.log1p(separators), separators / some, of[_DUNHAO] / some, of[_DIGIT] / chars,
+            cjk, cjk - page_cjk, of[_UPPER] / letters,
+            (of[_OTHER] + of[_BULLET]) / chars, (word_kinds[row, 1] + of[_CJK_STOP]) / some,
+            1.0 * (first[row] == _BULLET), 1.0 * (first[row] == _DIGIT),
+            1.0 * (first[row] == _UPPER), letters / max(words[row], 1) / 10,
         )  # fmt: skip
         for at in range(len(columns)):
             table[row, at] = columns[at]

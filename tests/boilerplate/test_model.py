@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from kernels import as_written
+from kernels import as_written, of_one_type
 
 from pipeline.boilerplate import model
 from pipeline.boilerplate.features import FEATURES, REPEATS
@@ -146,4 +146,4 @@ def test_means_are_means_and_an_empty_bag_is_nothing() -> None:
 def test_each_loop_is_compiled_for_one_type_of_arrays() -> None:
     for blocks in (marked(EN), flat(ZH)):
         score_blocks(blocks)
-    assert [len(one.signatures) for one in (model._first_ids, model._sum_bags, model._mean_of_kin)] == [1, 1, 1]
+    assert of_one_type(model, "_first_ids", "_sum_bags", "_mean_of_kin")

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernels import TEXT, as_written, same
+from kernels import TEXT, as_written, of_one_type, same
 
 from pipeline.text import quality as module
 from pipeline.text.codes import code_points
@@ -124,4 +124,4 @@ def test_the_compiled_loops_say_what_their_source_and_plain_python_say(text: str
 def test_each_loop_is_compiled_for_one_type_of_arrays() -> None:
     for text in ("", "碳市场", "one two three four five six"):
         measure([text])
-    assert [len(loop.signatures) for loop in (module._walk, module._grams)] == [1, 1]
+    assert of_one_type(module, "_walk", "_grams")
