@@ -13,18 +13,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, chain, compress, count, pairwise
+from itertools import accumulate, compress, count, pairwise
 from operator import ne
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.blocks import KINDS, NO_ELEMENT, Blocks, Element, ints
 from pipeline.boilerplate.charstats import WORD_KINDS, CharKind, CharStats, Hashed, char_stats, hash_words_and_pairs
 from pipeline.boilerplate.lexicon import CLASS_WORDS
 from pipeline.compiled import kernel
 from pipeline.extract.blocks import MAX_JSON, json_strings
 from pipeline.text.codes import Points, read_codes
-from pipeline.types import Block, BlockKind, Markup, PageHead
+from pipeline.types import Block, BlockKind, PageHead
 
 # What a page's head tells of its kind and of its text: marks for the model, and how much of a block it repeats.
 #
@@ -158,7 +159,7 @@ Skeleton = tuple[tuple[str, ...], str]
 
 INLINE = frozenset("a abbr b bdi bdo button cite code em font i img label mark q s small span strong sub sup u".split())
 _NO_DIGITS = str.maketrans("", "", "0123456789")
-_NOWHERE = Markup((), "")
+_NOWHERE = Element((), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class Places:
     """The p places of n blocks, numbered from 0 in page order, and the kin of the places likewise."""
 
     of: Ints  # (n,): the place of each block
-    marks: tuple[Markup, ...]  # (p,): mark-up of the first block of each place
+    marks: tuple[Element, ...]  # (p,)
     kin: Ints  # (p,)
     skeletons: tuple[Skeleton, ...]  # one for each kin
     has_markup: bool
@@ -179,21 +180,13 @@ class Places:
 
 def find_places(blocks: Sequence[Block]) -> Places:
     """The places of a page's blocks."""
-    numbers: dict[tuple[tuple[str, ...], str, str], int] = {}
-    marks: list[Markup] = []
-    of = []
-    for block in blocks:
-        mark = block.markup or _NOWHERE
-        number = numbers.setdefault((mark.path, mark.classes, mark.role), len(marks))
-        if number == len(marks):
-            marks.append(mark)
-        of.append(number)
+    columns = Blocks.of(blocks)
+    numbers: dict[int, int] = {}
+    of = [numbers.setdefault(number, len(numbers)) for number in columns.element.tolist()]
+    marks = tuple(_NOWHERE if number == NO_ELEMENT else columns.elements[number] for number in numbers)
     kin: dict[Skeleton, int] = {}
     numbered = [kin.setdefault(skeleton(mark.path, mark.classes), len(kin)) for mark in marks]
-    has_markup = any(block.markup for block in blocks)
-    return Places(
-        np.array(of, dtype=np.int64), tuple(marks), np.array(numbered, dtype=np.int64), tuple(kin), has_markup
-    )
+    return Places(ints(of), marks, ints(numbered), tuple(kin), columns.has_markup)
 
 
 @lru_cache(maxsize=8192)
@@ -258,7 +251,6 @@ _WINDOWED_AT = tuple(FEATURES.index(name) for name in _WINDOWED)
 _LINK_DENSITY, _CJK_SHARE = FEATURES.index("link_density"), FEATURES.index("cjk")
 #: Where the columns of each group end.
 _TEXT_END, _FORM_END, _MARKUP_END, _PLACE_END = accumulate(map(len, (_TEXT, _FORM, _MARKUP, _PLACE)))
-_KINDS = tuple(BlockKind)
 _KIN_COLUMNS = 4  # of mark-up: from "siblings" on
 
 
@@ -270,16 +262,16 @@ def block_features(blocks: Sequence[Block], stats: CharStats | None = None, plac
     table = np.zeros((len(blocks), len(FEATURES)), dtype=np.float32)
     if not blocks:
         return table
-    texts = [block.text for block in blocks]
-    stats = stats or char_stats(texts)
+    columns = Blocks.of(blocks)
+    stats = stats or char_stats(columns.texts)
     tokens = stats.tokens
     counts = (stats.length, stats.kinds, stats.words, stats.word_kinds, stats.last_kind, stats.first_kind)
-    _fill_text(table, *counts, _repeated(texts))
-    _fill_form(table[:, _TEXT_END:_FORM_END], blocks, stats.length)
+    _fill_text(table, *counts, _repeated(columns.texts))
+    _fill_form(table[:, _TEXT_END:_FORM_END], columns, stats.length)
     ends, links = table[:, _TEXT.index("sentences")] > 0, table[:, _LINK_DENSITY]
     prose = (tokens >= _PROSE_TOKENS) & ends & (links < 0.4)
     proser = np.where(prose, tokens, np.float32(0))
-    _fill_markup(table[:, _FORM_END:_MARKUP_END], places or find_places(blocks), proser)
+    _fill_markup(table[:, _FORM_END:_MARKUP_END], places or find_places(columns), proser)
     _fill_place(table, tokens, proser)
     _fill_neighbours(table)
     return table
@@ -326,22 +318,14 @@ def _fill_text(
         table[row, _TEXT_END - 2], table[row, _TEXT_END - 1] = said / some, np.log1p(repeated[row])
 
 
-def _fill_form(table: Table, blocks: Sequence[Block], length: NDArray[np.int64]) -> None:
-    rows = [
-        (b.n_breaks, b.level, _KINDS.index(b.kind), 0, 0, 0)
-        if (m := b.markup) is None
-        else (b.n_breaks, b.level, _KINDS.index(b.kind), 1, m.n_links, m.link_chars)
-        for b in blocks
-    ]
-    raw = np.fromiter(chain.from_iterable(rows), np.int64, 6 * len(rows)).reshape(-1, 6)
-    n_breaks, level, kind, has_markup, n_links, link_chars = raw.T
-    breaks = np.log1p(np.minimum(n_breaks, 10))
+def _fill_form(table: Table, blocks: Blocks, length: NDArray[np.int64]) -> None:
+    breaks = np.log1p(np.minimum(blocks.n_breaks, 10))
     table[:, 0] = breaks
     table[:-1, 1] = breaks[1:]
-    table[:, 2] = level / 6
-    table[np.arange(len(blocks)), 3 + kind] = 1
-    density = np.minimum(link_chars / length, 1)
-    _fill(table[:, 3 + len(_KINDS) :], (has_markup, np.log1p(n_links), density, density > 0.8))
+    table[:, 2] = blocks.levels / 6
+    table[np.arange(len(blocks)), 3 + blocks.kinds] = 1
+    density = np.minimum(blocks.link_chars / length, 1)
+    _fill(table[:, 3 + len(KINDS) :], (blocks.element != NO_ELEMENT, np.log1p(blocks.n_links), density, density > 0.8))
 
 
 @lru_cache(maxsize=65536)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import accumulate
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from pipeline.blocks import Blocks
 from pipeline.boilerplate.charstats import Hashed, char_stats
 from pipeline.boilerplate.features import MAX_MARKS, block_features, find_places, head_marks, repeats
 from pipeline.compiled import kernel
@@ -151,10 +152,10 @@ class PageInputs:
 
 def page_inputs(blocks: Sequence[Block], head: PageHead, vocabulary: Vocabulary) -> PageInputs:
     """What the model reads of a page of one block or more."""
-    blocks = [_beginning(block) for block in blocks]
-    stats = char_stats([block.text for block in blocks])
-    places = find_places(blocks)
-    table = block_features(blocks, stats, places)
+    read = _beginnings(Blocks.of(blocks))
+    stats = char_stats(read.texts)
+    places = find_places(read)
+    table = block_features(read, stats, places)
     marks = [vocabulary.marks[mark] for mark in head_marks(head) if mark in vocabulary.marks][:MAX_MARKS]
     return PageInputs(
         np.hstack((table, repeats(head, stats))),
@@ -169,14 +170,13 @@ def page_inputs(blocks: Sequence[Block], head: PageHead, vocabulary: Vocabulary)
     )
 
 
-def _beginning(block: Block) -> Block:
-    """As much of a block as the model reads, with its share of links."""
-    if len(block.text) <= READ_CHARS:
-        return block
-    markup = block.markup
-    if markup:
-        markup = markup._replace(link_chars=markup.link_chars * READ_CHARS // len(block.text))
-    return block._replace(text=block.text[:READ_CHARS], markup=markup)
+def _beginnings(blocks: Blocks) -> Blocks:
+    """As much of each block as the model reads, with its share of links."""
+    long = blocks.lengths > READ_CHARS
+    if not long.any():
+        return blocks
+    link_chars = np.where(long, blocks.link_chars * READ_CHARS // np.maximum(blocks.lengths, 1), blocks.link_chars)
+    return replace(blocks, texts=[text[:READ_CHARS] for text in blocks.texts], link_chars=link_chars)
 
 
 def _word_bags(words: Hashed, pairs: Hashed, n: int, vocabulary: Vocabulary) -> Bags:

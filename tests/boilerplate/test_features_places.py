@@ -7,9 +7,8 @@ from pipeline.boilerplate.features import find_places, skeleton
 from pipeline.types import Block, BlockKind, Markup
 
 PATHS = st.lists(st.sampled_from(["div", "ul", "li", "a", "span", "p"]), min_size=1, max_size=4).map(tuple)
-MARKS = st.builds(
-    Markup, PATHS, st.sampled_from(["", "post-1", "post-22", "帖子-3", "menu"]), role=st.sampled_from(["", "main"])
-)
+CLASSES = st.sampled_from(["", "post-1", "post-22", "帖子-3", "menu"])
+MARKS = st.builds(Markup, PATHS, CLASSES, st.integers(0, 3), st.integers(0, 99), st.sampled_from(["", "main"]))
 
 
 def blocks_of(marks: list[Markup | None]) -> list[Block]:
