@@ -123,7 +123,7 @@ class Claim(NamedTuple):
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # by identity it is found at once where things are remembered by it
+@dataclass(frozen=True, slots=True)
 class RuleGroup:
     """Rules that are asked together, the first first."""
 
@@ -133,6 +133,10 @@ class RuleGroup:
     max_chars: int  # a longer block is not looked at
     bare_by_role: Mapping[str, tuple[int, ...]]  # the rules that look at mark-up alone, by a role they can take
     bare_elsewhere: tuple[int, ...]  # and those of them that can take any other role
+
+    def __hash__(self) -> int:
+        """Cheap, for things are remembered by a group for every page; two alike are told apart by what is in them."""
+        return hash((len(self.rules), self.max_chars))
 
 
 @dataclass(frozen=True, slots=True)
