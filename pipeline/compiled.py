@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from pipeline.kept import file_name, fingerprint, folders, parts, read, write
+from pipeline.kept import file_name, fingerprint, folders, names_in, parts, read, write
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -56,6 +56,11 @@ class Kernel(Generic[_P, _R]):
         made._cache = _Kept(self)  # where numba asks before it compiles, and tells what it compiled
         return made
 
+    def callees(self) -> list[Kernel[..., Any]]:
+        """The kernels that this one calls."""
+        named = (self.py_func.__globals__.get(name) for name in names_in(self.py_func.__code__))
+        return [one for one in named if isinstance(one, Kernel) and one is not self]
+
     @property
     def _numba_type_(self) -> Any:
         """How numba sees a kernel that another one calls."""
@@ -76,7 +81,11 @@ def load_kept() -> bool:
     """Load whatever machine code is kept of the kernels imported so far; False when one of them has none."""
     if _is_off():
         return True
-    loaded = [_load(one) for one in _imported()]  # those that have some, whatever others have
+    kernels = _imported()
+    within = {
+        id(callee) for one in kernels for callee in one.callees()
+    }  # their code is in that of those that call them
+    loaded = [_load(one) for one in kernels if id(one) not in within]  # those that have some, whatever others have
     return all(loaded)
 
 

@@ -82,7 +82,7 @@ def parts(function: Any, seen: set[Any] | None = None) -> Iterator[str]:
     seen.add(function)
     package = f"{function.__module__.split('.')[0]}."
     yield Path(function.__code__.co_filename).read_text("utf-8")
-    for name in sorted(_names(function.__code__)):
+    for name in sorted(names_in(function.__code__)):
         value = function.__globals__.get(name)
         value = getattr(value, "py_func", value)
         value = getattr(value, "__wrapped__", value)
@@ -98,9 +98,10 @@ def parts(function: Any, seen: set[Any] | None = None) -> Iterator[str]:
             yield f"{name} {value!r}"
 
 
-def _names(code: CodeType) -> set[str]:
+def names_in(code: CodeType) -> set[str]:
+    """The names that a function's code, and what is defined in it, looks up."""
     inner = (one for one in code.co_consts if isinstance(one, CodeType))
-    return {*code.co_names, *(name for one in inner for name in _names(one))}
+    return {*code.co_names, *(name for one in inner for name in names_in(one))}
 
 
 def folders(source: Path, *, make: bool = False) -> Iterator[Path]:

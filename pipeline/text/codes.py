@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.kept import kept
 
 Points = npt.NDArray[np.uint32]
 Ints = npt.NDArray[np.int64]
@@ -78,7 +79,7 @@ def _lower(text: str) -> str:
     return text.replace(chr(_DOTTED_I), "i").lower()
 
 
-@cache
+@kept()
 def _lower_table() -> Points:
     """By code point up to ``CLASSED``: beyond it there are no capitals."""
     return code_points(_lower("".join(map(chr, range(CLASSED)))))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
 from pipeline.compiled import kernel
+from pipeline.kept import kept
 from pipeline.text.codes import CLASSED, Classes, Codes, Ints, Points, class_table, code_points
 
 #: Character class of scripts written without spaces: Han (with extensions and compatibility forms),
@@ -74,7 +75,7 @@ def _count_all(points: Points, starts: Ints, class_of: Classes) -> Ints:
     return counts
 
 
-@cache
+@kept()
 def _token_classes() -> Classes:
     """What each code point is to tokens."""
     plain = "".join(map(chr, range(CLASSED)))
