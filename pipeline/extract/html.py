@@ -163,10 +163,6 @@ def _mark(source: str, table: Ints, signed: bool) -> None:
         table[tag, MARK] |= SIGN
 
 
-def _spelled(name: str) -> str:
-    return name.lower().replace("\0", "\ufffd")
-
-
 @lru_cache(maxsize=4096)
 def _no_box(tag: str) -> bool:
     return is_no_box(tag)
@@ -193,32 +189,32 @@ class _Tree:
         self.meanings = [Meaning(sheet=sheet)]  # by kind
         self._nodes: dict[int, Node] = {0: ("", None, 0, "", OUTER, self.meanings[:])}
         text = string(said)
-        names = self._names(walked.nodes[kinds[1:, KIND_NODE]])
-        for (above, _, start, end), name in zip(kinds[1:].tolist(), names, strict=True):
+        elements = walked.nodes[kinds[1:, KIND_NODE]][:, (TAG, NUMBER)].tolist()
+        for (above, _, start, end), (tag, number) in zip(kinds[1:].tolist(), elements, strict=True):
+            name = self._name(tag, number)
             self.meanings.append(likeness(self.meanings[above], name, f"<{name}{text[start:end]}"))
 
-    def _names(self, nodes: Ints) -> list[str]:
-        """Names of elements, in lower case."""
-        source, table = self.source, self.table
-        return [
-            NAMES[number] if number >= 0 else _spelled(source[table[tag, START] + 1 : table[tag, NAME_END]])
-            for tag, number in nodes[:, (TAG, NUMBER)].tolist()
-        ]
+    def _name(self, tag: int, number: int) -> str:
+        """The name of an element, in lower case."""
+        if number >= 0:
+            return NAMES[number]
+        start, end = self.table.item(tag, START) + 1, self.table.item(tag, NAME_END)
+        return self.source[start:end].lower().replace("\0", "\ufffd")
 
     def node(self, place: int) -> Node:
         """An element as ``runs`` reads it."""
         chain = []
         while place not in self._nodes:
             chain.append(place)
-            place = int(self.walked.nodes[place, PARENT])
+            place = self.walked.nodes.item(place, PARENT)
         node = self._nodes[place]
+        rows = self.walked.nodes.item
         for place in reversed(chain):
-            found = self.walked.nodes[place]
-            start, end, sort, name_end = self.table[found[TAG], : NAME_END + 1].tolist()
-            tag = self.source[start : end if sort == OPENS else name_end]
-            memo = [self.meanings[found[KIND]]] if found[KIND] >= 0 and not self.is_deep else []
-            (name,) = self._names(self.walked.nodes[place : place + 1])
-            node = (name, node, node[2] + 1, tag, int(found[CODE]), memo)
+            tag, kind = rows(place, TAG), rows(place, KIND)
+            start, end, sort, name_end = self.table[tag, : NAME_END + 1].tolist()
+            written = self.source[start : end if sort == OPENS else name_end]
+            memo = [self.meanings[kind]] if kind >= 0 and not self.is_deep else []
+            node = (self._name(tag, rows(place, NUMBER)), node, node[2] + 1, written, rows(place, CODE), memo)
             self._nodes[place] = node
         return node
 
