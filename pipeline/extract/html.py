@@ -7,8 +7,6 @@ read here: scripts, the page's head, what hides text, tables of data, runs that 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
@@ -21,14 +19,16 @@ from pipeline.extract.machine import (
     BLOCK,
     CELL_OPENS,
     CODE,
+    EMPTY,
     END,
     HEAD_TAG,
     KIND,
     KIND_NODE,
-    KIND_PARENT,
     MARK,
+    NAME_END,
     NAMED,
     NO_BOX,
+    NUMBER,
     OPENS,
     OUTER,
     PARENT,
@@ -71,7 +71,7 @@ from pipeline.extract.markup import (
     plain_markup,
 )
 from pipeline.extract.runs import Piece, Table, author_of, blocks_of, join_rows
-from pipeline.extract.scanner import Scanned, scan
+from pipeline.extract.scanner import Scanned, scan, string
 from pipeline.extract.state import Script
 from pipeline.extract.styles import EMPTY_SHEET, FADES, Sheet, page_sheet
 from pipeline.extract.told import told_text
@@ -153,17 +153,13 @@ def _page(source: str, sheet: Sheet, max_depth: int, *, is_part: bool = False) -
     return page
 
 
-_NONE: Final = re.compile("none")
-_AUTHOR: Final = re.compile("author")
-
-
 def _mark(source: str, table: Ints, signed: bool) -> None:
     """Mark the tags of which the machine must know that they say ``display: none``, or that they may name an author."""
-    for tag in _holding(_NONE, source, table):
+    for tag in _holding("none", source, table):
         start, end, sort, code = table[tag, (START, END, SORT, CODE)].tolist()
         if sort == OPENS and code == BLOCK and _no_box(source[start:end]):
             table[tag, MARK] |= NO_BOX
-    for tag in _holding(_AUTHOR, source, table) if signed else ():
+    for tag in _holding("author", source, table) if signed else ():
         table[tag, MARK] |= SIGN
 
 
@@ -172,9 +168,10 @@ def _no_box(tag: str) -> bool:
     return is_no_box(tag)
 
 
-def _holding(word: re.Pattern[str], source: str, table: Ints) -> list[int]:
+def _holding(word: str, source: str, table: Ints) -> list[int]:
     """The tags, and raw elements, in which a word stands."""
-    places = np.array([found.start() for found in word.finditer(source)], np.int32)
+    lengths = [len(part) + len(word) for part in source.split(word)[:-1]]
+    places = np.cumsum(lengths, dtype=np.int32) - len(word)
     tags = np.searchsorted(table[:, START], places, side="right") - 1
     found: list[int] = np.unique(tags[(tags >= 0) & (places < table[tags, END])]).tolist()
     return found
@@ -187,32 +184,37 @@ class _Tree:
         self.source = source
         self.table = scanned.table
         self.walked = walked
-        kinds = find_kinds(scanned.codes, self.table, walked.nodes, walked.pieces, SAYING)
+        kinds, said = find_kinds(scanned.codes, self.table, walked.nodes, walked.pieces, SAYING)
         self.is_deep = not len(kinds)
         self.meanings = [Meaning(sheet=sheet)]  # by kind
         self._nodes: dict[int, Node] = {0: ("", None, 0, "", OUTER, self.meanings[:])}
-        for above, (name, tag) in zip(kinds[1:, KIND_PARENT].tolist(), self._tags(kinds[1:, KIND_NODE]), strict=True):
-            self.meanings.append(likeness(self.meanings[above], name, tag))
+        text = string(said)
+        elements = walked.nodes[kinds[1:, KIND_NODE]][:, (TAG, NUMBER)].tolist()
+        for (above, _, start, end), (tag, number) in zip(kinds[1:].tolist(), elements, strict=True):
+            name = self._name(tag, number)
+            self.meanings.append(likeness(self.meanings[above], name, f"<{name}{text[start:end]}"))
 
-    def _tags(self, places: Ints) -> Iterator[tuple[str, str]]:
-        """Names and start tags of elements, as written; an empty tag where there is none."""
-        source = self.source
-        for start, end, sort, name_end, _, _, number, *_ in self.table[self.walked.nodes[places, TAG]].tolist():
-            name = NAMES[number] if number >= 0 else source[start + 1 : name_end].lower().replace("\0", "\ufffd")
-            yield name, source[start : end if sort == OPENS else name_end]
+    def _name(self, tag: int, number: int) -> str:
+        """The name of an element, in lower case."""
+        if number >= 0:
+            return NAMES[number]
+        start, end = self.table.item(tag, START) + 1, self.table.item(tag, NAME_END)
+        return self.source[start:end].lower().replace("\0", "\ufffd")
 
     def node(self, place: int) -> Node:
         """An element as ``runs`` reads it."""
         chain = []
         while place not in self._nodes:
             chain.append(place)
-            place = int(self.walked.nodes[place, PARENT])
+            place = self.walked.nodes.item(place, PARENT)
         node = self._nodes[place]
-        tags = self._tags(np.array(chain[::-1], np.int32))
-        for place, (name, tag) in zip(chain[::-1], tags, strict=True):
-            kind = self.walked.nodes[place, KIND]
+        rows = self.walked.nodes.item
+        for place in reversed(chain):
+            tag, kind = rows(place, TAG), rows(place, KIND)
+            start, end, sort, name_end = self.table[tag, : NAME_END + 1].tolist()
+            written = self.source[start : end if sort == OPENS else name_end]
             memo = [self.meanings[kind]] if kind >= 0 and not self.is_deep else []
-            node = (name, node, node[2] + 1, tag, int(self.walked.nodes[place, CODE]), memo)
+            node = (self._name(tag, rows(place, NUMBER)), node, node[2] + 1, written, rows(place, CODE), memo)
             self._nodes[place] = node
         return node
 
@@ -259,11 +261,11 @@ def _author(tree: _Tree) -> str:
 def _add_blocks(page: Page, tree: _Tree, pool: Ints, ruby: bool) -> list[int]:
     """Make blocks of the runs; the number of blocks before each run."""
     walked, meanings, blocks = tree.walked, tree.meanings, page.blocks
-    text = pool.tobytes().decode("utf-32-le", "surrogatepass")
+    text = string(pool)
     starts: list[int] = []
     breaks = edge = 0
     for run in zip(*walked.runs.T.tolist(), _slow(tree), _kinds(tree), strict=True):
-        first, stop, n_breaks, edged, start, end, begin, finish, _, n_links, chars, _, slow, kind = run
+        first, stop, n_breaks, edged, start, end, begin, finish, _, n_links, chars, flags, slow, kind = run
         breaks += n_breaks
         edge |= edged
         starts.append(len(blocks))
@@ -272,6 +274,8 @@ def _add_blocks(page: Page, tree: _Tree, pool: Ints, ruby: bool) -> list[int]:
             if not found:
                 continue
             blocks += found
+        elif flags & EMPTY:
+            continue
         else:
             one = meanings[kind]
             markup = one.plain or plain_markup(one)

@@ -100,6 +100,7 @@ CLOSES: Final = 2
 NO_BOX: Final = 1  # the tag says ``display: none``
 SIGN: Final = 2  # the tag may name an author
 
+_MAX_NUMBER: Final = 20  # characters of a reference by number
 _LETTERS: Final = 10  # of a name that its key spells in full: five bits and a bit each
 _HASH: Final = (1 << 56) - 1
 _LONG: Final = 1 << 61
@@ -134,9 +135,9 @@ def _is_wide(char: int) -> bool:
 
 
 @kernel
-def _is_doubtful(char: int) -> bool:
-    """Whether a text that begins or ends so may have spaces there that are spelled as references or cannot be seen."""
-    return char == 38 or char == 59 or char == 0xAD or 0x200B <= char <= 0x200D or char == 0x2060 or char == 0xFEFF
+def _is_unseen(char: int) -> bool:
+    """As ``runs`` says in ``INVISIBLE``."""
+    return char == 0xAD or 0x200B <= char <= 0x200D or char == 0x2060 or char == 0xFEFF
 
 
 @kernel
@@ -318,6 +319,11 @@ def _raw_end(codes: Ints, content: int, key: int, length: int, is_script: bool) 
     level = 0  # 1: within <!--, 2: within <script> in that
     while at < size:
         char = codes[at]
+        if level == 0:
+            at = _find(codes, 60, at)
+            if at == size:
+                break
+            char = codes[at]
         if char == 60:
             if _is_end(codes, at, size, key, length):
                 last = at
@@ -525,6 +531,7 @@ RUN_LINK_CHARS: Final = 10
 RUN_FLAGS: Final = 11
 RUN_COLUMNS: Final = 12
 SLOW: Final = 1
+EMPTY: Final = 4  # nothing in it can be seen
 NAMED: Final = 2  # an element around a piece may name an author
 
 # Columns of the table of tables.
@@ -927,6 +934,8 @@ def walk(codes: Ints, start: int, tags: Ints, max_depth: int) -> Walked:
                 is_edge = False
                 code = INLINE
         elif sort == CLOSES:
+            if token[NAME] == nodes[node, NAME] and nodes[node, CODE] == INLINE:
+                code = INLINE  # it may have been opened as such
             is_edge = BLOCK <= code <= PRE or TABLE <= code <= OUTER
         elif traits & TEXT:
             is_edge = _has_text(codes, int(token[NAME_END]), int(token[CONTENT_END]))
@@ -1036,7 +1045,7 @@ def _reference(codes: Ints, at: int, end: int, keys: Longs, characters: Ints) ->
             or 0xFDF0 <= number <= 0xFFFD
             or (0x10000 <= number <= 0x10FFFF and number & 0xFFFF < 0xFFFE)
         )
-        if is_plain and stop < end and codes[stop] == 59:
+        if is_plain and stop < end and codes[stop] == 59 and stop - at < _MAX_NUMBER:
             return number, stop + 1 - at
         return -1, 0
     key = 0
@@ -1060,7 +1069,7 @@ def _read_run(
     """Write out what a run says, as ``runs.block_of`` has it; where that ends, or -1 for one that is left to it."""
     out = pool_start
     start = end = 0
-    last = 0  # the last character but space, as written
+    is_unseen = False  # the last character but space
     gap = 0  # white space before what comes next
     lines = 0  # the first line break in it, counted from 1
     is_simple = True  # nothing in it but spaces, tabs and line breaks
@@ -1080,19 +1089,11 @@ def _read_run(
             step = 1
             if not (char <= 32 or char >= 0x85) or not is_space(char):
                 is_blank = False
-                last = char
-                if end == 0:
-                    if _is_doubtful(char):
-                        return -1
-                    start = at
                 if char == 38:
                     char, step = _reference(codes, at, piece_end, keys, characters)
                     if char < 0:
                         return -1
-                at += step
-                end = at
-            else:
-                at += 1
+            at += step
             if (char <= 32 or char >= 0x85) and is_space(char):
                 gap += 1
                 if char == 10 or char == 13:
@@ -1115,6 +1116,12 @@ def _read_run(
                 gap = lines = 0
                 is_simple = True
                 has_feed = False
+            is_unseen = char >= 0xAD and _is_unseen(char)
+            if end == 0:
+                if is_unseen:
+                    return -1
+                start = at - step
+            end = at
             pool[out] = char
             out += 1
             length += 1
@@ -1137,7 +1144,7 @@ def _read_run(
             if nodes[left, DEPTH] < nodes[common, DEPTH]:
                 common = left
             left = right
-    if _is_doubtful(last) or nodes[common, BITS] & KEEPS_SPACE:
+    if is_unseen or nodes[common, BITS] & KEEPS_SPACE:
         return -1
     run[RUN_START] = start
     run[RUN_END] = end
@@ -1176,7 +1183,9 @@ def read_runs(codes: Ints, nodes: Ints, pieces: Ints, runs: Ints, keys: Longs, c
         end = -1
         if plain or run[RUN_STOP] - run[RUN_PIECE] == 1:
             end = _read_run(codes, nodes, pieces, run, keys, characters, pool, out)
-        if end < 0:
+        if end == out:
+            run[RUN_FLAGS] |= EMPTY
+        elif end < 0:
             run[RUN_FLAGS] |= SLOW
             run[RUN_NODE] = 0
         else:
@@ -1184,9 +1193,12 @@ def read_runs(codes: Ints, nodes: Ints, pieces: Ints, runs: Ints, keys: Longs, c
     return pool[:out]
 
 
-# Columns of the table of kinds: the kind of the parent, an element of the kind.
-KIND_PARENT: Final = 0
+# Columns of the table of kinds.
+KIND_PARENT: Final = 0  # the kind of the parent
 KIND_NODE: Final = 1
+KIND_TAG: Final = 2  # where what its tag says begins
+KIND_TAG_END: Final = 3
+KIND_COLUMNS: Final = 4
 
 # Kinds: elements in elements of one kind whose tags say the same. What they mean is worked out once.
 
@@ -1223,20 +1235,21 @@ def _says(codes: Ints, start: int, end: int, names: Longs) -> bool:
 
 @kernel
 def _saying(codes: Ints, token: Ints, attributes: Longs, out: Ints, at: int) -> int:
-    """Write out what of a start tag says something of a block; the place behind it."""
+    """Write out what of a start tag, behind its name, says something of a block; the place behind it."""
     start, end = int(token[NAME_END]), int(token[END])
     is_neat = token[SORT] == OPENS and token[CONTENT_END] == 1
-    if token[SORT] == NOTHING:  # raw, and up to its content: all of the tag
-        start, end = int(token[START]), int(token[NAME_END])
+    if token[SORT] == NOTHING:  # raw
+        start, end = int(token[START]) + 1, int(token[NAME_END])
+        while not _ends_name(codes[start]):
+            start += 1
     if not is_neat or token[TRAITS] & TEMPLATE:
         for place in range(start, end):
             out[at] = codes[place]
             at += 1
         return at
-    if codes[start] != 32 or codes[start + 1] == 47 or codes[start + 1] == 62:
-        return at
-    out[at] = 61  # there are attributes
-    at += 1
+    if codes[start] == 32 and codes[start + 1] != 47 and codes[start + 1] != 62:
+        out[at] = 61  # there are attributes
+        at += 1
     while codes[start] == 32 and codes[start + 1] != 47 and codes[start + 1] != 62:
         stop = _find(codes, 34, _find(codes, 34, start) + 1) + 1
         if _says(codes, start + 1, stop, attributes):
@@ -1244,11 +1257,12 @@ def _saying(codes: Ints, token: Ints, attributes: Longs, out: Ints, at: int) -> 
                 out[at] = codes[place]
                 at += 1
         start = stop
-    return at
+    out[at] = 62
+    return at + 1
 
 
 @kernel
-def find_kinds(codes: Ints, tags: Ints, nodes: Ints, pieces: Ints, attributes: Longs) -> Ints:
+def find_kinds(codes: Ints, tags: Ints, nodes: Ints, pieces: Ints, attributes: Longs) -> tuple[Ints, Ints]:
     """The kinds of the elements around pieces of text, written to the elements.
 
     Args:
@@ -1259,16 +1273,16 @@ def find_kinds(codes: Ints, tags: Ints, nodes: Ints, pieces: Ints, attributes: L
         attributes: keys of the names of attributes that say something of a block, "hidden" first.
 
     Returns:
-        By kind that of the parent and an element of it; nothing where elements stand too deep for that.
+        By kind that of the parent, an element of it, and where what its tag says stands in the text that is returned
+        too; nothing where elements stand too deep for that.
     """
     n_tokens = len(tags)
     numbers = np.full(n_tokens, -1, np.int32)  # by tag: what it says, by number
-    spoken = np.empty(len(codes) + n_tokens, np.int32)
+    spoken = np.empty(len(codes) + 2 * n_tokens, np.int32)
     spans = np.empty((n_tokens, 3), np.int32)  # by number: start and end of what is said, the name
     n_tags = n_said = 0
-    kinds = np.empty((len(nodes), 2), np.int32)
-    kinds[0, KIND_PARENT] = -1
-    kinds[0, KIND_NODE] = 0
+    kinds = np.empty((len(nodes), KIND_COLUMNS), np.int32)
+    kinds[0, :] = 0
     n_kinds = 1
     width = 64
     while width < 2 * len(nodes):
@@ -1282,7 +1296,7 @@ def find_kinds(codes: Ints, tags: Ints, nodes: Ints, pieces: Ints, attributes: L
         if nodes[at, KIND] >= 0:
             continue
         if nodes[at, DEPTH] >= _MAX_PATH:
-            return kinds[:0]
+            return kinds[:0], spoken[:0]
         length = 0
         while nodes[at, KIND] < 0:
             chain[length] = at
@@ -1337,8 +1351,10 @@ def find_kinds(codes: Ints, tags: Ints, nodes: Ints, pieces: Ints, attributes: L
             if new == n_kinds:
                 kinds[new, KIND_PARENT] = kind
                 kinds[new, KIND_NODE] = at
+                kinds[new, KIND_TAG] = spans[tag, 0]
+                kinds[new, KIND_TAG_END] = spans[tag, 1]
                 kind_tags[new] = tag
                 n_kinds += 1
             kind = new
             nodes[at, KIND] = kind
-    return kinds[:n_kinds]
+    return kinds[:n_kinds], spoken[:n_said]

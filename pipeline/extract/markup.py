@@ -351,14 +351,15 @@ def meaning(node: Node) -> Meaning:
 
 def likeness(above: Meaning, name: str, tag: str) -> Meaning:
     """What a tag says in its place: one value for all tags there that differ in nothing that counts."""
-    words = role = ""
-    said = NOTHING
+    words, role, said, parts = NO_WORDS
     if "=" in tag or "hidden" in tag:
-        words, role, said = _own(tag) if len(tag) < _MAX_CACHED else _own.__wrapped__(tag)
+        words, role, said, parts = _own(tag) if len(tag) < _MAX_CACHED else _own.__wrapped__(tag)
     if name == "template" and "shadowroot" not in tag:
         words = f"{words} hidden".lstrip()
         said = {**said, "template": True}
-    if (rules := above.sheet.rules) and (name in rules or not rules.keys().isdisjoint(words.split())):
+        parts = (*parts, "hidden")
+    rules = above.sheet.rules
+    if rules and (name in rules or not rules.keys().isdisjoint(parts)):
         said = {**_by_sheet(above, name, tag), **said}
     hiders = above.hiders
     if said or hiders:
@@ -383,7 +384,7 @@ def _by_sheet(above: Meaning, name: str, tag: str) -> Aspects:
 def _is_opened(sheet: Sheet, tag: str) -> bool:
     """Whether a click shows the element, as far as its own tag and who names its id tell."""
     found = attributes(tag.lower())
-    return found.get("id") in sheet.opened or found.get("role") in _OPENED_ROLES or "aria-labelledby" in found
+    return found.get("id") in sheet.opened() or found.get("role") in _OPENED_ROLES or "aria-labelledby" in found
 
 
 def _hiders(above: tuple[Hider, ...], name: str, words: str, said: Aspects, *, styled: bool) -> tuple[Hider, ...]:
@@ -431,14 +432,19 @@ def plain_markup(found: Meaning) -> Markup:
     return found.plain
 
 
-@lru_cache(maxsize=4096)
-def _own(tag: str) -> tuple[str, str, Aspects]:
+#: What a tag says: words, role, aspects, the words one by one.
+_Own = tuple[str, str, Aspects, tuple[str, ...]]
+NO_WORDS: Final[_Own] = ("", "", NOTHING, ())
+
+
+@lru_cache(maxsize=8192)
+def _own(tag: str) -> _Own:
     """Class, id and itemprop words of a start tag, with "hidden" if it hides its content, its role, how it hides it."""
     tag = tag.lower()
     words = role = ""
     said: dict[str, bool] = {}
     if not ("class" in tag or "id" in tag or "role" in tag or "style" in tag or "itemprop" in tag):
-        return "", "", NOTHING
+        return NO_WORDS
     hidden = "hidden" in tag and _HIDDEN.search(tag) is not None
     if hidden and attributes(tag).get("hidden", "until-found") != "until-found":
         said["attribute"] = True
@@ -459,7 +465,8 @@ def _own(tag: str) -> tuple[str, str, Aspects]:
         words = " ".join(words.split())
     if len(words) > _MAX_OWN_CLASSES:
         words = words[:_MAX_OWN_CLASSES].rpartition(" ")[0]
-    return f"{words} hidden".lstrip() if hidden else words, role, said or NOTHING
+    words = f"{words} hidden".lstrip() if hidden else words
+    return words, role, said or NOTHING, tuple(words.split())
 
 
 # What an HTML page says of itself: title, language, <meta>, canonical address, JSON-LD.

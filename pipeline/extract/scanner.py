@@ -72,6 +72,11 @@ def code_points(source: str) -> Ints:
     return np.frombuffer(source.encode("utf-32-le", "surrogatepass"), np.int32)
 
 
+def string(codes: Ints) -> str:
+    """The text of code points."""
+    return codes.tobytes().decode("utf-32-le", "surrogatepass")
+
+
 def scan(source: str) -> Scanned:
     """The tags of a source, whatever it is; the time is linear in it."""
     subset = _SUBSET.match(source)  # of a DTD: has ">" in it

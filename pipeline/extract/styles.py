@@ -8,9 +8,9 @@ as tag, .class, #id, their compounds, lists of them and what they stand in; a ru
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -126,7 +126,7 @@ class Sheet:
     """The rules of a page by the word that an element must have: a class, an id, else its tag."""
 
     rules: Mapping[str, tuple[StyleRule, ...]]
-    opened: frozenset[str] = frozenset()  # ids of what a click shows
+    opened: Callable[[], frozenset[str]] = frozenset  # ids of what a click shows; few pages are asked
 
     def said_of(self, tag: str, own_id: str, words: str, around: tuple[tuple[str, ...], str]) -> Aspects:
         """What the rules say of an element: its lower-case name, id and classes, names and words of those around it."""
@@ -182,21 +182,22 @@ def page_sheet(source: str) -> Sheet:
             css = css.lower()
             if _HIDES.search(css):
                 bodies += _bodies(css, always=_CONDITION.search(style[2].lower()) is None)
-    hiding = [_HIDES.search(body) is not None for _, body, _ in bodies]
-    found = [rule for one, hides in zip(bodies, hiding, strict=True) if hides for rule in _read(*one)]
-    words = {word for element, _, said in found if True in said.values() for word in _words(element)}
+    opened = cache(lambda: frozenset(_opened(source)))
+    hiding = [list(_read(*one)) if _HIDES.search(one[1]) else [] for one in bodies]
+    words = {
+        word for found in hiding for element, _, said in found if True in said.values() for word in _words(element)
+    }
     if not words:
-        return Sheet(MappingProxyType({}), frozenset(_opened(source)))
-    spoken = [
-        one for one, hides in zip(bodies, hiding, strict=True) if hides or not words.isdisjoint(_WORD.findall(one[0]))
-    ]
+        return Sheet(MappingProxyType({}), opened)
+    spoken = (
+        found if found or words.isdisjoint(_WORD.findall(one[0])) else _read(*one)
+        for one, found in zip(bodies, hiding, strict=True)
+    )
     rules: dict[str, list[StyleRule]] = {}
-    for order, (element, around, said) in enumerate(
-        islice((rule for one in spoken for rule in _read(*one)), _MAX_RULES)
-    ):
+    for order, (element, around, said) in enumerate(islice((rule for found in spoken for rule in found), _MAX_RULES)):
         if not words.isdisjoint(_words(element)):
             rules.setdefault(_key(element), []).append(StyleRule(element, around, said, order))
-    return Sheet({key: tuple(some) for key, some in rules.items()}, frozenset(_opened(source)))
+    return Sheet({key: tuple(some) for key, some in rules.items()}, opened)
 
 
 def _words(element: Compound) -> frozenset[str]:
