@@ -295,18 +295,21 @@ def _fill_text(
     table: Table, length: Ints, kinds: Ints, words: Ints, word_kinds: Ints, last: Ints, first: Ints, repeated: Ints
 ) -> None:
     """The columns _TEXT."""
-    page_cjk = (kinds[:, _CJK].sum() + kinds[:, _CJK_STOP].sum()) / max(length.sum(), 1)
+    page_cjk = page_chars = 0
+    for row in range(len(table)):
+        page_cjk += kinds[row, _CJK] + kinds[row, _CJK_STOP]
+        page_chars += length[row]
     for row in range(len(table)):
         of, chars = kinds[row], max(length[row], 1)
         n_cjk, letters = of[_CJK] + of[_CJK_STOP], max(of[_LOWER] + of[_UPPER], 1)
         tokens = words[row] + n_cjk
         some, cjk = max(tokens, 1), n_cjk / chars
-        ends, separators, said = of[_SENTENCE_END], of[_SEPARATOR], word_kinds[row, 2:].sum()
+        ends, separators, said = of[_SENTENCE_END], of[_SEPARATOR], 0
         columns = (
             np.log1p(tokens), np.log1p(chars), 1.0 * (last[row] == _SENTENCE_END),
             1.0 * (last[row] == _COMMA), np.log1p(ends), ends / some, of[_COMMA] / some,
             np.log1p(separators), separators / some, of[_DUNHAO] / some, of[_DIGIT] / chars,
-            cjk, cjk - page_cjk, of[_UPPER] / letters,
+            cjk, cjk - page_cjk / max(page_chars, 1), of[_UPPER] / letters,
             (of[_OTHER] + of[_BULLET]) / chars, (word_kinds[row, 1] + of[_CJK_STOP]) / some,
             1.0 * (first[row] == _BULLET), 1.0 * (first[row] == _DIGIT),
             1.0 * (first[row] == _UPPER), letters / max(words[row], 1) / 10,
@@ -315,6 +318,7 @@ def _fill_text(
             table[row, at] = columns[at]
         for kind in range(2, word_kinds.shape[1]):
             table[row, len(columns) - 2 + kind] = np.log1p(word_kinds[row, kind])
+            said += word_kinds[row, kind]
         table[row, _TEXT_END - 2], table[row, _TEXT_END - 1] = said / some, np.log1p(repeated[row])
 
 

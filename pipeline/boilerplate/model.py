@@ -404,15 +404,14 @@ def _told_by_kin(hidden: Floats, page: PageInputs, w_kin: Floats) -> Floats:
     """Each block, and the means over its kin, by length and each block alike, through the weights."""
     units = hidden.shape[1]
     told: Floats = hidden @ w_kin[:units]
-    told += (_mean_of_kin(hidden, page.kin, page.tokens + 1) @ w_kin[units:])[page.kin]
+    told += (_mean_of_kin(hidden, page.kin, int(page.kin.max()) + 1, page.tokens + 1) @ w_kin[units:])[page.kin]
     return told
 
 
 @kernel
-def _mean_of_kin(hidden: Floats, kin: Ints, size: Floats) -> Floats:
-    """A row for each kin: the mean of its blocks by size, and beside it their mean, each counting alike."""
+def _mean_of_kin(hidden: Floats, kin: Ints, n: int, size: Floats) -> Floats:
+    """A row for each of n kin: the mean of its blocks by size, and beside it their mean, each counting alike."""
     units = hidden.shape[1]
-    n = kin.max() + 1
     means = np.zeros((n, 2 * units), np.float32)
     sizes, counts = np.zeros(n, np.float32), np.zeros(n, np.float32)
     for block in range(len(kin)):

@@ -139,7 +139,7 @@ def test_means_are_means_and_an_empty_bag_is_nothing() -> None:
     expected = [[(2 + 3 * 6) / 4.5, (3 + 3 * 7) / 4.5], [0, 0], [4 / 1.5, 5 / 1.5]]
     assert np.allclose(model._mean_of_bags(embeddings, bags, 0.5), expected)
     hidden, kin = np.array([[1, 2], [3, 6], [5, 5]], dtype=np.float32), np.array([0, 0, 1])
-    means = model._mean_of_kin(hidden, kin, np.array([1, 3, 2], dtype=np.float32))
+    means = model._mean_of_kin(hidden, kin, 2, np.array([1, 3, 2], dtype=np.float32))
     assert np.allclose(means, [[2.5, 5, 2, 4], [5, 5, 5, 5]])
 
 
