@@ -90,7 +90,8 @@ class _Chunk:
 #: A page of ours, in both scripts, that makes every stage load its tables and weights.
 _WARM = """<title>示例</title><ul class=nav><li><a href=/>Home</a> | <a href=/n>新闻</a></ul><h1>全国碳市场</h1>
 <p>来源：示例网 2024-09-11 08:46</p><p>The council met on Monday and agreed on a plan for the river, officials said.</p>
-<p>全国碳排放权交易市场今日开市，首日成交量超过四百万吨，有关负责人出席并讲话。</p><p>Kontakt oss</p><p>Meer lezen over dit</p><p>Nova lista</p><p>版权所有 example.org</p>"""
+<p>全国碳排放权交易市场今日开市，首日成交量超过四百万吨，有关负责人出席并讲话。</p><p>Kontakt oss</p>
+<p>Meer lezen over dit</p><p>Nova lista</p><p>版权所有 example.org</p>"""
 
 
 def warm_up() -> None:
