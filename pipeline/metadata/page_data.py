@@ -101,6 +101,10 @@ _CLASSED_TAG = re.compile(
     r"\b[^<>]{0,200})>",
     re.IGNORECASE,
 )
+#: In lower case: one of them is in every such tag.
+_DATED_WORDS = (b"datepublished",)
+_CLASSED_WORDS = (b"publish", b"pub-time", b"pubtime", b"pub_time", b"entry-date", b"post-date")
+_WECHAT_WORDS = (b"js_content", b"activity-name", b"js_name", b"mp.weixin.qq.com/")
 _ATTRIBUTE = re.compile(
     r"\b(datetime|content|title|class|itemprop|pubdate|data-(?:time|timestamp|date|publish[a-z-]{0,9}))(?:\s{0,3}=\s{0,3}(?:\"([^\"]{0,200})\"|'([^']{0,200})'|([^\s\"'>]{1,200})))?",
     re.IGNORECASE,
@@ -129,18 +133,19 @@ _WECHAT_NAMES = (
 def page_marks(source: str) -> Iterator[tuple[str, str]]:
     """What an HTML source says of its time and its account outside the head, as names and contents of <meta>."""
     source = source[:_MAX_SOURCE]
+    lower = source.encode("ascii", "replace").lower()  # a byte a character
     n_marks = 0
-    for tag in _DATED_TAG.finditer(source):
+    for tag in _tags(_DATED_TAG, _DATED_WORDS, source, lower):
         value = _attributes(tag[1])
         yield MARKED_PUBLISHED, value.get("content") or value.get("datetime") or tag[2]
         break
-    for tag in islice(_CLASSED_TAG.finditer(source), _MAX_MARKS):
+    for tag in islice(_tags(_CLASSED_TAG, _CLASSED_WORDS, source, lower), _MAX_MARKS):
         value = _attributes(tag[1])
         names = ("datetime", "content", "title", *(name for name in value if name.startswith("data-")))
         if told := next((value[name] for name in names if any(map(str.isdecimal, value.get(name, "")))), None):
             yield MARKED_PUBLISHED, told
             break
-    for tag in _TIME_TAG.finditer(source) if "<time" in source or "<TIME" in source else ():
+    for tag in _TIME_TAG.finditer(source) if b"<time" in lower else ():
         value = _attributes(tag[1])
         about = f"{value.get('class', '')} {value.get('itemprop', '')} {'published' if 'pubdate' in value else ''}"
         if not value.get("datetime") or (_IS_OTHER.search(about) and not _IS_PUBLISHED.search(about)):
@@ -154,11 +159,26 @@ def page_marks(source: str) -> Iterator[tuple[str, str]]:
         n_marks += 1
         if n_marks >= _MAX_MARKS:
             break
-    if _WECHAT.search(source):
+    if any(word in lower for word in _WECHAT_WORDS) and _WECHAT.search(source):
         for patterns, name in ((_WECHAT_TIMES, MARKED_PUBLISHED), (_WECHAT_NAMES, MARKED_SOURCE)):
             found = next((match for pattern in patterns if (match := pattern.search(source))), None)
             if found:
                 yield name, found[1].strip()
+
+
+def _tags(pattern: re.Pattern[str], words: Sequence[bytes], source: str, lower: bytes) -> Iterator[re.Match[str]]:
+    """The tags of a pattern that needs one of these words in them, in order; few tags of a page have one."""
+    begins = {source.rfind("<", 0, at) for word in words for at in _places(word, lower)}
+    for at in sorted(begins):
+        if at >= 0 and (tag := pattern.match(source, at)):
+            yield tag
+
+
+def _places(word: bytes, text: bytes) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
 
 
 def _attributes(tag: str) -> dict[str, str]:
