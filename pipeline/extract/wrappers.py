@@ -151,6 +151,7 @@ def original_address(url: str | None) -> str | None:
 _INNER: Final = re.compile(
     r"&lt;(?i:!doctype|html|head|\?xml)|<(?i:textarea|xmp)[^<>]{0,500}>\s{0,99}<(?i:!doctype|html|head|\?xml)"
 )
+_INNER_SIGNS: Final = (b"&lt;!doctype", b"&lt;html", b"&lt;head", b"&lt;?xml", b"<textarea", b"<xmp")  # one is in each
 _WINDOW: Final = re.compile(
     r"""class\s*=\s*["']?line-content|id\s*=\s*["']?viewsource|viewsource\.css|<title>\s*(?:view-source:|source of:?)"""
     r"""|<(?:pre|textarea|xmp)[\s>]|<(?:span|a)\s[^<>]{0,200}class=["']?(?:start-tag|html-tag|webkit-html-tag)""",
@@ -166,7 +167,10 @@ _MAX_BESIDE: Final = 120  # code points of a page beside the window
 
 
 def _view_source(text: str, html: bool) -> Wrapper | None:
-    if not html or not _INNER.search(text) or not _WINDOW.search(text):
+    if not html:
+        return None
+    lower = text.encode("ascii", "replace").lower()
+    if not any(sign in lower for sign in _INNER_SIGNS) or not _INNER.search(text) or not _WINDOW.search(text):
         return None
     lines, beside = _window(text)
     inner = rewrite(text, lines)
@@ -525,23 +529,16 @@ _SPLICED: Final = re.compile(
     r"|If you find any errors\s?\([^()\n<]{0,120}\)?[^.\n<]{0,20},?\s?[Pp]lease let us know[^\n.<]{0,120}\."
     r")"
 )
-_SPLICED_SIGNS: Final = (
-    "秒记住",
-    "请记住本",
-    "秒钟记住",
-    "秒就记住",
-    "本章",
-    "未完待续",
-    "手机",
-    "最新章节",
-    "小主",
-    "latest chapter",
-    "If you find any errors",
-)
+#: One of these is in each such sentence; a common word counts with one of those that may follow.
+_SPLICED_SIGNS: Final = {
+    "记住": ("秒记住", "秒钟记住", "秒就记住", "请记住本"),
+    "手机": ("手机版", "手机用户", "手机读者", "手机阅读"),
+    **dict.fromkeys(("本章", "未完待续", "小主", "最新章节", "latest chapter", "If you find any errors"), ("",)),
+}
 
 
 def _spliced(text: str, html: bool) -> Wrapper | None:
-    if not any(sign in text for sign in _SPLICED_SIGNS):
+    if not any(sign in text and any(one in text for one in longer) for sign, longer in _SPLICED_SIGNS.items()):
         return None
     edge = "<br>" if html else "\n"
     pieces: list[Piece] = []
