@@ -7,8 +7,7 @@ written out with white space collapsed and character references resolved, unless
 that ``runs`` reads in Python. Implied end tags follow the standard (https://html.spec.whatwg.org/#parsing-main-inbody);
 nothing is moved (no foster parenting, no adoption agency).
 
-What is known of elements comes in as tables (``elements``): compiled code is kept by the date of this file alone, so
-that all constants in it stand here.
+What is known of elements comes in as tables (``Elements``, made in ``markup``): to add an element, see there.
 """
 
 from __future__ import annotations
