@@ -226,6 +226,10 @@ _ANCESTORS = (
 #: The block's own element, and the nearest one above it that is not inline.
 _OWN = ("p", "div", "span", "li", "a", "td", "h1", "h2", "h3", "dd")
 _ROLES = ("main", "navigation", "contentinfo", "banner", "complementary", "search", "form", "dialog", "article")
+# Columns of a path's row.
+_ANCESTOR_AT = {tag: at for at, tag in enumerate(_ANCESTORS, start=1)}
+_OWN_AT = {tag: at for at, tag in enumerate(_OWN, start=1 + len(_ANCESTORS))}
+_ROLE_AT = {role: at for at, role in enumerate(_ROLES, start=1 + len(_ANCESTORS) + len(_OWN))}
 _MARKUP = (
     "depth", *(f"in_{tag}" for tag in _ANCESTORS), *(f"own_{tag}" for tag in _OWN),
     *(f"role_{role}" for role in _ROLES), *(f"class_{kind}" for kind in CLASS_WORDS),
@@ -332,37 +336,46 @@ def _fill_form(table: Table, blocks: Blocks, length: NDArray[np.int64]) -> None:
     _fill(table[:, 3 + len(KINDS) :], (blocks.element != NO_ELEMENT, np.log1p(blocks.n_links), density, density > 0.8))
 
 
+_ANY_CLASS_WORD = re.compile("|".join(f"(?:{pattern.pattern})" for pattern in CLASS_WORDS.values()))
+
+
 @lru_cache(maxsize=65536)
 def _spoken_for(word: str) -> tuple[int, ...]:
     """The CLASS_WORDS rows that one class or id word speaks for."""
+    if not _ANY_CLASS_WORD.search(word):
+        return ()
     return tuple(at for at, pattern in enumerate(CLASS_WORDS.values()) if pattern.search(word))
 
 
-def _class_row(classes: str) -> list[float]:
-    """For each CLASS_WORDS row, how near the nearest class word that speaks for it stands, 1 to 0."""
+@lru_cache(maxsize=8192)
+def _class_row(classes: str) -> bytes:
+    """For each CLASS_WORDS row, how near the nearest class word that speaks for it stands, 1 to 0; as float32."""
     row = [0.0] * len(CLASS_WORDS)
     for distance, word in enumerate(reversed(classes[-_MAX_CHAIN:].split())):
         for at in _spoken_for(word):
             row[at] = row[at] or 0.9**distance
-    return row
-
-
-def _path_row(path: tuple[str, ...], role: str) -> tuple[float, ...]:
-    """The mark-up columns from "depth" to the last "role_"."""
-    own = path[-1] if path else ""
-    box = next((tag for tag in reversed(path) if tag not in INLINE), "")
-    return (
-        len(path) / 20,
-        *(float(tag in path) for tag in _ANCESTORS),
-        *(float(tag in (own, box)) for tag in _OWN),
-        *(float(name == role) for name in _ROLES),
-    )
+    return np.array(row, dtype=np.float32).tobytes()
 
 
 @lru_cache(maxsize=8192)
+def _path_row(path: tuple[str, ...], role: str) -> bytes:
+    """The mark-up columns from "depth" to the last "role_", as float32."""
+    own = path[-1] if path else ""
+    box = next((tag for tag in reversed(path) if tag not in INLINE), "")
+    row = [0.0] * (1 + len(_ANCESTORS) + len(_OWN) + len(_ROLES))
+    row[0] = len(path) / 20
+    for tag in {*path} & _ANCESTOR_AT.keys():
+        row[_ANCESTOR_AT[tag]] = 1.0
+    for tag in {own, box} & _OWN_AT.keys():
+        row[_OWN_AT[tag]] = 1.0
+    if role in _ROLE_AT:
+        row[_ROLE_AT[role]] = 1.0
+    return np.array(row, dtype=np.float32).tobytes()
+
+
 def _place_row(path: tuple[str, ...], classes: str, role: str) -> bytes:
     """The mark-up columns that a place has by itself, as float32."""
-    return np.array((*_path_row(path, role), *_class_row(classes)), dtype=np.float32).tobytes()
+    return _path_row(path, role) + _class_row(classes)
 
 
 def _fill_markup(table: Table, places: Places, proser: Column) -> None:

@@ -12,6 +12,7 @@ alone. Mark-up and flattened text have networks of their own, in ``weights.npz``
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -122,7 +123,9 @@ Floats = NDArray[np.float32]
 
 READ_CHARS = 1000  # code points of a block that are read: one wall of text must not be the page
 MAX_WORDS = 48  # of a block, and as many pairs of characters: its beginning tells its trade
-_CLASS_FADE, _TAG_FADE = 0.85, 0.8  # what a class word or tag counts for, per step outwards
+#: What a class word or tag counts for, by steps outwards.
+_CLASS_FADES = [0.85**step for step in range(MAX_CLASS_WORDS)]
+_TAG_FADES = [0.8**step for step in range(MAX_TAGS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,19 +226,19 @@ def _first_ids(
 
 @lru_cache(maxsize=8192)
 def _class_bag(classes: str, vocabulary: Vocabulary) -> tuple[bytes, bytes]:
-    return _faded([vocabulary.class_words.get(word, 0) for word in split_classes(classes)], _CLASS_FADE)
+    return _faded([vocabulary.class_words.get(word, 0) for word in split_classes(classes)], _CLASS_FADES)
 
 
 @lru_cache(maxsize=8192)
 def _tag_bag(path: tuple[str, ...], vocabulary: Vocabulary) -> tuple[bytes, bytes]:
-    return _faded([vocabulary.tags.get(tag, 0) for tag in path[: -MAX_TAGS - 1 : -1]], _TAG_FADE)
+    return _faded([vocabulary.tags.get(tag, 0) for tag in path[: -MAX_TAGS - 1 : -1]], _TAG_FADES)
 
 
-def _faded(found: Sequence[int], fade: float) -> tuple[bytes, bytes]:
+def _faded(found: Sequence[int], fades: Sequence[float]) -> tuple[bytes, bytes]:
     """Known ids (not 0), nearest first, and what each counts: less the farther out it stands. Bytes of arrays."""
-    ids = np.array(found, dtype=np.int64)
-    steps = np.flatnonzero(ids)
-    return ids[steps].tobytes(), (fade**steps).astype(np.float32).tobytes()
+    known = [(number, weight) for number, weight in zip(found, fades, strict=False) if number]
+    ids, weights = zip(*known, strict=True) if known else ((), ())
+    return array("q", ids).tobytes(), array("f", weights).tobytes()
 
 
 def _bags(places: Sequence[tuple[bytes, bytes]]) -> Bags:
@@ -248,8 +251,8 @@ def _bags(places: Sequence[tuple[bytes, bytes]]) -> Bags:
 
 def _frozen(n: int, rows: Ints, ids: Ints, weights: Floats) -> Bags:
     """Bags of arrays that cannot be written, as loops are compiled for one type of array."""
-    for array in (rows, ids, weights):
-        array.flags.writeable = False
+    for one in (rows, ids, weights):
+        one.flags.writeable = False
     return Bags(n, rows, ids, weights)
 
 
