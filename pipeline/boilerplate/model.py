@@ -226,7 +226,15 @@ def _first_ids(
 
 @lru_cache(maxsize=8192)
 def _class_bag(classes: str, vocabulary: Vocabulary) -> tuple[bytes, bytes]:
-    return _faded([vocabulary.class_words.get(word, 0) for word in split_classes(classes)], _CLASS_FADES)
+    ids: list[int] = []
+    for word in reversed(classes[-MAX_CHAIN:].split()):
+        ids += _class_ids(word, vocabulary)
+    return _faded(ids, _CLASS_FADES)
+
+
+@lru_cache(maxsize=65536)  # the same words are in many chains
+def _class_ids(word: str, vocabulary: Vocabulary) -> tuple[int, ...]:
+    return tuple(vocabulary.class_words.get(part, 0) for part in split_classes(word))
 
 
 @lru_cache(maxsize=8192)
