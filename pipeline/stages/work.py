@@ -56,7 +56,7 @@ _KNOWN = pa.schema(
 #: What a file costs beside its bytes, in bytes of a page: a text of 4 KB takes about as long as 36 KB of HTML.
 FILE_BYTES = 32 << 10
 #: A shard of less than this is not worth the children that do it, in bytes with FILE_BYTES for each file.
-LEAST_SHARD = 16 << 20
+LEAST_SHARD = 8 << 20
 
 
 def make_shards(
@@ -64,12 +64,13 @@ def make_shards(
 ) -> list[tuple[RawInput, ...]]:
     """Cut the files, in path order, into shards of at most so many bytes and files (one file at least).
 
-    They are so many that each worker has at least two, if there is work for as many, and all take about as long. Whether
+    They are a power of two, so that as many as there are workers are done at a time, at least two for each worker if there
+    is work for as many, and all take about as long. Whether
     there are one, two, three or four workers, the cut is the same, as it is for five to eight: a run that was killed
     goes on with fewer of them and finds its shards.
     """
     left = sum(one.size + FILE_BYTES for one in inputs)
-    n = min(left // LEAST_SHARD, 2 << (max(workers, 4) - 1).bit_length())
+    n = min(1 << max(left // LEAST_SHARD, 1).bit_length() - 1, 2 << (max(workers, 4) - 1).bit_length())
     groups: list[list[RawInput]] = []
     size = cost = share = 0
     for one in inputs:
