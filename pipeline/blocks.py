@@ -73,9 +73,9 @@ class Blocks(Sequence[Block]):
     ) -> Blocks:
         """Blocks by their fields; ``numbers`` are starts, ends, levels, n_breaks and hidden."""
         starts, ends, levels, n_breaks, hidden = numbers
-        element, elements = _elements(marks)
-        has_links = any(mark.n_links or mark.link_chars for mark in marks if mark)
         none = np.zeros(len(texts), dtype=np.int64)
+        element, elements = _elements(marks) if any(marks) else (none + NO_ELEMENT, ())
+        has_links = bool(elements) and any(mark.n_links or mark.link_chars for mark in marks if mark)
         return cls(
             texts,
             np.arange(len(texts)) if ordinals is None else ordinals,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,8 +56,8 @@ _KNOWN = pa.schema(
 
 #: What a file costs beside its bytes, in bytes of a page: a text of 4 KB takes about as long as 36 KB of HTML.
 FILE_BYTES = 32 << 10
-#: A shard of less than this is not worth the children that do it, in bytes with FILE_BYTES for each file.
-LEAST_SHARD = 8 << 20
+#: What shards come to where there is little work, in bytes with FILE_BYTES for each file: each child begins cold.
+SMALL_SHARD = 16 << 20
 
 
 def make_shards(
@@ -70,7 +71,7 @@ def make_shards(
     goes on with fewer of them and finds its shards.
     """
     left = sum(one.size + FILE_BYTES for one in inputs)
-    n = min(1 << max(left // LEAST_SHARD, 1).bit_length() - 1, 2 << (max(workers, 4) - 1).bit_length())
+    n = min(2 ** round(math.log2(max(left / SMALL_SHARD, 1))), 2 << (max(workers, 4) - 1).bit_length())
     groups: list[list[RawInput]] = []
     size = cost = share = 0
     for one in inputs:

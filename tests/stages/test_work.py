@@ -140,7 +140,7 @@ def cut(inputs, workers=1, *, max_bytes=64 << 20, max_files=2000):
 
 
 def test_two_thousand_small_texts_are_work_for_two_workers():
-    assert cut(files(2000, 4_000), 2) == [250] * 8
+    assert cut(files(2000, 4_000), 2) == [500] * 4
     assert cut(files(900, 4_000), 2) == [450] * 2
 
 
