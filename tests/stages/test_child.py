@@ -54,3 +54,19 @@ def test_nurseries_load_no_pandas_and_no_network_client():
     loaded = set(run("-c", code).stdout.split())
     assert "pyarrow.dataset" in loaded
     assert not loaded & {"pandas", "requests", "urllib3", "fsspec", "asyncio", "pydantic", "prefect"}
+
+
+def test_address_space_that_holds_nothing_is_no_memory_of_a_child():
+    code = """if True:
+        import mmap, os
+        from pipeline.stages import child
+        reserved = mmap.mmap(-1, 2 << 30)
+        child._limit(512, os.getppid())
+        bytearray(100 << 20)
+        try:
+            bytearray(700 << 20)
+        except MemoryError:
+            os._exit(0)
+        os._exit(1)
+    """
+    assert run("-c", code).returncode == 0
