@@ -30,6 +30,7 @@ from pipeline.extract.machine import (
     tokenize,
 )
 from pipeline.extract.markup import KNOWN, RAW_ELEMENTS
+from pipeline.text.codes import code_points
 
 _NAME: Final = r"[a-zA-Z][^ \t\n\r\f/>]*+"
 # Attributes without ">" in them end at the first ">".
@@ -67,11 +68,6 @@ class Scanned:
     recovered: bool  # mark-up left open would have swallowed over half of the page, and was cut short
 
 
-def code_points(source: str) -> Ints:
-    """The code points of a text."""
-    return np.frombuffer(source.encode("utf-32-le", "surrogatepass"), np.int32)
-
-
 def string(codes: Ints) -> str:
     """The text of code points."""
     return codes.tobytes().decode("utf-32-le", "surrogatepass")
@@ -81,7 +77,7 @@ def scan(source: str) -> Scanned:
     """The tags of a source, whatever it is; the time is linear in it."""
     subset = _SUBSET.match(source)  # of a DTD: has ">" in it
     start = pos = subset.end() if subset else 0
-    codes = code_points(source)
+    codes = code_points(source).view(np.int32)
     parts: list[Ints] = []
     unclosed = 0
     lenient = False

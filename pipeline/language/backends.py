@@ -22,7 +22,8 @@ import numpy.typing as npt
 from pipeline.compiled import kernel
 from pipeline.kept import kept
 from pipeline.language.lid176 import folder_of, predict
-from pipeline.language.scripts import LANGUAGES, code_points
+from pipeline.language.scripts import LANGUAGES
+from pipeline.text.codes import code_points
 from pipeline.types import Backend
 
 _Ints = npt.NDArray[np.int64]
@@ -77,7 +78,7 @@ def _profiles() -> _Profiles:
         numbers = [rows[gram] for gram in counts]
         frequency[numbers, column] += [count / total[len(gram) - 1] for gram, count in counts.items()]
     keys, places = np.full(_N_PLACES, -1, np.int64), np.zeros(_N_PLACES, np.int64)
-    points = code_points([gram.rjust(3, "\0") for gram in rows]).reshape(-1, 3).astype(np.int64)
+    points = code_points("".join(gram.rjust(3, "\0") for gram in rows)).reshape(-1, 3).astype(np.int64)
     for row, (first, second, third) in enumerate(points.tolist()):
         key = (first << 42) | (second << 21) | third
         place = key % _N_PLACES
@@ -97,7 +98,7 @@ def log_likelihoods(texts: Sequence[str]) -> list[list[float]]:
     profiles = _profiles()
     lines = [f" {_NOT_LETTERS.sub(' ', text[:_SHORT_CHARS].lower()).strip()} " for text in texts]
     ends = np.cumsum(np.array([len(line) for line in lines], np.int64))
-    sums, known = _weigh(code_points(lines), ends, profiles.logs, profiles.keys, profiles.places)
+    sums, known = _weigh(code_points("".join(lines)), ends, profiles.logs, profiles.keys, profiles.places)
     return [row if n else [] for row, n in zip(sums.tolist(), known.tolist(), strict=True)]
 
 
@@ -164,7 +165,7 @@ def margins(texts: Sequence[str], lang: str) -> list[float]:
     latin = _latin()
     parts = [_part(text) for text in texts]
     ends = np.cumsum(np.array([len(part) + 1 for part in parts], np.int64))
-    points = code_points([" ", *(f"{part} " for part in parts)])
+    points = code_points("".join((" ", *(f"{part} " for part in parts))))
     found = _margins(points, ends, latin.letters, latin.pairs, latin.triples, latin.logs, LATIN.index(lang))
     return found.tolist()  # type: ignore[no-any-return]  # a list of floats
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from pipeline.compiled import kernel
 from pipeline.kept import kept
+from pipeline.text.codes import code_points
 
 #: Script and the ranges of code points (hexadecimal, both ends included) its letters lie in, after Unicode's
 #: Scripts.txt. Only code points of general category L (letter) in them count. Planes 2 and 3 hold nothing but Han.
@@ -134,14 +135,11 @@ def _table() -> npt.NDArray[np.uint8]:
     return table
 
 
-def code_points(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
-    """The code points of all texts, one after the other."""
-    return np.frombuffer(bytearray("".join(texts).encode("utf-32-le", "surrogatepass")), dtype="<u4")
-
-
 def classify(texts: Sequence[str], table: npt.NDArray[np.uint8], n_classes: int) -> npt.NDArray[np.int64]:
     """How many code points of each class, a column, each text has, a row; ``table`` gives the class of a code point."""
-    return _count_classes(code_points(texts), np.array([len(text) for text in texts], np.int64), table, n_classes)
+    return _count_classes(
+        code_points("".join(texts)), np.array([len(text) for text in texts], np.int64), table, n_classes
+    )
 
 
 @kernel

@@ -65,10 +65,9 @@ def make_shards(
 ) -> list[tuple[RawInput, ...]]:
     """Cut the files, in path order, into shards of at most so many bytes and files (one file at least).
 
-    They are a power of two, so that as many as there are workers are done at a time, at least two for each worker if there
-    is work for as many, and all take about as long. Whether
-    there are one, two, three or four workers, the cut is the same, as it is for five to eight: a run that was killed
-    goes on with fewer of them and finds its shards.
+    They are a power of two, at least two for each worker if there is work for as many, and all take about as long: so no
+    worker waits. Whether there are one, two, three or four workers, the cut is the same, as it is for five to eight: a run
+    that was killed goes on with fewer of them and finds its shards.
     """
     left = sum(one.size + FILE_BYTES for one in inputs)
     n = min(2 ** round(math.log2(max(left / SMALL_SHARD, 1))), 2 << (max(workers, 4) - 1).bit_length())
